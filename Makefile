@@ -1,0 +1,62 @@
+# Two commands matter: `make serve` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip --disable-pip-version-check
+PORT ?= 8080
+RUST := Cargo.toml Cargo.lock $(shell find crates -name '*.rs' -o -name Cargo.toml)
+STAMPS := $(VENV)/.stamps
+
+.DEFAULT_GOAL := help
+.PHONY: help build serve test test-rust test-python lint format bench fuzz clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(STAMPS)/venv:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade 'pip>=25.1' 'maturin>=1.16,<2'
+	@mkdir -p $(STAMPS) && touch $@
+
+# The package with its release-mode extension, editable: Python sources are used in place.
+$(STAMPS)/package: $(STAMPS)/venv pyproject.toml $(RUST)
+	$(PIP) install --quiet --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/dev: $(STAMPS)/package pyproject.toml
+	$(PIP) install --quiet --group dev
+	@touch $@
+
+build: $(STAMPS)/package ## Make .venv with the package: .venv/bin/zeroserve
+
+serve: build ## Build what is missing and serve the example site
+	$(BIN)/zeroserve examples/site --addr 127.0.0.1:$(PORT)
+
+test: $(STAMPS)/dev test-rust test-python ## Install what the tests need and run them all
+
+test-rust: ## Run the tests of the Rust crates
+	cargo test --quiet --workspace --exclude zeroserve-py
+
+test-python: $(STAMPS)/dev ## Run the tests of the package
+	sh tools/test-peers.sh
+	$(BIN)/python -m pytest
+
+lint: $(STAMPS)/dev ## Check format, types and lints of both languages
+	cargo fmt --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMPS)/dev ## Format the sources of both languages
+	cargo fmt
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMPS)/dev ## Compare with nginx, h2o, lighttpd and Caddy on this machine
+	sh tools/test-peers.sh bench
+	$(BIN)/python -m bench
+
+clean: ## Remove everything that was built
+	rm -rf $(VENV) target

@@ -1,0 +1,1 @@
+"""Benchmarks: zeroserve beside nginx, h2o, lighttpd and Caddy, and how fast it starts."""

@@ -1,0 +1,195 @@
+"""`compare`: rounds of load, interleaved over sizes and servers, and what they add up to."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import proc
+from bench.archives import pack
+from bench.load import Cores, Round, measure, wrk_command, wrk_program
+from bench.machine import Machine, describe
+from bench.running import Running, serving
+from bench.servers import REPOSITORY, Server, find_program, version_of
+from bench.site import SMALLEST, Size, write_site
+from bench.stats import Spread, spread
+from bench.verify import verify
+
+# Share of the server's core. Above it caches are cold and rates too low: not to be kept.
+NOISY = 0.05
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to measure, as asked for on the command line."""
+
+    servers: tuple[Server, ...]
+    sizes: tuple[Size, ...]
+    rounds: int
+    seconds: int
+    warmup_seconds: int
+    connections: int
+    cores: Cores
+    programs: dict[str, Path]
+
+
+@dataclass
+class ServerFacts:
+    """One server of a comparison: how it was run, and its memory after each round's load."""
+
+    version: str
+    command: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    memory: list[proc.Memory] = field(default_factory=list)
+
+
+@dataclass
+class Comparison:
+    """All that was measured."""
+
+    machine: Machine
+    servers: dict[str, ServerFacts]
+    skipped: dict[str, str]
+    sizes: tuple[str, ...]
+    connections: int
+    seconds: int
+    cores: Cores
+    wrk: list[str]
+    rounds: list[Round] = field(default_factory=list)
+
+    def over_rounds(self, server: str, size: str, value: Callable[[Round], float]) -> Spread | None:
+        """Median, minimum and maximum of `value` over the valid rounds."""
+        return spread(
+            value(one)
+            for one in self.rounds
+            if one.server == server and one.size == size and not one.problems
+        )
+
+    def cpu_us(self, server: str, size: str) -> Spread | None:
+        """Server CPU time per request, in microseconds."""
+        return self.over_rounds(server, size, lambda one: one.cpu_us_per_request)
+
+    def noisy(self) -> list[Round]:
+        """The rounds in which the server's core was busy with other things as well."""
+        return [one for one in self.rounds if one.foreign + one.stolen > NOISY]
+
+    def invalid(self) -> list[Round]:
+        """The rounds that had errors, and count for nothing."""
+        return [one for one in self.rounds if one.problems]
+
+
+Tell = Callable[[str], None]
+
+
+def compare(settings: Settings, tell: Tell) -> Comparison:
+    """Run all rounds. `tell` is called with a line before each load."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as directory:
+        work = Path(directory)
+        # Servers that drop root have to get through.
+        work.chmod(0o755)
+        return _compare(settings, tell, work)
+
+
+def _compare(settings: Settings, tell: Tell, work: Path) -> Comparison:
+    programs, skipped = _programs(settings)
+    for name, hint in skipped.items():
+        tell(f"skipped {name}: not installed; hint: {hint}")
+    present = [
+        server
+        for server in settings.servers
+        if server.name in programs and set(server.sizes) & set(settings.sizes)
+    ]
+    root, archive = work / "site", work / "site.tar"
+    write_site(root, settings.sizes)
+    if (zeroserve := programs.get("zeroserve") or programs.get("zeroserve+log")) is not None:
+        pack(zeroserve, root, archive)
+    result = Comparison(
+        machine=describe(work),
+        servers={s.name: ServerFacts(version_of(s, programs[s.name])) for s in present},
+        skipped=skipped,
+        sizes=tuple(size.label for size in settings.sizes),
+        connections=settings.connections,
+        seconds=settings.seconds,
+        cores=settings.cores,
+        wrk=_wrk(settings),
+    )
+    for number in range(1, settings.rounds + 1):
+        # Fresh processes every round: where a process lies in memory is luck, and shifts
+        # its CPU time by some per cent for as long as it lives.
+        with contextlib.ExitStack() as stack:
+            running = []
+            for server in present:
+                program, place = programs[server.name], work / f"{server.name}-{number}"
+                started = serving(server, program, root, archive, place, settings.cores.server)
+                running.append(stack.enter_context(started))
+            _round(settings, tell, number, running, result)
+        if number == 1:
+            for one in running:
+                _note_launch(result.servers[one.server.name], one, programs, work)
+    return result
+
+
+def _programs(settings: Settings) -> tuple[dict[str, Path], dict[str, str]]:
+    """Where each server is, and how to get the ones that are nowhere."""
+    programs: dict[str, Path] = {}
+    skipped: dict[str, str] = {}
+    for server in settings.servers:
+        found = find_program(server.program, settings.programs)
+        if found is None:
+            skipped[server.name] = server.install
+        else:
+            programs[server.name] = found
+    return programs, skipped
+
+
+def _round(
+    settings: Settings, tell: Tell, number: int, running: list[Running], result: Comparison
+) -> None:
+    """One load of every size on every server, servers taking turns."""
+    for one in running:
+        sizes = tuple(size for size in settings.sizes if size in one.server.sizes)
+        verify(one, sizes)
+        if settings.warmup_seconds:
+            tell(f"round {number}/{settings.rounds}: warming up {one.server.name}")
+            seconds = settings.warmup_seconds
+            measure(one, sizes[0], number, settings.connections, seconds, settings.cores)
+    # Nobody always follows the same neighbour.
+    turn = number % len(running)
+    for size in settings.sizes:
+        for one in running[turn:] + running[:turn]:
+            if size in one.server.sizes:
+                tell(f"round {number}/{settings.rounds}: {size.label} from {one.server.name}")
+                result.rounds.append(
+                    measure(
+                        one, size, number, settings.connections, settings.seconds, settings.cores
+                    )
+                )
+    for one in running:
+        result.servers[one.server.name].memory.append(proc.memory(one.pid))
+
+
+def _wrk(settings: Settings) -> list[str]:
+    """wrk's command, to be read by people: the port differs from server to server."""
+    command = wrk_command(0, SMALLEST, settings.connections, settings.seconds)
+    command = ["taskset", "-c", str(settings.cores.client), *command]
+    readable = [word.replace(f"{REPOSITORY}/", "") for word in command]
+    readable = [word.replace(str(wrk_program()), "wrk") for word in readable]
+    return [*readable[:-1], "http://127.0.0.1:PORT/FILE"]
+
+
+def _note_launch(
+    facts: ServerFacts, running: Running, programs: dict[str, Path], work: Path
+) -> None:
+    """Keep the exact command and configuration, without the paths of this machine."""
+
+    def readable(text: str) -> str:
+        text = text.replace(str(programs[running.server.name]), running.server.program)
+        return text.replace(str(work), "WORK").replace(f"{REPOSITORY}/", "")
+
+    facts.command = [readable(word) for word in running.command]
+    facts.env = {name: readable(value) for name, value in running.launch.env.items()}
+    facts.files = {readable(str(path)): readable(t) for path, t in running.launch.files.items()}

@@ -1,0 +1,124 @@
+"""What zeroserve is to reach, and whether it did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.compare import Comparison
+from bench.site import SIZES
+from bench.startup import SMALL_ENTRIES, Startup
+
+PASS, MISSED, TIE, UNKNOWN = "pass", "MISSED", "tie", "not measured"
+
+SMALL, KIB, KIB10, KIB100, MIB = (size.label for size in SIZES)
+# (size, peer, server CPU time per request at most this many times the peer's).
+CPU_AGAINST = (
+    (SMALL, "nginx", 0.62),
+    (SMALL, "h2o", 1.0),
+    (SMALL, "lighttpd", 1.0),
+    (SMALL, "caddy", 0.15),
+    (KIB10, "nginx", 0.75),
+)
+CPU_AGAINST_BEST = ((KIB100, 1.0), (MIB, 1.0))
+RPS_AGAINST = ("nginx", "h2o", "lighttpd", "caddy")
+LOG_RATIO = 1.15
+
+# From this share of its core on, wrk is what is measured: both servers wait for it, and which
+# of the two rates is higher by a few per cent is luck. That is called a tie.
+CLIENT_BOUND = 0.95
+TIE_FROM = 0.95
+
+ENTRIES = 100_000
+FIRST_BYTE_S = {"pack": 0.4, "tar": 1.5}
+SMALL_SITE_MB = 45.0
+BYTES_PER_ENTRY = 150.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """One promise: `measured` is to be at most (or at least) `limit`, in `unit`."""
+
+    what: str
+    measured: float | None
+    limit: float
+    at_most: bool
+    unit: str
+    status: str
+    note: str = ""
+
+
+def _at_most(what: str, measured: float | None, limit: float, unit: str, note: str = "") -> Target:
+    if measured is None:
+        return Target(what, None, limit, True, unit, UNKNOWN, note)
+    status = PASS if measured <= limit else MISSED
+    return Target(what, measured, limit, True, unit, status, note)
+
+
+def compare_targets(result: Comparison) -> list[Target]:
+    """The targets of `compare`; a ratio is of medians over the rounds."""
+    targets = [_cpu(result, "zeroserve", size, peer, limit) for size, peer, limit in CPU_AGAINST]
+    targets += [_rps(result, peer) for peer in RPS_AGAINST]
+    for size, limit in CPU_AGAINST_BEST:
+        peers = [s for s in result.servers if not s.startswith("zeroserve")]
+        known = [(cpu.median, peer) for peer in peers if (cpu := result.cpu_us(peer, size))]
+        best = min(known)[1] if known else "the best of the others"
+        targets.append(_cpu(result, "zeroserve", size, best, limit))
+    targets.append(_cpu(result, "zeroserve+log", SMALL, "zeroserve", LOG_RATIO))
+    return targets
+
+
+def _cpu(result: Comparison, server: str, size: str, other: str, limit: float) -> Target:
+    ours, theirs = result.cpu_us(server, size), result.cpu_us(other, size)
+    what = f"CPU per request, {size}: {server} / {other}"
+    if ours is None or theirs is None:
+        return _at_most(what, None, limit, "")
+    note = f"{ours.median:.2f} / {theirs.median:.2f} µs"
+    return _at_most(what, ours.median / theirs.median, limit, "", note)
+
+
+def _rps(result: Comparison, peer: str) -> Target:
+    def median(server: str, client: bool = False) -> float | None:
+        found = result.over_rounds(
+            server, SMALL, lambda one: one.client_busy if client else one.requests_per_second
+        )
+        return found.median if found else None
+
+    what = f"requests per second, {SMALL}: zeroserve / {peer}"
+    ours, theirs = median("zeroserve"), median(peer)
+    if ours is None or theirs is None:
+        return Target(what, None, 1.0, False, "", UNKNOWN)
+    ratio = ours / theirs
+    note = f"{ours:,.0f} / {theirs:,.0f} a second"
+    wrk_busy = (median("zeroserve", True) or 0.0, median(peer, True) or 0.0)
+    status = PASS if ratio >= 1.0 else MISSED
+    if min(wrk_busy) >= CLIENT_BOUND:
+        note += f"; wrk was the limit of both ({wrk_busy[0]:.0%} and {wrk_busy[1]:.0%} busy)"
+        if TIE_FROM <= ratio < 1.0:
+            status = TIE
+    return Target(what, ratio, 1.0, False, "", status, note)
+
+
+def startup_targets(result: Startup) -> list[Target]:
+    """The targets of `startup`: medians of its starts."""
+    targets = []
+    for maker, limit in FIRST_BYTE_S.items():
+        case = result.case(maker, ENTRIES)
+        seconds = case.first_byte_s() if case else None
+        what = f"start to first byte, {ENTRIES:,} entries, made by {maker}"
+        targets.append(_at_most(what, seconds.median if seconds else None, limit, "s"))
+    small = result.case("pack", SMALL_ENTRIES)
+    rss = small.rss() if small else None
+    megabytes = rss.median / 1e6 if rss else None
+    targets.append(_at_most("resident memory, small site", megabytes, SMALL_SITE_MB, "MB"))
+    for maker in FIRST_BYTE_S:
+        case = result.case(maker, ENTRIES)
+        what = f"resident memory per entry, {ENTRIES:,} entries, made by {maker}"
+        each = result.bytes_per_entry(case) if case else None
+        targets.append(_at_most(what, each, BYTES_PER_ENTRY, "bytes"))
+    return targets
+
+
+def failed(targets: list[Target]) -> bool:
+    """Is there anything `--assert` should fail for: a missed target, or nothing measured?"""
+    statuses = {target.status for target in targets}
+    return MISSED in statuses or statuses <= {UNKNOWN}

@@ -1,0 +1,43 @@
+"""Does a server return the exact bytes, on a connection it keeps open?"""
+
+from __future__ import annotations
+
+import http.client
+
+from bench.errors import BenchError
+from bench.running import Running
+from bench.site import Size, contents
+
+TIMEOUT_S = 10.0
+# The second time over proves keep-alive and that caches return what the disk held.
+REPEATS = 2
+
+
+def verify(running: Running, sizes: tuple[Size, ...]) -> None:
+    """Ask for every size twice over one connection; raise if a byte or a header is off."""
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=TIMEOUT_S)
+    try:
+        connection.connect()
+        # Closed by the server means an error here, not a silent reconnect.
+        connection.auto_open = 0
+        for size in (*sizes,) * REPEATS:
+            _check(connection, running.server.name, size)
+    except (OSError, http.client.HTTPException) as error:
+        kind = type(error).__name__
+        raise BenchError(f"{running.server.name} failed a check: {kind}: {error}") from error
+    finally:
+        connection.close()
+
+
+def _check(connection: http.client.HTTPConnection, name: str, size: Size) -> None:
+    # What wrk sends: a Host header and nothing else, so no compressed variant.
+    connection.putrequest("GET", f"/{size.name}", skip_accept_encoding=True)
+    connection.endheaders()
+    response = connection.getresponse()
+    body = response.read()
+    if response.status != 200:
+        raise BenchError(f"{name} answered {size.label} with status: {response.status}")
+    if body != contents(size):
+        raise BenchError(f"{name} returned other bytes for {size.label}: {len(body)} bytes")
+    if response.will_close:
+        raise BenchError(f"{name} closes the connection after: {size.label}")

@@ -1,0 +1,179 @@
+//! An archive or directory, open for serving.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{CWD, Mode, OFlags};
+
+use crate::digest::ContentHasher;
+use crate::index::{EntryId, Index};
+use crate::problem::{Error, Problem};
+use crate::source::ReadAt;
+use crate::{dir, format, scan};
+
+/// What a site is served from. Shared by all workers; never changes once open.
+pub struct Archive {
+    index: Index,
+    store: Store,
+    indexed: bool,
+    warnings: Vec<Problem>,
+    stamp: Stamp,
+}
+
+enum Store {
+    Tar(Arc<File>),
+    /// The directory stays the one that was walked, even when its path comes to mean another.
+    Directory(OwnedFd),
+}
+
+/// State of a file in a directory; another stamp means other bytes, as far as the system tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Inode number.
+    pub inode: u64,
+    /// Nanoseconds of the time of the last change to inode or content.
+    pub changed_ns: i128,
+}
+
+/// The bytes of one entry, ready to be read by position.
+#[derive(Clone)]
+pub struct EntryFile {
+    /// The open file; shared when it is the archive.
+    pub file: Arc<File>,
+    /// Where the entry's data begins in it.
+    pub offset: u64,
+    /// Bytes of data.
+    pub size: u64,
+    /// Seconds since 1970.
+    pub mtime: i64,
+    /// In a directory: the state of the file when it was opened.
+    pub stamp: Option<Stamp>,
+}
+
+impl EntryFile {
+    /// Fill `buf` from a position inside the entry.
+    pub fn read_exact_at(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
+        ReadAt::read_exact_at(&*self.file, buf, self.offset + at)
+    }
+
+    /// Content hash of the whole entry, read in parts.
+    pub fn digest(&self) -> io::Result<crate::Digest> {
+        let mut hasher = ContentHasher::new();
+        let mut buf = vec![0; 256 * 1024];
+        let mut at = 0;
+        while at < self.size {
+            let n = (self.size - at).min(buf.len() as u64) as usize;
+            self.read_exact_at(&mut buf[..n], at)?;
+            hasher.update(&buf[..n]);
+            at += n as u64;
+        }
+        Ok(hasher.digest())
+    }
+}
+
+impl Archive {
+    /// Open a tar archive or a directory; refuses what can't be read in one way only.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        // NONBLOCK: a fifo in the place of an archive must not hang the open.
+        let fd = open_at(CWD, path, OFlags::empty())?;
+        let meta = rustix::fs::fstat(&fd).map_err(io::Error::from)?;
+        let kind = rustix::fs::FileType::from_raw_mode(meta.st_mode);
+        let stamp = stamp_of(&meta);
+        if kind.is_dir() {
+            let (index, warnings) = dir::walk(path)?;
+            return Ok(Self {
+                index,
+                store: Store::Directory(fd),
+                indexed: false,
+                warnings,
+                stamp,
+            });
+        }
+        if !kind.is_file() {
+            return Err(Error::whole(0, "neither a tar archive nor a directory"));
+        }
+        let file = File::from(fd);
+        let len = file.metadata()?.len();
+        if let Some(index) = format::read(&file, len)? {
+            let store = Store::Tar(Arc::new(file));
+            return Ok(Self { index, store, indexed: true, warnings: Vec::new(), stamp });
+        }
+        let (index, warnings) = scan::scan(&file, len)?.into_index()?;
+        Ok(Self { index, store: Store::Tar(Arc::new(file)), indexed: false, warnings, stamp })
+    }
+
+    /// The entries.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Whether the index came with the archive.
+    pub fn is_indexed(&self) -> bool {
+        self.indexed
+    }
+
+    /// Whether entries are files that may change while they are served.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.store, Store::Directory(_))
+    }
+
+    /// State of the archive's own file when it was opened.
+    pub fn own_stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// What was left out, and what somebody should know.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The bytes of an entry. In a directory this opens the file and tells its present state.
+    pub fn open_entry(&self, id: EntryId) -> io::Result<EntryFile> {
+        let entry = self.index.entry(id);
+        match &self.store {
+            Store::Tar(file) => Ok(EntryFile {
+                file: Arc::clone(file),
+                offset: entry.offset,
+                size: entry.size,
+                mtime: entry.mtime,
+                stamp: None,
+            }),
+            Store::Directory(root) => {
+                let fd = open_at(root, Path::new(entry.name), OFlags::empty())?;
+                let meta = rustix::fs::fstat(&fd)?;
+                if !rustix::fs::FileType::from_raw_mode(meta.st_mode).is_file() {
+                    return Err(io::ErrorKind::NotFound.into());
+                }
+                Ok(EntryFile {
+                    file: Arc::new(File::from(fd)),
+                    offset: 0,
+                    size: meta.st_size as u64,
+                    mtime: meta.st_mtime,
+                    stamp: Some(stamp_of(&meta)),
+                })
+            }
+        }
+    }
+
+    /// The present state of an entry's file; `None` in a tar, whose bytes never change.
+    pub fn stamp(&self, id: EntryId) -> io::Result<Option<Stamp>> {
+        let Store::Directory(root) = &self.store else { return Ok(None) };
+        let name = self.index.entry(id).name;
+        let meta = rustix::fs::statat(root, name, rustix::fs::AtFlags::empty())?;
+        Ok(Some(stamp_of(&meta)))
+    }
+}
+
+fn open_at(dir: impl std::os::fd::AsFd, path: &Path, more: OFlags) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | more;
+    Ok(rustix::fs::openat(dir, path, flags, Mode::empty())?)
+}
+
+fn stamp_of(meta: &rustix::fs::Stat) -> Stamp {
+    // The change time also moves when content is replaced and the modification time set back.
+    let changed_ns = i128::from(meta.st_ctime) * 1_000_000_000 + i128::from(meta.st_ctime_nsec);
+    Stamp { inode: meta.st_ino, changed_ns }
+}

@@ -1,0 +1,271 @@
+//! Where a request body ends (RFC 9112, sections 6 and 7.1).
+
+use crate::status::Reject;
+
+/// How a request frames its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none.
+    None,
+    /// Content-Length: exactly that many bytes.
+    Length(u64),
+    /// Transfer-Encoding: chunked.
+    Chunked,
+}
+
+/// Longest line of chunk size and extensions, in bytes; real ones are a few digits.
+const MAX_CHUNK_LINE_BYTES: usize = 256;
+
+/// Longest trailer section, in bytes. Trailers are read past, never used.
+const MAX_TRAILER_BYTES: usize = 8 * 1024;
+
+/// Follows a body through whatever pieces it arrives in.
+#[derive(Debug)]
+pub struct Decoder {
+    state: State,
+    /// Bytes of content that are still allowed.
+    allowed: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    Length(u64),
+    /// In a chunk-size line.
+    Size {
+        value: u64,
+        digits: usize,
+        line: usize,
+        part: SizePart,
+    },
+    Data(u64),
+    /// Behind chunk data: CR, then LF.
+    DataEnd {
+        seen_cr: bool,
+    },
+    /// In the trailer section; `line` counts the bytes of the present line.
+    Trailer {
+        total: usize,
+        line: usize,
+        seen_cr: bool,
+    },
+    Done,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum SizePart {
+    Digits,
+    Extension,
+    Cr,
+}
+
+/// One step of decoding.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Bytes at the front of the input that are used up, of which some are content.
+    Consumed {
+        /// How much of the input to drop.
+        used: usize,
+        /// Which part of the input is content.
+        content: std::ops::Range<usize>,
+    },
+    /// The body is over; nothing was used.
+    Done,
+}
+
+impl Decoder {
+    /// For a body of at most `max_bytes` of content.
+    pub fn new(framing: Framing, max_bytes: u64) -> Result<Self, Reject> {
+        let state = match framing {
+            Framing::None | Framing::Length(0) => State::Done,
+            Framing::Length(len) if len > max_bytes => return Err(Reject::BodyTooLarge),
+            Framing::Length(len) => State::Length(len),
+            Framing::Chunked => State::new_size(),
+        };
+        Ok(Self { state, allowed: max_bytes })
+    }
+
+    /// Whether the whole body has been seen.
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Done)
+    }
+
+    /// Take what can be taken from the front of `input`, which is not empty.
+    pub fn step(&mut self, input: &[u8]) -> Result<Step, Reject> {
+        match &mut self.state {
+            State::Done => Ok(Step::Done),
+            State::Length(left) | State::Data(left) => {
+                let n = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+                *left -= n as u64;
+                if *left == 0 {
+                    self.state = match self.state {
+                        State::Length(_) => State::Done,
+                        _ => State::DataEnd { seen_cr: false },
+                    };
+                }
+                Ok(Step::Consumed { used: n, content: 0..n })
+            }
+            _ => self.framing_bytes(input),
+        }
+    }
+
+    fn framing_bytes(&mut self, input: &[u8]) -> Result<Step, Reject> {
+        let mut used = 0;
+        for &byte in input {
+            used += 1;
+            self.framing_byte(byte)?;
+            if matches!(self.state, State::Data(_) | State::Done) {
+                break;
+            }
+        }
+        Ok(Step::Consumed { used, content: 0..0 })
+    }
+
+    fn framing_byte(&mut self, byte: u8) -> Result<(), Reject> {
+        let next = match &mut self.state {
+            State::Size { value, digits, line, part } => {
+                *line += 1;
+                if *line > MAX_CHUNK_LINE_BYTES {
+                    return Err(Reject::Malformed("a chunk-size line is too long"));
+                }
+                match (*part, byte) {
+                    (SizePart::Digits, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                        let digit = u64::from((byte as char).to_digit(16).unwrap_or(0));
+                        *digits += 1;
+                        if *digits > 16 {
+                            return Err(Reject::Malformed("a chunk size is too large"));
+                        }
+                        *value = *value << 4 | digit;
+                        return Ok(());
+                    }
+                    (SizePart::Digits, b';' | b' ' | b'\t') if *digits > 0 => {
+                        *part = SizePart::Extension;
+                        return Ok(());
+                    }
+                    (SizePart::Digits, b'\r') if *digits > 0 => {
+                        *part = SizePart::Cr;
+                        return Ok(());
+                    }
+                    (SizePart::Extension, b'\r') => {
+                        *part = SizePart::Cr;
+                        return Ok(());
+                    }
+                    (SizePart::Extension, 0x20..=0x7e | b'\t' | 0x80..) => return Ok(()),
+                    (SizePart::Cr, b'\n') => Self::after_size(*value, &mut self.allowed)?,
+                    _ => return Err(Reject::Malformed("a chunk size is not valid")),
+                }
+            }
+            State::DataEnd { seen_cr } => match (*seen_cr, byte) {
+                (false, b'\r') => State::DataEnd { seen_cr: true },
+                (true, b'\n') => State::new_size(),
+                _ => return Err(Reject::Malformed("a chunk is longer than its size")),
+            },
+            State::Trailer { total, line, seen_cr } => {
+                *total += 1;
+                if *total > MAX_TRAILER_BYTES {
+                    return Err(Reject::HeaderTooLarge);
+                }
+                match (*seen_cr, byte) {
+                    (false, b'\r') => *seen_cr = true,
+                    (true, b'\n') if *line == 0 => {
+                        self.state = State::Done;
+                        return Ok(());
+                    }
+                    (true, b'\n') => (*line, *seen_cr) = (0, false),
+                    (true, _) | (false, 0 | b'\n') => {
+                        return Err(Reject::Malformed("a trailer line is not valid"));
+                    }
+                    (false, _) => *line += 1,
+                }
+                return Ok(());
+            }
+            State::Length(_) | State::Data(_) | State::Done => return Ok(()),
+        };
+        self.state = next;
+        Ok(())
+    }
+
+    fn after_size(size: u64, allowed: &mut u64) -> Result<State, Reject> {
+        if size == 0 {
+            return Ok(State::Trailer { total: 0, line: 0, seen_cr: false });
+        }
+        *allowed = allowed.checked_sub(size).ok_or(Reject::BodyTooLarge)?;
+        Ok(State::Data(size))
+    }
+}
+
+impl State {
+    fn new_size() -> Self {
+        Self::Size { value: 0, digits: 0, line: 0, part: SizePart::Digits }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Content and bytes left over, with the input cut into pieces of `piece` bytes.
+    fn decode(input: &[u8], piece: usize) -> Result<(Vec<u8>, usize), Reject> {
+        let mut decoder = Decoder::new(Framing::Chunked, 100)?;
+        let mut content = Vec::new();
+        let mut at = 0;
+        while at < input.len() && !decoder.is_done() {
+            let end = (at + piece).min(input.len());
+            let Step::Consumed { used, content: range } = decoder.step(&input[at..end])? else {
+                break;
+            };
+            content.extend_from_slice(&input[at..end][range]);
+            at += used;
+        }
+        assert!(decoder.is_done(), "not complete");
+        Ok((content, input.len() - at))
+    }
+
+    #[test]
+    fn chunked_bodies() {
+        for piece in [1, 2, 3, 100] {
+            let body = b"3\r\nabc\r\n4;name=value\r\ndefg\r\n000\r\nX: y\r\n\r\nGET";
+            assert_eq!(decode(body, piece), Ok((b"abcdefg".to_vec(), 3)));
+            assert_eq!(decode(b"0\r\n\r\n", piece), Ok((vec![], 0)));
+        }
+    }
+
+    #[test]
+    fn bad_chunks_are_refused() {
+        for bad in [
+            &b"3\nabc\r\n0\r\n\r\n"[..],
+            b"g\r\n",
+            b"\r\n",
+            b"-1\r\n",
+            b"0x3\r\nabc\r\n",
+            b"+3\r\nabc\r\n",
+            b"3\r\nabcd\r\n0\r\n\r\n",
+            b"3\r\nabc0\r\n\r\n",
+            b"3\rabc\r\n",
+            b"11111111111111111\r\n",
+            b"3;a\nb\r\nabc\r\n",
+            b"0\r\nX: y\n\r\n",
+            b"0\r\n\rX",
+        ] {
+            assert!(matches!(decode(bad, 100), Err(Reject::Malformed(_))), "{bad:?}");
+        }
+        assert_eq!(decode(b"65\r\n", 100), Err(Reject::BodyTooLarge));
+        assert_eq!(decode(b"ffffffffffffffff\r\n", 100), Err(Reject::BodyTooLarge));
+        assert!(Decoder::new(Framing::Length(101), 100).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_fine(input in prop::collection::vec(any::<u8>(), 1..60), piece in 1usize..9) {
+            let mut decoder = Decoder::new(Framing::Chunked, 1000).unwrap();
+            for part in input.chunks(piece) {
+                match decoder.step(part) {
+                    Ok(Step::Consumed { used, content }) => {
+                        prop_assert!(used > 0 && used <= part.len() && content.end <= used);
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Servers and sites.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use zeroserve_server as server;
+use zeroserve_server::access_log::{Destination, Format};
+use zeroserve_server::listen::Address;
+use zeroserve_server::server::MAX_WORKERS;
+use zeroserve_server::{Config, Limits, SiteOptions};
+
+use crate::{refuse, tuples};
+
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Site>()?;
+    module.add_class::<Server>()
+}
+
+/// The request pipeline without sockets.
+#[pyclass(frozen)]
+struct Site(Arc<server::Site>);
+
+#[pymethods]
+impl Site {
+    #[new]
+    #[pyo3(signature = (path, *, index = "index.html".to_owned(), try_html = false))]
+    fn new(py: Python<'_>, path: PathBuf, index: String, try_html: bool) -> PyResult<Self> {
+        let max_cache_bytes = Limits::default().max_cache_bytes;
+        let options = SiteOptions { index, try_html, max_cache_bytes };
+        let shown = path.display().to_string();
+        let site = py.detach(|| server::Site::open(path, options));
+        site.map(|site| Self(Arc::new(site))).map_err(|error| refuse(format!("{shown}: {error}")))
+    }
+
+    /// Bytes in as a client would send them, bytes out as it would receive them.
+    fn exchange<'py>(&self, py: Python<'py>, request: Vec<u8>) -> PyResult<Bound<'py, PyBytes>> {
+        let answer = py.detach(|| server::offline::converse(Arc::clone(&self.0), request));
+        answer.map(|bytes| PyBytes::new(py, &bytes)).map_err(|error| refuse(error.to_string()))
+    }
+}
+
+/// Listeners and worker threads around one site.
+#[pyclass(frozen)]
+struct Server {
+    config: Config,
+    running: Mutex<Option<Arc<server::Server>>>,
+}
+
+impl Server {
+    fn running(&self) -> PyResult<Arc<server::Server>> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.clone().ok_or_else(|| refuse("the server is not running"))
+    }
+}
+
+#[pymethods]
+impl Server {
+    #[new]
+    #[pyo3(signature = (
+        path, *, addrs, threads, index = "index.html".to_owned(), try_html = false,
+        access_log = None, access_log_format = "json", limits = None,
+    ))]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        path: PathBuf,
+        addrs: Vec<String>,
+        threads: usize,
+        index: String,
+        try_html: bool,
+        access_log: Option<PathBuf>,
+        access_log_format: &str,
+        limits: Option<BTreeMap<String, u64>>,
+    ) -> PyResult<Self> {
+        if !(1..=MAX_WORKERS).contains(&threads) {
+            return Err(refuse(format!("threads: {threads} is not between 1 and {MAX_WORKERS}")));
+        }
+        if index.is_empty() || index.contains('/') {
+            return Err(refuse(format!("index: '{}' is not a file name", index.escape_debug())));
+        }
+        let addresses: Result<Vec<_>, _> = addrs.iter().map(|addr| Address::parse(addr)).collect();
+        let addresses = addresses.map_err(|error| refuse(format!("address: {error}")))?;
+        if addresses.is_empty() {
+            return Err(refuse("address: there is none to listen on"));
+        }
+        let format = match access_log_format {
+            "json" => Format::Json,
+            "combined" => Format::Combined,
+            other => {
+                let message = format!("access log format: {other} is neither json nor combined");
+                return Err(refuse(message));
+            }
+        };
+        let access_log = access_log.map(|path| {
+            let stderr = path.as_os_str() == "-";
+            (if stderr { Destination::Stderr } else { Destination::File(path) }, format)
+        });
+        let mut values = Limits::default();
+        for (name, value) in limits.unwrap_or_default() {
+            values.set(&name, value).map_err(refuse)?;
+        }
+        let config = Config {
+            path,
+            addresses,
+            workers: threads,
+            index,
+            try_html,
+            access_log,
+            limits: values,
+        };
+        Ok(Self { config, running: Mutex::new(None) })
+    }
+
+    /// Open the site, bind, and start the workers; returns one URL per listener.
+    fn start(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        py.detach(|| {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            if running.is_some() {
+                return Err(refuse("the server was started already"));
+            }
+            let server = server::Server::start(self.config.clone()).map_err(refuse)?;
+            let urls = server.urls().to_vec();
+            *running = Some(Arc::new(server));
+            Ok(urls)
+        })
+    }
+
+    /// Open the site anew and swap it in; returns the new generation.
+    fn reload(&self, py: Python<'_>) -> PyResult<u64> {
+        let running = self.running()?;
+        py.detach(|| running.reload()).map_err(refuse)
+    }
+
+    /// Close the access log and open its path again.
+    fn reopen_log(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running()?;
+        py.detach(|| running.reopen_log());
+        Ok(())
+    }
+
+    /// Stop accepting, finish what runs, end the workers; returns how many connections were cut.
+    fn stop(&self, py: Python<'_>, drain_s: f64) -> PyResult<usize> {
+        let drain = Duration::try_from_secs_f64(drain_s)
+            .map_err(|_| refuse(format!("drain time: {drain_s} is not a number of seconds")))?;
+        let running = self.running()?;
+        Ok(py.detach(|| running.stop(drain)))
+    }
+
+    /// Entries that the generation in force leaves out.
+    fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        tuples::problems(py, &self.running()?.warnings())
+    }
+
+    /// Counters since the start.
+    fn stats(&self) -> PyResult<BTreeMap<&'static str, u64>> {
+        Ok(self.running()?.stats())
+    }
+}

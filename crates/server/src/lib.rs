@@ -1,0 +1,29 @@
+//! Listeners, workers, the request pipeline, reload and logs: where policy meets mechanism.
+//!
+//! A [`Server`] runs one thread per worker, each with its own event loop and its own listening
+//! socket. A [`Site`] holds the generation in force; workers notice a new one at their next
+//! request. [`connection`] turns bytes into answers with the help of [`pipeline`], which does no
+//! I/O, and [`transfer`], which does nothing else.
+
+#![deny(unsafe_code)]
+
+pub mod access_log;
+pub mod clock;
+pub mod connection;
+pub mod limits;
+pub mod listen;
+pub mod notice;
+pub mod offline;
+pub mod pipeline;
+pub mod representation;
+pub mod server;
+pub mod site;
+pub mod stats;
+pub mod stream;
+pub mod transfer;
+pub mod view;
+pub mod worker;
+
+pub use limits::{LIMITS, Limits};
+pub use server::{Config, Server};
+pub use site::{Site, SiteOptions};

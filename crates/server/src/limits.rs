@@ -1,0 +1,105 @@
+//! Every limit of serving: one row each, from which the flags and docs/limits.md are made.
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Snake case, its unit last when it has one.
+    pub name: &'static str,
+    /// Value unless told otherwise.
+    pub default: u64,
+    /// Smallest value accepted.
+    pub minimum: u64,
+    /// Largest value accepted.
+    pub maximum: u64,
+    /// `bytes`, `seconds`, `fields` or `connections`.
+    pub unit: &'static str,
+    /// What happens beyond it, and why there is one.
+    pub doc: &'static str,
+}
+
+macro_rules! limits {
+    ($($name:ident: $unit:literal, $default:expr, $minimum:expr, $maximum:expr, $doc:literal;)*) => {
+        /// The table, in the order in which help shows it.
+        pub const LIMITS: &[Limit] = &[$(Limit {
+            name: stringify!($name),
+            default: $default,
+            minimum: $minimum,
+            maximum: $maximum,
+            unit: $unit,
+            doc: $doc,
+        }),*];
+
+        /// The values in force.
+        #[derive(Clone, Debug)]
+        pub struct Limits {
+            $(#[doc = $doc] pub $name: u64,)*
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+
+        impl Limits {
+            /// Change one; the error says what is allowed.
+            pub fn set(&mut self, name: &str, value: u64) -> Result<(), String> {
+                let slot = match name {
+                    $(stringify!($name) => &mut self.$name,)*
+                    _ => return Err(format!("unknown limit: {name}")),
+                };
+                let row = LIMITS.iter().find(|row| row.name == name);
+                let range = row.map_or(0..=0, |row| row.minimum..=row.maximum);
+                if !range.contains(&value) {
+                    return Err(format!(
+                        "{name}: {value} is not between {} and {}", range.start(), range.end(),
+                    ));
+                }
+                *slot = value;
+                Ok(())
+            }
+        }
+    };
+}
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const DAY_S: u64 = 86_400;
+
+limits! {
+    max_request_line_bytes: "bytes", 16 * KIB, 64, MIB,
+        "longest request line; beyond it 414 and the connection closes. Bounds what an unfinished request can hold in memory";
+    max_header_bytes: "bytes", 32 * KIB, 64, MIB,
+        "longest header section of a request; beyond it 431 and the connection closes. Bounds memory like the request line";
+    max_header_fields: "fields", 128, 1, 256,
+        "most header fields of a request; beyond it 431 and the connection closes. Bounds the work of looking through them";
+    max_body_bytes: "bytes", MIB, 0, 1 << 50,
+        "longest request body; beyond it 413 and the connection closes. Files take no bodies: they are read past to reach the next request";
+    header_timeout_s: "seconds", 10, 1, DAY_S,
+        "time for a request head to arrive once it has begun; beyond it 408. Against clients that send a byte now and then";
+    body_timeout_s: "seconds", 60, 1, DAY_S,
+        "time between two parts of a request body; beyond it 408";
+    idle_timeout_s: "seconds", 75, 1, DAY_S,
+        "time that a connection may lie idle between requests; then it closes";
+    write_timeout_s: "seconds", 60, 1, DAY_S,
+        "time in which a client must take some part of a response; then the connection closes. Against clients that stop reading";
+    max_connections: "connections", 16_384, 1, 1 << 20,
+        "most open connections of each worker; further ones wait in the kernel's queue until one closes";
+    max_cache_bytes: "bytes", 32 * MIB, 0, 1 << 40,
+        "memory for response heads and small bodies, shared by the workers; what was not used for longest goes first";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_lie_in_their_ranges() {
+        for row in LIMITS {
+            assert!((row.minimum..=row.maximum).contains(&row.default), "{}", row.name);
+            Limits::default().set(row.name, row.minimum).unwrap();
+            assert!(Limits::default().set(row.name, row.maximum + 1).is_err());
+        }
+        assert!(Limits::default().set("nonsense", 1).is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! Addresses to listen on, and the sockets bound to them.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::io::fcntl_dupfd_cloexec;
+use socket2::{Domain, Socket, Type};
+
+/// Connections that the kernel may hold for us until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// An address as the operator writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// `HOST:PORT`; port 0 means any.
+    Tcp(String),
+    /// `unix:PATH`
+    Unix(PathBuf),
+    /// `fd:N`: a listening socket inherited from the parent.
+    Fd(i32),
+}
+
+impl Address {
+    /// Read an address; the error says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            if path.is_empty() {
+                return Err(format!("{text}: the path is missing"));
+            }
+            return Ok(Self::Unix(path.into()));
+        }
+        if let Some(number) = text.strip_prefix("fd:") {
+            let number = number.parse().ok().filter(|&n: &i32| n >= 0);
+            return number
+                .map(Self::Fd)
+                .ok_or_else(|| format!("{text}: the number of a file descriptor is missing"));
+        }
+        match text.rsplit_once(':') {
+            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => {
+                Ok(Self::Tcp(text.to_owned()))
+            }
+            _ => Err(format!("{text}: not HOST:PORT, unix:PATH or fd:N")),
+        }
+    }
+}
+
+/// One worker's listening socket.
+pub enum Listener {
+    /// Accepts TCP connections.
+    Tcp(TcpListener),
+    /// Accepts connections to a path.
+    Unix(UnixListener),
+}
+
+/// An address bound for all workers.
+pub struct Bound {
+    /// One for each worker.
+    pub listeners: Vec<Listener>,
+    /// Where clients reach it.
+    pub url: Url,
+    /// Removes the socket's path when the server is gone.
+    pub unlink: Option<Unlink>,
+}
+
+/// Where a listener is reached.
+#[derive(Clone, Debug)]
+pub enum Url {
+    /// `http://127.0.0.1:8080`
+    Tcp(SocketAddr),
+    /// `http+unix:/run/site.sock`
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "http://{address}"),
+            Self::Unix(path) => write!(f, "http+unix:{}", path.display()),
+        }
+    }
+}
+
+/// Removes a path when dropped.
+pub struct Unlink(PathBuf);
+
+impl Drop for Unlink {
+    fn drop(&mut self) {
+        // Somebody may have removed it already.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Bind an address for a number of workers; the error names the address.
+pub fn bind(address: &Address, workers: usize) -> Result<Bound, String> {
+    match address {
+        Address::Tcp(text) => bind_tcp(text, workers).map_err(|error| at(text, &error)),
+        Address::Unix(path) => bind_unix(path, workers)
+            .map_err(|error| at(&format!("unix:{}", path.display()), &error)),
+        Address::Fd(number) => {
+            inherit(*number, workers).map_err(|error| at(&format!("fd:{number}"), &error))
+        }
+    }
+}
+
+fn at(address: &str, error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+    format!("can't listen on {address}: {text}")
+}
+
+fn bind_tcp(text: &str, workers: usize) -> io::Result<Bound> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in text.to_socket_addrs().map_err(|_| io::Error::other("the name is not known"))? {
+        match bind_socket_address(address, workers) {
+            Ok(bound) => return Ok(bound),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// One socket per worker: the kernel spreads connections and workers share no accept queue.
+fn bind_socket_address(address: SocketAddr, workers: usize) -> io::Result<Bound> {
+    // SO_REUSEPORT would let a second server take half of the connections unnoticed; a socket
+    // without it finds out whether anybody listens there already.
+    let probe = open_tcp(address, false)?;
+    let address = probe.local_addr()?;
+    drop(probe);
+    let listeners = (0..workers)
+        .map(|_| open_tcp(address, true).map(Listener::Tcp))
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok(Bound { listeners, url: Url::Tcp(address), unlink: None })
+}
+
+fn open_tcp(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if reuse_port {
+        socket.set_reuse_port(true)?;
+    }
+    if address.is_ipv6() {
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+fn bind_unix(path: &Path, workers: usize) -> io::Result<Bound> {
+    remove_stale(path)?;
+    let listener = UnixListener::bind(path)?;
+    let unlink = Some(Unlink(path.to_owned()));
+    listener.set_nonblocking(true)?;
+    let listeners = (0..workers)
+        .map(|_| listener.try_clone().map(Listener::Unix))
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok(Bound { listeners, url: Url::Unix(path.to_owned()), unlink })
+}
+
+/// A socket that nobody answers was left by a server that ended badly.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let Ok(meta) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !meta.file_type().is_socket() {
+        return Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file that is no socket",
+        ));
+    }
+    match UnixStream::connect(path) {
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+    }
+}
+
+fn inherit(number: i32, workers: usize) -> io::Result<Bound> {
+    let first = Socket::from(duplicate(number)?);
+    if first.r#type()? != Type::STREAM || !first.is_listener()? {
+        return Err(io::Error::other("not a listening stream socket"));
+    }
+    first.set_nonblocking(true)?;
+    let address = first.local_addr()?;
+    let url = match (address.as_socket(), address.as_pathname()) {
+        (Some(address), _) => Url::Tcp(address),
+        (None, Some(path)) => Url::Unix(path.to_owned()),
+        (None, None) => {
+            return Err(io::Error::other("neither a TCP nor a Unix socket with a path"));
+        }
+    };
+    let listeners = (0..workers)
+        .map(|_| {
+            let socket = first.try_clone()?;
+            Ok(match url {
+                Url::Tcp(_) => Listener::Tcp(socket.into()),
+                Url::Unix(_) => Listener::Unix(socket.into()),
+            })
+        })
+        .collect::<io::Result<Vec<_>>>()?;
+    Ok(Bound { listeners, url, unlink: None })
+}
+
+#[allow(unsafe_code)]
+fn duplicate(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the number is not negative (checked when it was parsed) and is only handed to
+    // fcntl(F_DUPFD_CLOEXEC), which refuses a number that is not open with EBADF; nothing that
+    // owns the descriptor is made of it.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    Ok(fcntl_dupfd_cloexec(borrowed, 3)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses() {
+        assert_eq!(Address::parse("[::1]:80"), Ok(Address::Tcp("[::1]:80".into())));
+        assert_eq!(Address::parse("unix:/a"), Ok(Address::Unix("/a".into())));
+        assert_eq!(Address::parse("fd:3"), Ok(Address::Fd(3)));
+        for bad in
+            ["", "localhost", "host:port", "host:99999", ":80", "unix:", "fd:", "fd:-1", "fd:x"]
+        {
+            assert!(Address::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What the server tells its operator: one line each on standard error, never a flood.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds between two lines of the same kind.
+const QUIET_S: i64 = 10;
+
+/// A kind of notice that can recur with every request.
+pub struct Notice {
+    last_s: AtomicI64,
+    held_back: AtomicU64,
+}
+
+impl Notice {
+    /// A kind that has not been seen.
+    pub const fn new() -> Self {
+        Self { last_s: AtomicI64::new(0), held_back: AtomicU64::new(0) }
+    }
+
+    /// Say it, unless it was said a moment ago; what was held back is counted in the next line.
+    pub fn say(&self, message: &str) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_secs());
+        let now = now.cast_signed();
+        let last = self.last_s.load(Ordering::Relaxed);
+        let due = now - last >= QUIET_S || now < last;
+        let mine = due
+            && self
+                .last_s
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        if !mine {
+            self.held_back.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        match self.held_back.swap(0, Ordering::Relaxed) {
+            0 => warn(message),
+            n => warn(&format!("{message} ({n} more like this before)")),
+        }
+    }
+}
+
+/// One line on standard error. Nobody to hear it is no error.
+pub fn warn(message: &str) {
+    let line = format!("zeroserve: warning: {message}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}

@@ -1,0 +1,369 @@
+//! From a request to an answer. No I/O: what has to be read first is reported as missing.
+
+use std::io;
+use std::rc::Rc;
+
+use zeroserve_archive::{EntryId, Variant};
+use zeroserve_http::conditions::{self, Outcome};
+use zeroserve_http::date::DATE_LEN;
+use zeroserve_http::negotiate::Weights;
+use zeroserve_http::range::{self, Asked, Part};
+use zeroserve_http::request::{Field, Target};
+use zeroserve_http::{Method, Reject, Request, path, status};
+
+use crate::notice::Notice;
+use crate::representation::Key;
+use crate::site::Generation;
+use crate::view::{Loaded, Local, Missing, View};
+
+/// Methods that files answer, as the Allow field lists them.
+const ALLOW: &str = "GET, HEAD, OPTIONS";
+
+/// Page that is sent with a 404 when the site has it.
+const NOT_FOUND_PAGE: &str = "404.html";
+
+static UNREADABLE: Notice = Notice::new();
+
+/// The moment of answering.
+#[derive(Clone, Copy)]
+pub struct Now {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// The same as the value of a Date field.
+    pub date: [u8; DATE_LEN],
+}
+
+/// An answer whose head, all but the blank line, was written.
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// What follows the head.
+    pub body: Body,
+}
+
+/// The content of an answer.
+pub enum Body {
+    /// Nothing, or text already appended behind the head by [`Text`].
+    Empty,
+    /// A few words from the server itself.
+    Text(Text),
+    /// Bytes of a representation.
+    Part(Local, Part),
+    /// `multipart/byteranges`.
+    Parts(Local, Vec<(String, Part)>),
+}
+
+impl Body {
+    /// Bytes of content.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Empty => 0,
+            Self::Text(text) => text.0.len() as u64,
+            Self::Part(_, part) => part.len,
+            Self::Parts(_, parts) => {
+                parts.iter().map(|(head, part)| head.len() as u64 + part.len).sum()
+            }
+        }
+    }
+}
+
+/// A short plain text.
+pub struct Text(pub String);
+
+/// Answer one request: append the head to `out`, without the blank line.
+///
+/// When a representation has to be loaded first, `out` is as it was and the caller comes back
+/// with what was loaded.
+pub fn respond(
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: Option<&Loaded>,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Answer, Missing> {
+    let start = out.len();
+    let generation = view.generation();
+    let mut exchange = Exchange { view, generation: &generation, request, now, loaded, out };
+    let answer = exchange.answer(scratch);
+    if answer.is_err() {
+        out.truncate(start);
+    }
+    answer
+}
+
+/// Answer a request that is refused by its form.
+pub fn refuse(reject: Reject, now: Now, out: &mut Vec<u8>) -> Answer {
+    let code = reject.status();
+    let text = format!("{code} {}: {}\n", status::reason(code), reject.explain());
+    write_start(out, code, now);
+    write_text_fields(out, &text);
+    Answer { status: code, body: Body::Text(Text(text)) }
+}
+
+/// Buffers that are used again for every request.
+#[derive(Default)]
+pub struct Scratch {
+    path: Vec<u8>,
+    name: String,
+}
+
+struct Exchange<'a, 'h, 'b> {
+    view: &'a View,
+    generation: &'a Generation,
+    request: &'a Request<'h, 'b>,
+    now: Now,
+    loaded: Option<&'a Loaded>,
+    out: &'a mut Vec<u8>,
+}
+
+/// What a path means.
+enum Found {
+    Entry(EntryId),
+    /// A directory asked for without its slash.
+    AddSlash,
+    Nothing,
+}
+
+impl Exchange<'_, '_, '_> {
+    fn answer(&mut self, scratch: &mut Scratch) -> Result<Answer, Missing> {
+        match self.request.method {
+            Method::Get | Method::Head => {}
+            Method::Options => {
+                write_start(self.out, 204, self.now);
+                field(self.out, "Allow", ALLOW);
+                return Ok(Answer { status: 204, body: Body::Empty });
+            }
+            Method::Other(_) => return Ok(self.text(405, &[("Allow", ALLOW)], "")),
+        }
+        let Target::Path { path, query } = self.request.target else {
+            return Ok(self.text(400, &[], ": '*' is a target for OPTIONS only"));
+        };
+        let Scratch { path: decoded, name } = scratch;
+        let decoded = match path::resolve(path, decoded) {
+            Ok(decoded) => decoded,
+            Err(path::BadPath(why)) => return Ok(self.text(400, &[], &format!(": {why}"))),
+        };
+        // Names are UTF-8; what is not can't be one.
+        let found = std::str::from_utf8(decoded).map_or(Found::Nothing, |d| self.find(d, name));
+        match found {
+            Found::Entry(entry) => self.file(entry),
+            Found::AddSlash => Ok(self.add_slash(decoded, query)),
+            Found::Nothing => self.not_found(),
+        }
+    }
+
+    fn find(&self, path: &str, name: &mut String) -> Found {
+        let index = self.generation.archive.index();
+        let options = &self.generation.options;
+        if path.is_empty() || path.ends_with('/') {
+            join(name, path, &options.index);
+            return index.lookup(name).map_or(Found::Nothing, Found::Entry);
+        }
+        if let Some(entry) = index.lookup(path) {
+            return Found::Entry(entry);
+        }
+        if options.try_html {
+            join(name, path, ".html");
+            if let Some(entry) = index.lookup(name) {
+                return Found::Entry(entry);
+            }
+        }
+        join(name, path, "/");
+        name.push_str(&options.index);
+        if index.lookup(name).is_some() { Found::AddSlash } else { Found::Nothing }
+    }
+
+    fn file(&mut self, entry: EntryId) -> Result<Answer, Missing> {
+        let key = Key { entry, coding: self.coding(entry) };
+        let local = match self.view.get(key, self.now.seconds, self.loaded)? {
+            Ok(local) => local,
+            Err(io::ErrorKind::NotFound) => return self.not_found(),
+            Err(error) => return Ok(self.unreadable(entry, error)),
+        };
+        match conditions::evaluate(self.request, local.validators()) {
+            Outcome::Proceed => {}
+            Outcome::NotModified => {
+                local.not_modified.write(&self.now.date, self.out);
+                return Ok(Answer { status: 304, body: Body::Empty });
+            }
+            Outcome::Failed => return Ok(self.text(412, &[], "")),
+        }
+        // Range is defined for GET only (RFC 9110, section 14.2).
+        if self.request.has(Field::Range)
+            && self.request.method == Method::Get
+            && let Some(answer) = self.ranges(&local)
+        {
+            return Ok(answer);
+        }
+        local.ok.write(&self.now.date, self.out);
+        let whole = Part { start: 0, len: local.len() };
+        Ok(Answer { status: 200, body: self.part(local, whole) })
+    }
+
+    /// The content coding to send; a range is always of the bytes themselves.
+    fn coding(&self, entry: EntryId) -> Option<Variant> {
+        let entry = self.generation.archive.index().entry(entry);
+        let ranged = self.request.has(Field::Range) && self.request.method == Method::Get;
+        if !entry.has_variants() || ranged || !self.request.has(Field::AcceptEncoding) {
+            return None;
+        }
+        let weights = Weights::parse(self.request.values(Field::AcceptEncoding));
+        let chosen = weights.choose(Variant::ALL.map(|variant| entry.variant(variant).is_some()));
+        chosen.map(|at| Variant::ALL[at])
+    }
+
+    /// `None` when the Range field does not apply.
+    fn ranges(&mut self, local: &Local) -> Option<Answer> {
+        if !conditions::range_applies(self.request, local.validators()) {
+            return None;
+        }
+        let size = local.len();
+        match range::apply(self.request.single(Field::Range)?, size) {
+            Asked::Whole => None,
+            Asked::Nothing => {
+                let total = format!("bytes */{size}");
+                Some(self.text(416, &[("Content-Range", &total), ("Accept-Ranges", "bytes")], ""))
+            }
+            Asked::One(part) => {
+                write_start(self.out, 206, self.now);
+                field(self.out, "Content-Type", &local.media_type);
+                length(self.out, part.len);
+                field(self.out, "Content-Range", &content_range(part, size));
+                self.out.extend_from_slice(local.fields.as_bytes());
+                Some(Answer { status: 206, body: self.part(Rc::clone(local), part) })
+            }
+            Asked::Many(parts) => Some(self.parts(local, &parts, size)),
+        }
+    }
+
+    fn parts(&mut self, local: &Local, parts: &[Part], size: u64) -> Answer {
+        // Made from the content's own hash, so the content can't contain it by design.
+        let tag = String::from_utf8_lossy(local.validators().etag).replace('"', "");
+        let boundary = format!("zeroserve-{tag}");
+        let mut pieces: Vec<(String, Part)> = Vec::with_capacity(parts.len() + 1);
+        for &part in parts {
+            let lead = if pieces.is_empty() { "" } else { "\r\n" };
+            let head = format!(
+                "{lead}--{boundary}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
+                local.media_type,
+                content_range(part, size),
+            );
+            pieces.push((head, part));
+        }
+        pieces.push((format!("\r\n--{boundary}--\r\n"), Part { start: 0, len: 0 }));
+        let body = Body::Parts(Rc::clone(local), pieces);
+        write_start(self.out, 206, self.now);
+        field(self.out, "Content-Type", &format!("multipart/byteranges; boundary={boundary}"));
+        length(self.out, body.len());
+        self.out.extend_from_slice(local.fields.as_bytes());
+        Answer { status: 206, body }
+    }
+
+    fn part(&self, local: Local, part: Part) -> Body {
+        if self.request.method == Method::Head || part.len == 0 {
+            return Body::Empty;
+        }
+        Body::Part(local, part)
+    }
+
+    fn not_found(&mut self) -> Result<Answer, Missing> {
+        let index = self.generation.archive.index();
+        if let Some(entry) = index.lookup(NOT_FOUND_PAGE) {
+            let key = Key { entry, coding: self.coding(entry) };
+            if let Ok(local) = self.view.get(key, self.now.seconds, self.loaded)? {
+                write_start(self.out, 404, self.now);
+                field(self.out, "Content-Type", &local.media_type);
+                length(self.out, local.len());
+                if let Some(variant) = key.coding {
+                    field(self.out, "Content-Encoding", variant.coding());
+                }
+                if index.entry(entry).has_variants() {
+                    field(self.out, "Vary", "Accept-Encoding");
+                }
+                field(self.out, "X-Content-Type-Options", "nosniff");
+                let whole = Part { start: 0, len: local.len() };
+                return Ok(Answer { status: 404, body: self.part(local, whole) });
+            }
+        }
+        Ok(self.text(404, &[], ""))
+    }
+
+    fn unreadable(&mut self, entry: EntryId, error: io::ErrorKind) -> Answer {
+        let name = self.generation.archive.index().entry(entry).name.escape_debug();
+        if error == io::ErrorKind::PermissionDenied {
+            UNREADABLE.say(&format!("'{name}': no permission to read it, answered 403"));
+            return self.text(403, &[], "");
+        }
+        let why = match error {
+            io::ErrorKind::UnexpectedEof => {
+                "the archive was cut short while it was being served".into()
+            }
+            other => other.to_string(),
+        };
+        UNREADABLE.say(&format!("'{name}': {why}, answered 500"));
+        self.text(500, &[], "")
+    }
+
+    fn add_slash(&mut self, path: &[u8], query: Option<&str>) -> Answer {
+        // From the normalised path, so it can never begin with two slashes and name a host.
+        let mut location = b"/".to_vec();
+        path::encode(path, &mut location);
+        location.push(b'/');
+        if let Some(query) = query {
+            location.push(b'?');
+            location.extend_from_slice(query.as_bytes());
+        }
+        let location = String::from_utf8_lossy(&location).into_owned();
+        self.text(301, &[("Location", &location)], "")
+    }
+
+    fn text(&mut self, code: u16, fields: &[(&str, &str)], more: &str) -> Answer {
+        let text = format!("{code} {}{more}\n", status::reason(code));
+        write_start(self.out, code, self.now);
+        for (name, value) in fields {
+            field(self.out, name, value);
+        }
+        write_text_fields(self.out, &text);
+        let head = self.request.method == Method::Head;
+        let body = if head { Body::Empty } else { Body::Text(Text(text)) };
+        Answer { status: code, body }
+    }
+}
+
+fn join(name: &mut String, front: &str, back: &str) {
+    name.clear();
+    name.push_str(front);
+    name.push_str(back);
+}
+
+fn content_range(part: Part, size: u64) -> String {
+    format!("bytes {}-{}/{size}", part.start, part.start + part.len - 1)
+}
+
+fn write_start(out: &mut Vec<u8>, code: u16, now: Now) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(code).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status::reason(code).as_bytes());
+    out.extend_from_slice(b"\r\nDate: ");
+    out.extend_from_slice(&now.date);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_text_fields(out: &mut Vec<u8>, text: &str) {
+    field(out, "Content-Type", "text/plain; charset=utf-8");
+    length(out, text.len() as u64);
+    field(out, "X-Content-Type-Options", "nosniff");
+}
+
+fn field(out: &mut Vec<u8>, name: &str, value: &str) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn length(out: &mut Vec<u8>, bytes: u64) {
+    field(out, "Content-Length", itoa::Buffer::new().format(bytes));
+}

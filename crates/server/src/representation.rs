@@ -1,0 +1,189 @@
+//! A representation ready to be sent: its head built once, its body in memory when it is small.
+
+use std::io;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use zeroserve_archive::{Archive, ContentHasher, EntryFile, EntryId, Variant, etag_of};
+use zeroserve_http::{conditions::Validators, date, media, status};
+
+/// Largest body that is kept in memory; larger ones go from the file to the socket.
+pub const MAX_CACHED_BODY_BYTES: u64 = 64 * 1024;
+
+/// Largest content that is hashed on first use to make its entity tag. Above it the tag comes
+/// from place, size and time: a first reader should not wait for gigabytes to be read.
+pub const MAX_HASHED_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Times before 1980-01-02 are what archivers and reproducible builds write when they mean
+/// "no time": as validators they would keep stale copies alive.
+const FIRST_REAL_TIME_S: i64 = 315_619_200;
+
+/// Which representation of which entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// Entry whose name and type it has.
+    pub entry: EntryId,
+    /// Content coding, when it is a precompressed sibling's data that is sent.
+    pub coding: Option<Variant>,
+}
+
+impl Key {
+    /// Dense number for hashing and for tables.
+    pub fn as_u32(self) -> u32 {
+        let coding = match self.coding {
+            None => 0,
+            Some(variant) => variant as u32 + 1,
+        };
+        // Indexes stop far below 2^30 entries.
+        self.entry.as_u32() << 2 | coding
+    }
+}
+
+/// A response head up to its last field; the Date is overwritten in each copy.
+pub struct HeadBytes {
+    bytes: Box<[u8]>,
+    date_at: usize,
+}
+
+impl HeadBytes {
+    fn new(code: u16, fields: &str) -> Self {
+        let start = format!("HTTP/1.1 {code} {}\r\nDate: ", status::reason(code));
+        let blank = [b' '; date::DATE_LEN];
+        let bytes = [start.as_bytes(), &blank, b"\r\n", fields.as_bytes()].concat();
+        Self { bytes: bytes.into(), date_at: start.len() }
+    }
+
+    /// Append a copy that says `date`.
+    pub fn write(&self, date: &[u8; date::DATE_LEN], out: &mut Vec<u8>) {
+        let at = out.len() + self.date_at;
+        out.extend_from_slice(&self.bytes);
+        out[at..at + date::DATE_LEN].copy_from_slice(date);
+    }
+}
+
+/// All that answering needs to know of one representation.
+pub struct Representation {
+    /// Head of a 200 with the whole body, without the blank line.
+    pub ok: HeadBytes,
+    /// Head of a 304.
+    pub not_modified: HeadBytes,
+    /// Fields that describe the representation, for heads that are made to measure.
+    pub fields: String,
+    /// Media type, for the parts of a multipart response.
+    pub media_type: String,
+    /// The bytes, when they are kept in memory.
+    pub body: Option<Bytes>,
+    /// The bytes where they are stored.
+    pub file: EntryFile,
+    etag: String,
+    last_modified: Option<i64>,
+    checked_s: AtomicI64,
+}
+
+impl Representation {
+    /// Read what is needed. Blocks for up to [`MAX_HASHED_BYTES`] of reading.
+    pub fn load(archive: &Archive, key: Key, now_s: i64) -> io::Result<Self> {
+        let index = archive.index();
+        let named = index.entry(key.entry);
+        let data = match key.coding {
+            None => key.entry,
+            Some(variant) => named.variant(variant).ok_or(io::ErrorKind::NotFound)?,
+        };
+        let file = archive.open_entry(data)?;
+        let body = if file.size <= MAX_CACHED_BODY_BYTES {
+            let mut body = vec![0; file.size as usize];
+            file.read_exact_at(&mut body, 0)?;
+            Some(Bytes::from(body))
+        } else {
+            None
+        };
+        let etag = match (index.entry(data).digest, &body) {
+            (Some(digest), _) => etag_of(&digest),
+            (None, Some(body)) => etag_of(&zeroserve_archive::digest_of(body)),
+            (None, None) if file.size <= MAX_HASHED_BYTES => etag_of(&file.digest()?),
+            (None, None) => etag_of(&place_digest(archive, &file)),
+        };
+        let last_modified = (file.mtime >= FIRST_REAL_TIME_S).then_some(file.mtime.min(now_s));
+        let media_type = media::content_type(named.name).into_owned();
+        let mut fields = String::new();
+        if let Some(time) = last_modified {
+            fields += &format!("Last-Modified: {}\r\n", date::format(time));
+        }
+        fields += &format!("ETag: {etag}\r\n");
+        if let Some(variant) = key.coding {
+            fields += &format!("Content-Encoding: {}\r\n", variant.coding());
+        }
+        if named.has_variants() {
+            fields += "Vary: Accept-Encoding\r\n";
+        }
+        fields += "Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n";
+        let whole =
+            format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n{fields}", file.size,);
+        Ok(Self {
+            ok: HeadBytes::new(200, &whole),
+            not_modified: HeadBytes::new(304, &fields),
+            fields,
+            media_type,
+            body,
+            file,
+            etag,
+            last_modified,
+            checked_s: AtomicI64::new(now_s),
+        })
+    }
+
+    /// Whether loading reads more than a worker should do between two requests.
+    pub fn is_slow_to_load(archive: &Archive, key: Key) -> bool {
+        let entry = archive.index().entry(key.entry);
+        entry.digest.is_none() && entry.size > 1024 * 1024
+    }
+
+    /// The validators for conditional requests.
+    pub fn validators(&self) -> Validators<'_> {
+        Validators { etag: self.etag.as_bytes(), last_modified: self.last_modified }
+    }
+
+    /// Bytes of the body.
+    pub fn len(&self) -> u64 {
+        self.file.size
+    }
+
+    /// Memory it takes, for the cache's budget.
+    pub fn weight(&self) -> u64 {
+        let body = self.body.as_ref().map_or(0, |body| body.len());
+        (body + 3 * self.fields.len() + size_of::<Self>() + 256) as u64
+    }
+
+    /// Whether a file in a directory may have changed since somebody last looked.
+    pub fn is_stale(&self, now_s: i64) -> bool {
+        self.file.stamp.is_some() && self.checked_s.load(Ordering::Relaxed) != now_s
+    }
+
+    /// Look again; false when the file is another by now.
+    pub fn revalidate(&self, archive: &Archive, key: Key, now_s: i64) -> bool {
+        let named = archive.index().entry(key.entry);
+        let data = match key.coding {
+            None => Some(key.entry),
+            Some(variant) => named.variant(variant),
+        };
+        let current = data.and_then(|data| archive.stamp(data).ok()).flatten();
+        let same = current.is_some() && current == self.file.stamp;
+        if same {
+            self.checked_s.store(now_s, Ordering::Relaxed);
+        }
+        same
+    }
+}
+
+/// A digest of where the bytes are and when they were put there, for content too long to read.
+fn place_digest(archive: &Archive, file: &EntryFile) -> zeroserve_archive::Digest {
+    let stamp = file.stamp.unwrap_or(archive.own_stamp());
+    let mut hasher = ContentHasher::new();
+    hasher.update(b"place");
+    hasher.update(&file.offset.to_le_bytes());
+    hasher.update(&file.size.to_le_bytes());
+    hasher.update(&file.mtime.to_le_bytes());
+    hasher.update(&stamp.inode.to_le_bytes());
+    hasher.update(&stamp.changed_ns.to_le_bytes());
+    hasher.digest()
+}

@@ -1,0 +1,100 @@
+//! A site and its generations: what is served now, swapped whole and at once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use zeroserve_archive::{Archive, Error};
+
+use crate::representation::{Key, Representation};
+
+/// How names are found.
+#[derive(Clone, Debug)]
+pub struct SiteOptions {
+    /// Document that stands for a directory.
+    pub index: String,
+    /// Whether `/page` may mean `page.html`.
+    pub try_html: bool,
+    /// Budget of the cache in bytes.
+    pub max_cache_bytes: u64,
+}
+
+/// Guess of how many representations the cache holds, to size its tables: most are a few KiB.
+const CACHE_ITEMS_GUESS: usize = 1024;
+
+/// One opened archive with everything derived from it.
+pub struct Generation {
+    /// Counted from 1.
+    pub number: u64,
+    /// Its bytes.
+    pub archive: Archive,
+    /// How names are found.
+    pub options: SiteOptions,
+    cache: Cache<u32, Arc<Representation>, Weight>,
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<u32, Arc<Representation>> for Weight {
+    fn weight(&self, _: &u32, representation: &Arc<Representation>) -> u64 {
+        representation.weight()
+    }
+}
+
+impl Generation {
+    fn new(number: u64, archive: Archive, options: SiteOptions) -> Self {
+        let cache = Cache::with_weighter(CACHE_ITEMS_GUESS, options.max_cache_bytes, Weight);
+        Self { number, archive, options, cache }
+    }
+
+    /// A representation from the shared cache.
+    pub fn cached(&self, key: Key) -> Option<Arc<Representation>> {
+        self.cache.get(&key.as_u32())
+    }
+
+    /// Put a representation into the shared cache.
+    pub fn keep(&self, key: Key, representation: &Arc<Representation>) {
+        self.cache.insert(key.as_u32(), Arc::clone(representation));
+    }
+}
+
+/// A path that is served, and the generation of it that is in force.
+pub struct Site {
+    path: PathBuf,
+    options: SiteOptions,
+    current: ArcSwap<Generation>,
+    /// Last generation in force; also says to workers that theirs is old.
+    number: AtomicU64,
+}
+
+impl Site {
+    /// Open the first generation.
+    pub fn open(path: PathBuf, options: SiteOptions) -> Result<Self, Error> {
+        let archive = Archive::open(&path)?;
+        let first = Generation::new(1, archive, options.clone());
+        Ok(Self { path, options, current: ArcSwap::from_pointee(first), number: AtomicU64::new(1) })
+    }
+
+    /// Open the path anew and swap it in. Calls must not overlap.
+    pub fn reload(&self) -> Result<u64, Error> {
+        let archive = Archive::open(&self.path)?;
+        let number = self.number() + 1;
+        self.current.store(Arc::new(Generation::new(number, archive, self.options.clone())));
+        self.number.store(number, Ordering::Release);
+        Ok(number)
+    }
+
+    /// Number of the generation in force.
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Acquire)
+    }
+
+    /// The generation in force.
+    pub fn current(&self) -> Arc<Generation> {
+        self.current.load_full()
+    }
+}

@@ -1,0 +1,182 @@
+//! Connections as workers see them: readiness, then one system call that moves bytes.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown};
+use tokio::io::{AsyncRead, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A byte stream between a client and a worker.
+pub trait Stream: Unpin {
+    /// Whether reading would not block; costs no system call when it is known.
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Read what there is; 0 at the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
+
+    /// Send from the front of `bufs`; `more` tells that other bytes follow at once.
+    fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+        more: bool,
+    ) -> Poll<io::Result<usize>>;
+
+    /// Send up to `len` bytes of a file without copying them through this process;
+    /// 0 when the file ends before `offset`.
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<usize>>;
+
+    /// No more bytes will be sent.
+    fn shut_down_sending(&self);
+}
+
+macro_rules! socket_stream {
+    ($socket:ty) => {
+        impl Stream for $socket {
+            fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                <$socket>::poll_read_ready(self, cx)
+            }
+
+            // Through AsyncRead: it knows that a short read emptied the socket, and so the next
+            // wait costs no extra read that finds nothing.
+            fn poll_read(
+                &mut self,
+                cx: &mut Context<'_>,
+                buf: &mut [u8],
+            ) -> Poll<io::Result<usize>> {
+                let mut buf = ReadBuf::new(buf);
+                ready!(AsyncRead::poll_read(Pin::new(self), cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
+
+            fn poll_send(
+                &mut self,
+                cx: &mut Context<'_>,
+                bufs: &[IoSlice<'_>],
+                more: bool,
+            ) -> Poll<io::Result<usize>> {
+                loop {
+                    ready!(self.poll_write_ready(cx))?;
+                    let sent = self.try_io(Interest::WRITABLE, || Ok(send(&*self, bufs, more)?));
+                    match sent {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        done => return Poll::Ready(done),
+                    }
+                }
+            }
+
+            fn poll_send_file(
+                &mut self,
+                cx: &mut Context<'_>,
+                file: &File,
+                offset: u64,
+                len: usize,
+            ) -> Poll<io::Result<usize>> {
+                loop {
+                    ready!(self.poll_write_ready(cx))?;
+                    let mut from = offset;
+                    let sent = self.try_io(Interest::WRITABLE, || {
+                        Ok(rustix::fs::sendfile(&*self, file, Some(&mut from), len)?)
+                    });
+                    match sent {
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                        done => return Poll::Ready(done),
+                    }
+                }
+            }
+
+            fn shut_down_sending(&self) {
+                // The peer may be gone already; then there is nobody left to tell.
+                let _ = rustix::net::shutdown(self, Shutdown::Write);
+            }
+        }
+    };
+}
+
+socket_stream!(TcpStream);
+socket_stream!(UnixStream);
+
+fn send(socket: impl AsFd, bufs: &[IoSlice<'_>], more: bool) -> rustix::io::Result<usize> {
+    let mut flags = SendFlags::NOSIGNAL;
+    if more {
+        flags |= SendFlags::MORE;
+    }
+    match bufs {
+        [one] => rustix::net::send(socket, one, flags),
+        _ => {
+            let mut nothing = SendAncillaryBuffer::default();
+            rustix::net::sendmsg(socket, bufs, &mut nothing, flags)
+        }
+    }
+}
+
+/// A client in memory: its requests are all there from the start.
+pub struct Memory {
+    input: Vec<u8>,
+    read: usize,
+    /// What the client has received.
+    pub output: Vec<u8>,
+}
+
+impl Memory {
+    /// A client that sends `input` and then nothing more.
+    pub fn new(input: Vec<u8>) -> Self {
+        Self { input, read: 0, output: Vec::new() }
+    }
+}
+
+impl Stream for Memory {
+    fn poll_read_ready(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let rest = &self.input[self.read..];
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        self.read += n;
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_send(
+        &mut self,
+        _: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+        _: bool,
+    ) -> Poll<io::Result<usize>> {
+        let before = self.output.len();
+        for buf in bufs {
+            self.output.extend_from_slice(buf);
+        }
+        Poll::Ready(Ok(self.output.len() - before))
+    }
+
+    fn poll_send_file(
+        &mut self,
+        _: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<usize>> {
+        use std::os::unix::fs::FileExt;
+        let start = self.output.len();
+        self.output.resize(start + len.min(256 * 1024), 0);
+        let read = file.read_at(&mut self.output[start..], offset);
+        self.output.truncate(start + *read.as_ref().unwrap_or(&0));
+        Poll::Ready(read)
+    }
+
+    fn shut_down_sending(&self) {}
+}

@@ -1,0 +1,386 @@
+//! Bytes in and out of one connection: its buffers, its deadlines, its end.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker, ready};
+
+use crate::notice::Notice;
+use crate::pipeline::Body;
+use crate::stream::Stream;
+use crate::view::Local;
+use crate::worker::Worker;
+use zeroserve_http::range::Part;
+
+/// Bytes that a read asks for; also what a buffer begins with.
+pub const READ_BYTES: usize = 16 * 1024;
+
+/// Most bytes that one system call sends from a file, so that one client with a fat pipe does
+/// not hold up the others of its worker.
+const SEND_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Seconds that a closing connection waits for the client to close too, and bytes that it reads
+/// past meanwhile: closing on unread bytes makes the system reset the connection, which can
+/// destroy the answer on its way.
+const LINGER_S: u64 = 2;
+const LINGER_BYTES: usize = 256 * 1024;
+
+static CUT_SHORT: Notice = Notice::new();
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The client closed, or the connection broke.
+    ByPeer,
+    /// A deadline passed.
+    TimedOut,
+    /// Idle while the server drains.
+    Drained,
+    /// The bytes to be sent are gone.
+    Truncated,
+}
+
+impl From<io::Error> for Closed {
+    fn from(_: io::Error) -> Self {
+        Self::ByPeer
+    }
+}
+
+/// What a read waits for: each has its own deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// The first byte of a request.
+    Idle,
+    /// The rest of a head.
+    Head,
+    /// More of a body.
+    Body,
+    /// The client's close.
+    Linger,
+}
+
+/// What a worker knows of a connection while it waits.
+#[derive(Default)]
+pub struct Life {
+    /// Tick at which it is over; `u64::MAX` when there is no deadline.
+    pub deadline: Cell<u64>,
+    expired: Cell<bool>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Life {
+    /// The deadline passed, or the server drains: have the connection look.
+    pub fn expire(&self) {
+        self.expired.set(true);
+        self.wake();
+    }
+
+    /// Have the connection look around.
+    pub fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn watch(&self, cx: &Context<'_>) {
+        let waker = self.waker.take().filter(|waker| waker.will_wake(cx.waker()));
+        self.waker.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
+    }
+}
+
+/// A connection's place among those of its worker, given back however the connection ends.
+struct Registration {
+    worker: Rc<Worker>,
+    life: Rc<Life>,
+    slot: usize,
+}
+
+impl Registration {
+    fn new(worker: Rc<Worker>) -> Self {
+        let life = Rc::new(Life::default());
+        life.deadline.set(u64::MAX);
+        let slot = worker.lives.borrow_mut().insert(Rc::clone(&life));
+        Self { worker, life, slot }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.worker.lives.borrow_mut().try_remove(self.slot);
+    }
+}
+
+/// A stream with its buffers.
+pub struct Transfer<S> {
+    worker: Rc<Worker>,
+    stream: S,
+    life: Rc<Life>,
+    _registration: Registration,
+    /// Bytes read; those before `start` are used up, those from `end` on are free.
+    input: Vec<u8>,
+    start: usize,
+    end: usize,
+    out: Vec<u8>,
+    sent: u64,
+    /// Tick at which the head being read has to be complete.
+    head_deadline: Option<u64>,
+}
+
+impl<S: Stream> Transfer<S> {
+    /// Register with the worker.
+    pub fn new(worker: Rc<Worker>, stream: S) -> Self {
+        let registration = Registration::new(Rc::clone(&worker));
+        Self {
+            worker,
+            stream,
+            life: Rc::clone(&registration.life),
+            _registration: registration,
+            input: Vec::new(),
+            start: 0,
+            end: 0,
+            out: Vec::new(),
+            sent: 0,
+            head_deadline: None,
+        }
+    }
+
+    /// The stream, when all is done.
+    pub fn into_stream(mut self) -> S {
+        self.release_buffers();
+        self.stream
+    }
+
+    /// Bytes read and not used up.
+    pub fn input(&self) -> &[u8] {
+        &self.input[self.start..self.end]
+    }
+
+    /// Bytes read and not used up, and the buffer for what will be sent.
+    pub fn buffers(&mut self) -> (&[u8], &mut Vec<u8>) {
+        if self.out.capacity() == 0 {
+            self.out = self.worker.take_buffer();
+        }
+        (&self.input[self.start..self.end], &mut self.out)
+    }
+
+    /// Use up bytes of the input.
+    pub fn consume_input(&mut self, n: usize) {
+        self.start += n;
+        self.head_deadline = None;
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+
+    /// Use up bytes of the input and keep a copy.
+    pub fn take_input(&mut self, n: usize) -> Vec<u8> {
+        let taken = self.input()[..n].to_vec();
+        self.consume_input(n);
+        taken
+    }
+
+    /// Bytes waiting to be sent.
+    pub fn buffered_bytes(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Bytes sent so far.
+    pub fn sent_bytes(&self) -> u64 {
+        self.sent
+    }
+
+    /// Add to what will be sent.
+    pub fn append(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
+    }
+
+    /// Add bytes of a representation that is in memory; false when it is not.
+    pub fn append_part(&mut self, local: &Local, part: Part) -> bool {
+        let Some(body) = &local.body else { return false };
+        let start = part.start as usize;
+        self.out.extend_from_slice(&body[start..start + part.len as usize]);
+        true
+    }
+
+    /// Wait for bytes and read them behind what there is.
+    pub async fn read(&mut self, wait: Wait) -> Result<(), Closed> {
+        let worker = Rc::clone(&self.worker);
+        let limits = &worker.limits;
+        let now = worker.tick.get();
+        self.life.deadline.set(
+            match wait {
+                Wait::Idle => now + limits.idle_timeout_s,
+                // From the head's first byte on, not from its last.
+                Wait::Head => *self.head_deadline.get_or_insert(now + limits.header_timeout_s),
+                Wait::Body => now + limits.body_timeout_s,
+                Wait::Linger => now + LINGER_S,
+            } + 1,
+        );
+        if wait == Wait::Idle {
+            self.release_buffers();
+        }
+        let n = poll_fn(|cx| self.poll_read(cx, wait)).await?;
+        self.life.deadline.set(u64::MAX);
+        if n == 0 { Err(Closed::ByPeer) } else { Ok(()) }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>, wait: Wait) -> Poll<Result<usize, Closed>> {
+        if self.life.expired.take() {
+            return Poll::Ready(Err(Closed::TimedOut));
+        }
+        self.life.watch(cx);
+        match self.stream.poll_read_ready(cx) {
+            Poll::Pending if wait == Wait::Idle && self.worker.draining.get() => {
+                return Poll::Ready(Err(Closed::Drained));
+            }
+            ready => ready!(ready)?,
+        }
+        self.make_room();
+        let n = ready!(self.stream.poll_read(cx, &mut self.input[self.end..]))?;
+        self.end += n;
+        Poll::Ready(Ok(n))
+    }
+
+    /// Free space behind the input, at least half of what a read asks for.
+    fn make_room(&mut self) {
+        if self.input.is_empty() {
+            self.input = self.worker.take_buffer();
+            self.input.resize(READ_BYTES, 0);
+        }
+        if self.input.len() - self.end >= READ_BYTES / 2 {
+            return;
+        }
+        if self.start > 0 {
+            self.input.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.input.len() - self.end < READ_BYTES / 2 {
+            // Bounded by the limits on the head: beyond them the request is refused.
+            self.input.resize(self.input.len() * 2, 0);
+        }
+    }
+
+    fn release_buffers(&mut self) {
+        if self.start == self.end && self.input.capacity() > 0 {
+            self.worker.give_buffer(std::mem::take(&mut self.input));
+            (self.start, self.end) = (0, 0);
+        }
+        if self.out.is_empty() && self.out.capacity() > 0 {
+            self.worker.give_buffer(std::mem::take(&mut self.out));
+        }
+    }
+
+    fn write_deadline(&self) {
+        let limit = self.worker.limits.write_timeout_s;
+        self.life.deadline.set(self.worker.tick.get() + limit + 1);
+    }
+
+    fn check(&self, cx: &Context<'_>) -> Result<(), Closed> {
+        if self.life.expired.take() {
+            return Err(Closed::TimedOut);
+        }
+        self.life.watch(cx);
+        Ok(())
+    }
+
+    fn count(&mut self, n: usize) {
+        self.sent += n as u64;
+        self.worker.stats.bytes_sent.add(n as u64);
+    }
+
+    /// Send what is buffered; `more` when other bytes follow at once.
+    pub async fn flush(&mut self, more: bool) -> Result<(), Closed> {
+        self.send_with(&[], more).await
+    }
+
+    /// Send what is buffered and then `tail`, gathered into as few packets as they need.
+    async fn send_with(&mut self, tail: &[u8], more: bool) -> Result<(), Closed> {
+        let total = self.out.len() + tail.len();
+        let mut done = 0;
+        while done < total {
+            self.write_deadline();
+            let n = poll_fn(|cx| {
+                self.check(cx)?;
+                let front = &self.out[done.min(self.out.len())..];
+                let back = &tail[done.saturating_sub(self.out.len())..];
+                let (front, back) = (IoSlice::new(front), IoSlice::new(back));
+                let sent = match (front.is_empty(), back.is_empty()) {
+                    (false, true) => self.stream.poll_send(cx, &[front], more),
+                    (true, _) => self.stream.poll_send(cx, &[back], more),
+                    (false, false) => self.stream.poll_send(cx, &[front, back], more),
+                };
+                sent.map_err(Closed::from)
+            })
+            .await?;
+            done += n;
+            self.count(n);
+        }
+        self.life.deadline.set(u64::MAX);
+        self.out.clear();
+        Ok(())
+    }
+
+    /// Send what is buffered and then a body.
+    pub async fn send_body(&mut self, body: Body) -> Result<(), Closed> {
+        match body {
+            Body::Empty => self.flush(false).await,
+            Body::Text(text) => {
+                self.append(text.0.as_bytes());
+                self.flush(false).await
+            }
+            Body::Part(local, part) => self.send_part(&local, part, false).await,
+            Body::Parts(local, parts) => {
+                for (head, part) in parts {
+                    self.append(head.as_bytes());
+                    if part.len > 0 {
+                        self.send_part(&local, part, true).await?;
+                    }
+                }
+                self.flush(false).await
+            }
+        }
+    }
+
+    async fn send_part(&mut self, local: &Local, part: Part, more: bool) -> Result<(), Closed> {
+        if let Some(body) = &local.body {
+            let start = part.start as usize;
+            return self.send_with(&body[start..start + part.len as usize], more).await;
+        }
+        self.flush(true).await?;
+        let file = &local.file;
+        let mut at = file.offset + part.start;
+        let mut left = part.len;
+        while left > 0 {
+            self.write_deadline();
+            let len = left.min(SEND_FILE_BYTES) as usize;
+            let n = poll_fn(|cx| {
+                self.check(cx)?;
+                self.stream.poll_send_file(cx, &file.file, at, len).map_err(Closed::from)
+            })
+            .await?;
+            if n == 0 {
+                // The head has promised more: only a broken connection tells the client.
+                CUT_SHORT.say("a file was cut short while it was being sent: connection closed");
+                return Err(Closed::Truncated);
+            }
+            at += n as u64;
+            left -= n as u64;
+            self.count(n);
+        }
+        self.life.deadline.set(u64::MAX);
+        Ok(())
+    }
+
+    /// Say that nothing more comes, and wait for the client to have read it.
+    pub async fn linger(&mut self) -> Result<(), Closed> {
+        self.stream.shut_down_sending();
+        let mut read = 0;
+        while read < LINGER_BYTES {
+            (self.start, self.end) = (0, 0);
+            self.read(Wait::Linger).await?;
+            read += self.end;
+        }
+        Ok(())
+    }
+}

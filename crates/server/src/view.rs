@@ -1,0 +1,122 @@
+//! A worker's own view of the site: the generation in force and what it used lately, so that a
+//! request for a popular file touches no memory that other workers write.
+
+use std::cell::{Cell, Ref, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::representation::{Key, Representation};
+use crate::site::{Generation, Site};
+
+/// A representation held by one worker.
+pub type Local = Rc<Arc<Representation>>;
+
+/// Slots of a worker's own table. Each holds one small body at most, so 8 MiB per worker.
+const SLOTS: usize = 128;
+
+/// What a load ended with, for the request that waited for it.
+pub struct Loaded {
+    generation: u64,
+    key: Key,
+    result: Result<Local, io::ErrorKind>,
+}
+
+/// A representation that has to be loaded before a request can be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing(pub Key);
+
+type Slot = Option<(u32, Local)>;
+
+/// A worker's view of its site.
+pub struct View {
+    site: Arc<Site>,
+    number: Cell<u64>,
+    generation: RefCell<Arc<Generation>>,
+    slots: RefCell<Box<[Slot]>>,
+}
+
+impl View {
+    /// See the generation that is in force now.
+    pub fn new(site: Arc<Site>) -> Self {
+        let generation = site.current();
+        let slots = (0..SLOTS).map(|_| None).collect();
+        Self {
+            number: Cell::new(generation.number),
+            generation: RefCell::new(generation),
+            slots: RefCell::new(slots),
+            site,
+        }
+    }
+
+    /// Notice a reload, and let go of the old generation.
+    pub fn refresh(&self) {
+        if self.site.number() != self.number.get() {
+            let generation = self.site.current();
+            self.number.set(generation.number);
+            self.slots.borrow_mut().fill_with(|| None);
+            self.generation.replace(generation);
+        }
+    }
+
+    /// The generation seen at the last refresh.
+    pub fn generation(&self) -> Ref<'_, Arc<Generation>> {
+        self.generation.borrow()
+    }
+
+    /// A representation, if it is at hand and still true.
+    ///
+    /// `loaded` is what this request already waited for; it is taken as it came, so that every
+    /// request is answered after at most one load for each representation it needs.
+    pub fn get(
+        &self,
+        key: Key,
+        now_s: i64,
+        loaded: Option<&Loaded>,
+    ) -> Result<Result<Local, io::ErrorKind>, Missing> {
+        if let Some(loaded) = loaded
+            && loaded.key == key
+            && loaded.generation == self.number.get()
+        {
+            return Ok(loaded.result.clone());
+        }
+        let number = key.as_u32();
+        let mut slots = self.slots.borrow_mut();
+        let slot = &mut slots[number as usize % SLOTS];
+        if let Some((held, local)) = slot
+            && *held == number
+            && !local.is_stale(now_s)
+        {
+            return Ok(Ok(Rc::clone(local)));
+        }
+        let shared = self.generation.borrow().cached(key).filter(|shared| !shared.is_stale(now_s));
+        let local = Rc::new(shared.ok_or(Missing(key))?);
+        *slot = Some((number, Rc::clone(&local)));
+        Ok(Ok(local))
+    }
+
+    /// Load what was missing; large content is hashed on another thread.
+    pub async fn load(&self, Missing(key): Missing, now_s: i64) -> Loaded {
+        let generation = Arc::clone(&self.generation.borrow());
+        let number = generation.number;
+        if let Some(stale) = generation.cached(key)
+            && stale.revalidate(&generation.archive, key, now_s)
+        {
+            return Loaded { generation: number, key, result: Ok(Rc::new(stale)) };
+        }
+        let result = if Representation::is_slow_to_load(&generation.archive, key) {
+            let generation = Arc::clone(&generation);
+            let load = move || Representation::load(&generation.archive, key, now_s);
+            tokio::task::spawn_blocking(load)
+                .await
+                .unwrap_or_else(|_| Err(io::Error::other("the task that loads it failed")))
+        } else {
+            Representation::load(&generation.archive, key, now_s)
+        };
+        let result = result.map(Arc::new).map_err(|error| error.kind());
+        if let Ok(representation) = &result {
+            generation.keep(key, representation);
+        }
+        Loaded { generation: number, key, result: result.map(Rc::new) }
+    }
+}

@@ -1,0 +1,308 @@
+//! A worker: one thread, one event loop, its own listeners and connections.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustix::net::{SocketFlags, accept_with};
+use slab::Slab;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::runtime::LocalOptions;
+use tokio::sync::{Notify, watch};
+
+use crate::access_log::Log;
+use crate::clock::Clock;
+use crate::connection::{Connection, SharedScratch};
+use crate::limits::Limits;
+use crate::listen::Listener;
+use crate::notice::{Notice, warn};
+use crate::site::Site;
+use crate::stats::WorkerStats;
+use crate::transfer::{Life, READ_BYTES};
+use crate::view::View;
+
+/// Pause after the system had no descriptor or memory for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Buffers kept for the next request; more are given back to the allocator.
+const SPARE_BUFFERS: usize = 64;
+
+static NO_DESCRIPTORS: Notice = Notice::new();
+
+/// What the server wants of its workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Serve.
+    Running,
+    /// Accept no more, finish what runs.
+    Draining,
+    /// End now.
+    Stopping,
+}
+
+/// What all connections of one worker share.
+pub struct Worker {
+    /// The site as this worker sees it.
+    pub view: View,
+    /// The time.
+    pub clock: Clock,
+    /// What a client may do.
+    pub limits: Limits,
+    /// Counters.
+    pub stats: Arc<WorkerStats>,
+    /// This worker's end of the access log.
+    pub log: Option<Log>,
+    /// Buffers that one request at a time uses.
+    pub scratch: SharedScratch,
+    /// Open connections, for their deadlines.
+    pub lives: RefCell<Slab<Rc<Life>>>,
+    /// Seconds since the worker started, while there were connections.
+    pub tick: Cell<u64>,
+    /// Whether connections close after the present request.
+    pub draining: Cell<bool>,
+    buffers: RefCell<Vec<Vec<u8>>>,
+    /// Wakes who waits for a connection to open or close.
+    changed: Notify,
+}
+
+impl Worker {
+    /// A worker that is not running yet.
+    pub fn new(site: Arc<Site>, limits: Limits, stats: Arc<WorkerStats>, log: Option<Log>) -> Self {
+        Self {
+            view: View::new(site),
+            clock: Clock::default(),
+            limits,
+            stats,
+            log,
+            scratch: SharedScratch::default(),
+            lives: RefCell::default(),
+            tick: Cell::new(0),
+            draining: Cell::new(false),
+            buffers: RefCell::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// A buffer, empty, with some capacity.
+    pub fn take_buffer(&self) -> Vec<u8> {
+        let spare = self.buffers.borrow_mut().pop();
+        spare.unwrap_or_else(|| Vec::with_capacity(READ_BYTES))
+    }
+
+    /// Give a buffer back.
+    pub fn give_buffer(&self, mut buffer: Vec<u8>) {
+        let mut buffers = self.buffers.borrow_mut();
+        if buffers.len() < SPARE_BUFFERS && buffer.capacity() <= 8 * READ_BYTES {
+            buffer.clear();
+            buffers.push(buffer);
+        }
+    }
+
+    fn connections(&self) -> usize {
+        self.lives.borrow().len()
+    }
+
+    /// Once a second while there are connections: end those whose time is over.
+    async fn keep_time(&self) {
+        loop {
+            if self.connections() == 0 {
+                self.view.refresh();
+                self.changed.notified().await;
+                continue;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.view.refresh();
+            let now = self.tick.get() + 1;
+            self.tick.set(now);
+            for (_, life) in self.lives.borrow().iter() {
+                if life.deadline.get() <= now {
+                    life.expire();
+                }
+            }
+        }
+    }
+
+    fn drain(&self) {
+        self.draining.set(true);
+        for (_, life) in self.lives.borrow().iter() {
+            life.wake();
+        }
+    }
+
+    async fn until_idle(&self) {
+        while self.connections() > 0 {
+            self.changed.notified().await;
+        }
+    }
+}
+
+/// Run a worker on this thread until it is told to stop; returns how many connections were cut.
+pub fn run(
+    worker: Worker,
+    listeners: Vec<Listener>,
+    mut phase: watch::Receiver<Phase>,
+) -> io::Result<usize> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())?;
+    let worker = Rc::new(worker);
+    let cut = runtime.block_on(async {
+        let keeper = Rc::clone(&worker);
+        tokio::task::spawn_local(async move { keeper.keep_time().await });
+        let flusher = Rc::clone(&worker);
+        tokio::task::spawn_local(async move {
+            if let Some(log) = &flusher.log {
+                log.flush_in_time(&flusher.stats.log_lines_dropped).await;
+            }
+        });
+        let mut accepting = Vec::new();
+        for listener in listeners {
+            accepting.push(Accepting::start(&worker, listener)?);
+        }
+        let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
+        for accepting in accepting {
+            accepting.finish(&worker);
+        }
+        worker.drain();
+        let mut idle = std::pin::pin!(worker.until_idle());
+        let mut stop = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Stopping));
+        poll_fn(|cx| {
+            if idle.as_mut().poll(cx).is_ready() || stop.as_mut().poll(cx).is_ready() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        io::Result::Ok(worker.connections())
+    })?;
+    if let Some(log) = &worker.log {
+        log.flush(&worker.stats.log_lines_dropped);
+    }
+    drop(runtime);
+    Ok(cut)
+}
+
+/// A listener and the task that accepts from it.
+struct Accepting {
+    socket: Rc<Socket>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Accepting {
+    fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<Self> {
+        let socket = Rc::new(match listener {
+            Listener::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
+            Listener::Unix(listener) => Socket::Unix(UnixListener::from_std(listener)?),
+        });
+        let (worker, accepting) = (Rc::clone(worker), Rc::clone(&socket));
+        let task = tokio::task::spawn_local(async move { accept_all(&worker, &accepting).await });
+        Ok(Self { socket, task })
+    }
+
+    /// Stop accepting, but serve what the kernel has accepted for us already: closing the socket
+    /// would reset those connections.
+    fn finish(self, worker: &Rc<Worker>) {
+        self.task.abort();
+        let accept = |fd: std::os::fd::BorrowedFd<'_>| {
+            accept_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC).ok()
+        };
+        match &*self.socket {
+            Socket::Tcp(listener) => {
+                while let Some(fd) = accept(listener.as_fd()) {
+                    let stream = std::net::TcpStream::from(fd);
+                    let peer = stream.peer_addr();
+                    if let (Ok(stream), Ok(peer)) = (TcpStream::from_std(stream), peer) {
+                        serve_tcp(worker, stream, peer);
+                    }
+                }
+            }
+            Socket::Unix(listener) => {
+                while let Some(fd) = accept(listener.as_fd()) {
+                    if let Ok(stream) = UnixStream::from_std(fd.into()) {
+                        serve(worker, stream, "unix".into());
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn accept_all(worker: &Rc<Worker>, socket: &Socket) {
+    loop {
+        while worker.connections() as u64 >= worker.limits.max_connections {
+            worker.changed.notified().await;
+        }
+        let accepted = match socket {
+            Socket::Tcp(listener) => {
+                listener.accept().await.map(|(stream, peer)| serve_tcp(worker, stream, peer))
+            }
+            Socket::Unix(listener) => {
+                listener.accept().await.map(|(stream, _)| serve(worker, stream, "unix".into()))
+            }
+        };
+        if let Err(error) = accepted {
+            refused(&error).await;
+        }
+    }
+}
+
+async fn refused(error: &io::Error) {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted, WouldBlock};
+    // The client was gone before we came: nothing to do with the next one.
+    if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock) {
+        return;
+    }
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+    NO_DESCRIPTORS.say(&format!("can't accept connections for the moment: {text}"));
+    tokio::time::sleep(ACCEPT_PAUSE).await;
+}
+
+fn serve_tcp(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+    // Responses are written whole; waiting for more to send would only delay the last packet.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    // A dual-stack listener shows IPv4 clients in IPv6's clothes.
+    serve(worker, stream, peer.ip().to_canonical().to_string().into());
+}
+
+fn serve<S: crate::stream::Stream + 'static>(worker: &Rc<Worker>, stream: S, peer: Box<str>) {
+    worker.stats.connections_accepted.add(1);
+    worker.stats.connections_open.add(1);
+    let connection = Connection::new(Rc::clone(worker), stream, peer);
+    let open = Open(Rc::clone(worker));
+    worker.changed.notify_waiters();
+    tokio::task::spawn_local(async move {
+        let stream = connection.run().await;
+        drop(stream);
+        drop(open);
+    });
+}
+
+/// Counts a connection as open until it is dropped, however its task ends.
+struct Open(Rc<Worker>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.stats.connections_open.sub(1);
+        self.0.changed.notify_waiters();
+    }
+}
+
+/// Report that a worker could not run.
+pub fn failed(error: &io::Error) {
+    warn(&format!("a worker ended: {error}"));
+}

@@ -1,0 +1,180 @@
+"""Typed face of the extension module: what Rust gives to Python.
+
+Everything here either runs once (opening an archive, building an index) or hands
+over to threads that never take the GIL (serving). The stub is checked against the
+compiled module by ``tests/test_stub.py``.
+"""
+
+from typing import Literal, NamedTuple, final
+
+__version__: str
+
+class Error(Exception):
+    """Anything zeroserve refuses or fails at, in words for the person who runs it.
+
+    ``args`` is ``(message,)`` or ``(message, hint)``: the message is one line, names the
+    value and the place; the hint says what to do instead.
+    """
+
+class Limit(NamedTuple):
+    """One row of the table of limits: each is a keyword of ``Server`` and a flag."""
+
+    name: str
+    """Snake case, its unit last: ``header_timeout_s``."""
+    default: int
+    minimum: int
+    maximum: int
+    unit: str
+    """``bytes``, ``seconds``, ``fields`` or ``connections``."""
+    doc: str
+    """What is limited, what happens beyond it, and why there is a limit."""
+
+LIMITS: tuple[Limit, ...]
+
+class Entry(NamedTuple):
+    """One file of an archive as ``ls`` shows it."""
+
+    name: str
+    """Normalised path inside the archive, no leading slash."""
+    size: int
+    """Bytes of the identity representation."""
+    mtime: int
+    """Seconds since 1970-01-01 UTC."""
+    offset: int
+    """Where the data begins in the archive, in bytes; 0 for a directory."""
+    etag: str
+    """Entity tag with its quotes; empty when it is computed on first use."""
+    encodings: tuple[str, ...]
+    """Codings that have a precompressed sibling: ``br``, ``zstd``, ``gzip``."""
+    target: str
+    """Where a hard or symbolic link leads, inside the archive; empty for a plain file."""
+    hidden: bool
+    """True when it is never served (dot-files, ``.zeroserve/``)."""
+
+class Problem(NamedTuple):
+    """One finding of ``check``."""
+
+    severity: Literal["error", "warning"]
+    """An error means the archive, or that entry of it, is refused when serving."""
+    entry: str
+    """Name of the entry as stored, or empty for the archive as a whole."""
+    offset: int
+    """Where in the file its header begins, in bytes."""
+    message: str
+
+def content_type(name: str) -> str:
+    """Content-Type for a file name, with ``charset=utf-8`` for text."""
+
+def compressible(name: str) -> bool:
+    """Whether files of this type are worth compressing (text, JSON, SVG, WebAssembly ...).
+
+    False for types that are compressed already or read by byte ranges (Parquet, TIFF, PMTiles).
+    """
+
+@final
+class ContentHasher:
+    """Incremental content hash of which entity tags are made: BLAKE3 cut to 128 bits."""
+
+    def __init__(self) -> None: ...
+    def update(self, data: bytes | bytearray | memoryview, /) -> None:
+        """Releases the GIL for more than 64 KiB."""
+    def digest(self) -> bytes:
+        """16 bytes."""
+
+def encode_index(
+    entries: list[tuple[str, int, int, int, bytes]],
+    index_offset: int,
+) -> bytes:
+    """Data of the ``.zeroserve/index`` entry, a multiple of 512 bytes, trailer last.
+
+    ``entries`` are ``(name, data_offset, size, mtime, digest)`` in any order, siblings
+    (``x.br``, ``x.zst``, ``x.gz``) included; they become variants of ``x``.
+    ``index_offset`` is where in the archive this data will begin. The archive has to end
+    with exactly two zero blocks (1024 bytes) after it.
+    Raises Error when a name is not normalised, occurs twice, or lies outside the archive.
+    """
+
+@final
+class Archive:
+    """An archive or directory opened for reading: what ``ls`` and ``pack``'s tests use."""
+
+    def __init__(self, path: str) -> None:
+        """Raises Error when serving it would be refused."""
+    @property
+    def indexed(self) -> bool:
+        """True when it carries an index made by ``pack``, so that it was not scanned."""
+    @property
+    def warnings(self) -> list[Problem]:
+        """Entries left out of the site, such as links that lead outside of it."""
+    def __len__(self) -> int: ...
+    def entries(self) -> list[Entry]:
+        """In byte order of their names."""
+    def read(self, name: str) -> bytes:
+        """The bytes of one entry. Raises KeyError when there is none of that name."""
+
+def check(path: str) -> list[Problem]:
+    """Scan a tar from end to end and list every problem, not only the first.
+
+    For a packed archive it also compares the index with the headers and every content
+    hash with the data. Raises Error only when the file can't be read at all.
+    """
+
+@final
+class Site:
+    """The request pipeline without sockets."""
+
+    def __init__(self, path: str, *, index: str = "index.html", try_html: bool = False) -> None: ...
+    def exchange(self, request: bytes) -> bytes:
+        """Bytes in as a client would send them, bytes out as it would receive them."""
+
+@final
+class Server:
+    """Listeners and worker threads around one site.
+
+    Nothing runs before ``start``. After ``stop`` it can't be started again.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        addrs: list[str],
+        threads: int,
+        index: str = "index.html",
+        try_html: bool = False,
+        access_log: str | None = None,
+        access_log_format: Literal["json", "combined"] = "json",
+        limits: dict[str, int] | None = None,
+    ) -> None:
+        """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``.
+
+        ``access_log``: None (off), ``-`` (standard error) or the path of a file to append to.
+        ``limits``: names and values from ``LIMITS``; what is missing has its default.
+        """
+    def start(self) -> list[str]:
+        """Open the site, bind, and start the workers; returns one URL per listener.
+
+        ``http://127.0.0.1:43121`` or ``http+unix:/run/site.sock``. Raises Error, and then
+        nothing is left bound.
+        """
+    def reload(self) -> int:
+        """Open the site anew and swap it in; returns the new generation, counted from 1.
+
+        Raises Error when the new archive is refused: the old one goes on.
+        """
+    def reopen_log(self) -> None:
+        """Close the access log and open its path again (log rotation)."""
+    def stop(self, drain_s: float) -> int:
+        """Stop accepting, finish what runs for up to ``drain_s`` seconds, end the workers.
+
+        Returns how many connections were cut. A second call from another thread with 0
+        ends a drain at once.
+        """
+    def warnings(self) -> list[Problem]:
+        """Entries that the generation in force leaves out."""
+    def stats(self) -> dict[str, int]:
+        """Counters since the start: ``requests``, ``responses_2xx`` ... ``responses_5xx``,
+
+        ``bytes_sent``, ``connections_open``, ``connections_accepted``, ``generation``,
+        ``reloads_ok``, ``reloads_failed``, ``entries``, ``log_lines_dropped``.
+        """

@@ -1,0 +1,81 @@
+"""``zeroserve check SITE``: every problem, not only the first."""
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+
+from zeroserve import _core
+from zeroserve._core import Archive, Entry, Problem
+from zeroserve.cli.flags import Options
+from zeroserve.codings import CODINGS, Coding
+from zeroserve.words import plural, printable, problem, quoted
+
+MAX_DECODE_BYTES = 64 << 20
+"""Larger files are not held in memory to compare their siblings with them."""
+
+
+def run(options: Options) -> int:
+    """Print all problems; returns 1 when an error is among them."""
+    site = options.operands[0] if options.operands else "."
+    found = _problems(site)
+    errors = sum(1 for one in found if one.severity == "error")
+    for one in found:
+        sys.stdout.write(f"{printable(site)}: {one.severity}: {problem(one)}\n")
+    summary = f"{plural(errors, 'error')}, {plural(len(found) - errors, 'warning')}"
+    sys.stdout.write(f"{summary}\n")
+    sys.stdout.flush()
+    return 1 if errors else 0
+
+
+def _problems(site: str) -> list[Problem]:
+    directory = os.path.isdir(site)  # noqa: PTH112
+    found = [] if directory else _core.check(site)
+    try:
+        archive = Archive(site)
+    except _core.Error as error:
+        # What serving would say; the check above has said it already, and better, if it could.
+        if not any(one.severity == "error" for one in found):
+            found.append(Problem("error", "", 0, str(error.args[0])))
+        return found
+    if directory:
+        found.extend(archive.warnings)
+    found.extend(_stale_siblings(archive))
+    return found
+
+
+def _stale_siblings(archive: Archive) -> Iterator[Problem]:
+    entries = {entry.name: entry for entry in archive.entries()}
+    for entry in entries.values():
+        if not entry.encodings or entry.size > MAX_DECODE_BYTES:
+            continue
+        original = archive.read(entry.name)
+        for coding in CODINGS:
+            sibling = entries.get(entry.name + coding.suffix)
+            if coding.name not in entry.encodings or sibling is None:
+                continue
+            reason = _difference(archive.read(sibling.name), original, coding)
+            if reason:
+                yield _stale(sibling, entry, reason)
+
+
+def _difference(encoded: bytes, original: bytes, coding: Coding) -> str | None:
+    """Why the sibling does not stand for the original, or None when it does."""
+    position = 0
+    try:
+        for piece in coding.decode(io.BytesIO(encoded)):
+            if original[position : position + len(piece)] != piece:
+                return "it decodes to other bytes"
+            position += len(piece)
+    except ValueError as error:
+        return str(error)
+    if position != len(original):
+        return f"it decodes to {position:,} bytes in place of {len(original):,}"
+    return None
+
+
+def _stale(sibling: Entry, original: Entry, reason: str) -> Problem:
+    # Data begins one header after the header that a problem's offset names.
+    offset = max(0, sibling.offset - 512)
+    message = f"is not {quoted(original.name)} compressed: {reason}"
+    return Problem("error", sibling.name, offset, message)

@@ -1,0 +1,180 @@
+"""The table of commands and their flags: help, and later man page and completion, come from it."""
+
+from zeroserve import _core, address
+from zeroserve.cli.flags import Command, Flag
+from zeroserve.cli.values import (
+    address_value,
+    choice,
+    file_name,
+    non_empty,
+    seconds,
+    whole,
+)
+
+MAX_SITES = 64
+"""More than one are understood, so that the error can say what is missing for them."""
+
+MAX_THREADS = 1024
+MAX_DRAIN_TIMEOUT_S = 86_400
+
+VERSION = Flag("--version", "", False, "print the version and exit", "general")
+
+SERVE_FLAGS = (
+    Flag(
+        "--addr",
+        "ADDR",
+        None,
+        f"{address.FORMS}; 8080 is 127.0.0.1:8080, :8080 is 0.0.0.0:8080, port 0 is any free "
+        "one; may be repeated (default: sockets passed on by systemd (LISTEN_FDS), "
+        f"else {address.DEFAULT})",
+        "listening",
+        address_value,
+        repeat=True,
+    ),
+    Flag(
+        "--threads",
+        "N",
+        None,
+        "workers (default: one per usable core)",
+        "listening",
+        whole(1, MAX_THREADS),
+    ),
+    Flag(
+        "--drain-timeout-s",
+        "S",
+        10.0,
+        "how long SIGTERM lets running requests finish, in seconds (default: 10); a second "
+        "signal ends it at once",
+        "listening",
+        seconds(0, MAX_DRAIN_TIMEOUT_S),
+    ),
+    Flag(
+        "--index",
+        "NAME",
+        "index.html",
+        "file that stands for its directory",
+        "site",
+        file_name,
+    ),
+    Flag("--try-html", "", False, "answer /about with about.html", "site"),
+    Flag(
+        "--watch",
+        "",
+        True,
+        "serve changes of SITE within a second (default: on); SIGHUP reloads in any case",
+        "site",
+        negatable=True,
+    ),
+    Flag(
+        "--access-log",
+        "PATH",
+        None,
+        "file to append to, - for stderr, or off (default: - on a terminal, else off); SIGHUP "
+        "opens it again",
+        "logging",
+        non_empty,
+    ),
+    Flag(
+        "--access-log-format",
+        "FORMAT",
+        None,
+        "json or combined (default: combined on a terminal, else json)",
+        "logging",
+        choice("json", "combined"),
+    ),
+)
+
+PACK_FLAGS = (
+    Flag(
+        "--output",
+        "FILE",
+        None,
+        "archive to write, - for stdout (default: the directory's name with .tar, in the "
+        "current directory)",
+        "output",
+        non_empty,
+        short="-o",
+    ),
+    Flag(
+        "--no-compress",
+        "",
+        False,
+        "add no precompressed siblings (.br, .zst, .gz)",
+        "output",
+    ),
+)
+
+LS_FLAGS = (
+    Flag("--long", "", False, "sizes, times, codings, entity tags, links", "output", short="-l"),
+    Flag("--json", "", False, "one JSON object per line, with everything", "output"),
+    Flag("--all", "", False, "entries that are never served, too", "output", short="-a"),
+)
+
+
+def limit_flags() -> tuple[Flag, ...]:
+    """One flag per limit of the core: ``header_timeout_s`` is ``--header-timeout-s``."""
+    return tuple(
+        Flag(
+            "--" + limit.name.replace("_", "-"),
+            "N",
+            limit.default,
+            f"{limit.doc} ({limit.unit}, default: {limit.default})",
+            "limits",
+            whole(limit.minimum, limit.maximum, limit.unit),
+        )
+        for limit in _core.LIMITS
+    )
+
+
+SERVE = Command(
+    "",
+    "[SITE]",
+    0,
+    MAX_SITES,
+    "serve a site",
+    "Serve SITE: a .tar archive or a directory (default: the current directory).",
+    lambda: (*SERVE_FLAGS, *limit_flags(), VERSION),
+    "zeroserve.cli.serve",
+)
+
+COMMANDS = (
+    Command(
+        "pack",
+        "DIR",
+        1,
+        1,
+        "make an archive of a directory",
+        "Make a tar archive of DIR that opens at once and has compressed forms ready.\n"
+        "The same tree gives the same bytes. Dot-files are left out, but for .well-known/\n"
+        "and .zeroserve/; symbolic links are followed.",
+        lambda: PACK_FLAGS,
+        "zeroserve.cli.pack",
+    ),
+    Command(
+        "ls",
+        "[SITE]",
+        0,
+        1,
+        "list what is served",
+        "List the entries of SITE, a .tar archive or a directory (default: the current one).",
+        lambda: LS_FLAGS,
+        "zeroserve.cli.ls",
+    ),
+    Command(
+        "check",
+        "[SITE]",
+        0,
+        1,
+        "find every problem of a site",
+        "Print every problem of SITE, a .tar archive or a directory (default: the current\n"
+        "one). Exit code 1 when there is an error, that is, something refused when serving.",
+        lambda: (),
+        "zeroserve.cli.check",
+    ),
+)
+
+EPILOG = (
+    "commands (first word; a directory of that name is ./pack):\n"
+    + "\n".join(f"  {c.name:<8}{c.summary}" for c in COMMANDS)
+    + "\n\nexit codes: 0 done, 1 failed at run time, 2 wrong usage"
+)

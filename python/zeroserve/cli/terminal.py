@@ -1,0 +1,26 @@
+"""Lines on stderr: everything that is not the result of a command."""
+
+import sys
+
+from zeroserve.words import printable
+
+MAX_LINE_CHARS = 1000
+
+
+def say(line: str) -> None:
+    """One line on stderr. When nobody reads there any more, that is no reason to fail."""
+    shown = printable(line)
+    if len(shown) > MAX_LINE_CHARS:
+        shown = shown[: MAX_LINE_CHARS - 3] + "..."
+    try:
+        sys.stderr.write(shown + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        pass
+
+
+def complain(message: str, hint: str | None = None, severity: str = "error") -> None:
+    """An error in the form that all of them have: one line, and a hint if there is one."""
+    say(f"zeroserve: {severity}: {message}")
+    if hint:
+        say(f"hint: {hint}")

@@ -1,0 +1,69 @@
+"""Values of flags: each function turns text into a value or raises ValueError with the reason."""
+
+from collections.abc import Callable
+
+from zeroserve import address
+from zeroserve._core import Error
+
+
+def address_value(text: str) -> str:
+    """An address to listen on, in its full form."""
+    try:
+        return address.normalise(text)
+    except Error as error:
+        raise ValueError(*error.args) from None
+
+
+def whole(minimum: int, maximum: int, unit: str = "") -> Callable[[str], int]:
+    """A parser for whole numbers in a range."""
+
+    def parse(text: str) -> int:
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()):
+            raise ValueError(f"not a whole number: {text!r}")
+        value = int(digits[:20]) * (-1 if text.startswith("-") else 1)
+        if not minimum <= value <= maximum:
+            raise ValueError(f"outside of {minimum} to {maximum} {unit}".rstrip() + f": {text}")
+        return value
+
+    return parse
+
+
+def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
+    """A parser for seconds, which may have decimals."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"not a number of seconds: {text!r}") from None
+        if not minimum <= value <= maximum:
+            raise ValueError(f"outside of {minimum:g} to {maximum:g} seconds: {text}")
+        return value
+
+    return parse
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """A parser for one of a few words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"not one of {', '.join(words)}: {text!r}")
+        return text
+
+    return parse
+
+
+def file_name(text: str) -> str:
+    """The name of a file without a directory, like ``index.html``."""
+    if not text or "/" in text or text in (".", ".."):
+        raise ValueError(f"not a file name: {text!r}")
+    return text
+
+
+def non_empty(text: str) -> str:
+    """Any text but none."""
+    if not text:
+        raise ValueError("the value is empty")
+    return text

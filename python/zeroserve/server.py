@@ -1,0 +1,190 @@
+"""A web server for one site, as a context manager."""
+
+import os
+import threading
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from zeroserve import _core, address
+from zeroserve.reload import Reloader, Report, Severity
+from zeroserve.watch import Watcher
+
+DRAIN_TIMEOUT_S = 10.0
+
+
+class Server:
+    """Serves one site, an archive or a directory, from threads of its own.
+
+    Requests never take the GIL. All methods may be called from any thread. Signals are left
+    alone: they belong to the program around it.
+
+        import urllib.request
+        import zeroserve
+
+        with zeroserve.Server("site.tar", addr="127.0.0.1:0", threads=1) as server:
+            urllib.request.urlopen(server.url + "/index.html").read()
+
+    Raises ``zeroserve.Error`` for whatever is refused; ``args`` is ``(message,)`` or
+    ``(message, hint)``.
+    """
+
+    def __init__(
+        self,
+        site: str | os.PathLike[str],
+        *,
+        addr: str | Sequence[str] = "127.0.0.1:0",
+        threads: int | None = None,
+        index: str = "index.html",
+        try_html: bool = False,
+        access_log: str | os.PathLike[str] | None = None,
+        access_log_format: Literal["json", "combined"] = "json",
+        watch: bool = True,
+        drain_timeout_s: float = DRAIN_TIMEOUT_S,
+        report: Report | None = None,
+        **limits: int,
+    ) -> None:
+        """Nothing is opened or bound before ``start`` or ``with``.
+
+        ``site``: a ``.tar`` or a directory.
+        ``addr``: one address or several: ``HOST:PORT`` (port 0 takes any free one),
+        ``unix:PATH`` or ``fd:N``.
+        ``threads``: workers; by default as many as cores this process may use.
+        ``index``: file name that stands for its directory.
+        ``try_html``: ``/about`` may be answered by ``about.html``.
+        ``access_log``: None (off), ``-`` (standard error) or a file to append to.
+        ``watch``: serve changes of the site within a second.
+        ``drain_timeout_s``: seconds that ``stop`` lets running requests finish in.
+        ``report``: called as ``report(severity, line)`` for what happens while serving, like
+        a reload; by default these lines go to the logger ``zeroserve``.
+        ``limits``: rows of the table of limits by name, such as ``header_timeout_s=5``.
+        """
+        self._name = os.fspath(site)
+        # A later chdir() by the program around must not change what is served.
+        self._path = os.path.join(os.getcwd(), self._name)  # noqa: PTH109, PTH118
+        addrs = [addr] if isinstance(addr, str) else list(addr)
+        if not addrs:
+            raise _core.Error("no address to listen on", f"give {address.FORMS}")
+        log = None if access_log is None else os.fspath(access_log)
+        self._core = _core.Server(
+            self._path,
+            addrs=[address.normalise(a) for a in addrs],
+            threads=usable_cores() if threads is None else threads,
+            index=index,
+            try_html=try_html,
+            access_log=log,
+            access_log_format=access_log_format,
+            limits=_checked(limits),
+        )
+        self._report = report or _log
+        self._reloader = Reloader(self._core, self._path, self._name, self._report)
+        self._watch = watch
+        self._own_files = () if log is None or log == "-" else (log,)
+        self._watcher: Watcher | None = None
+        self._drain_timeout_s = drain_timeout_s
+        self._urls: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+        self._phase: Literal["new", "running", "stopped"] = "new"
+
+    @property
+    def url(self) -> str:
+        """URL of the first listener, without a slash at its end: ``http://127.0.0.1:43121``."""
+        return self.urls[0]
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """One URL per listener, in the order of ``addr``; ``http+unix:PATH`` for a socket."""
+        if not self._urls:
+            raise _core.Error("the server has not been started", "call start() or use `with`")
+        return self._urls
+
+    def start(self) -> None:
+        """Open the site, bind, and serve; when it returns, connections are accepted.
+
+        Raises ``Error`` when the site or an address is refused; nothing is left bound then.
+        """
+        with self._lock:
+            if self._phase != "new":
+                raise _core.Error(f"the server is {self._phase} already", "make a new Server")
+            watcher = Watcher(self._path, self._reloader, self._report, ignore=self._own_files)
+            self._urls = tuple(self._reloader.start())
+            self._phase = "running"
+            self._reloader.report_warnings()
+            if self._watch:
+                self._watcher = watcher
+                watcher.start()
+
+    def stop(self, drain_timeout_s: float | None = None) -> int:
+        """Stop accepting, let running requests finish, and end the workers.
+
+        Waits ``drain_timeout_s`` seconds at most (by default as given when the server was
+        made); returns how many connections were cut then. ``stop(0)`` from another thread
+        ends the waiting. Stopping twice, or before the start, does nothing.
+        """
+        with self._lock:
+            if self._phase == "new":
+                self._phase = "stopped"
+                return 0
+            self._phase = "stopped"
+        # Not under the lock: a second call has to reach the core while the first one waits.
+        if self._watcher is not None:
+            self._watcher.stop()
+        seconds = self._drain_timeout_s if drain_timeout_s is None else drain_timeout_s
+        cut = self._core.stop(seconds)
+        if self._watcher is not None:
+            self._watcher.join()
+        return cut
+
+    def reload(self) -> int:
+        """Open the site anew and swap it in at once; returns its generation, counted from 1.
+
+        Requests under way finish on the generation they began with. Raises ``Error`` when the
+        new state of the site is refused: the old one goes on.
+        """
+        return self._reloader.reload()
+
+    def try_reload(self) -> bool:
+        """As ``reload``, but the outcome goes to ``report``; False when it was refused."""
+        return self._reloader.attempt()
+
+    def reopen_log(self) -> None:
+        """Close the access log and open its path again, after a log rotation."""
+        self._core.reopen_log()
+
+    def stats(self) -> dict[str, int]:
+        """Counters since the start: ``requests``, ``bytes_sent``, ``generation`` and others."""
+        return self._core.stats()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<zeroserve.Server {self._name!r} {self._phase}>"
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on: fewer than the machine has, in a container."""
+    return len(os.sched_getaffinity(0))
+
+
+def _checked(limits: dict[str, int]) -> dict[str, int]:
+    rows = {row.name: row for row in _core.LIMITS}
+    for name, value in limits.items():
+        row = rows.get(name)
+        if row is None:
+            raise TypeError(f"Server() got an unexpected keyword argument {name!r}")
+        if not row.minimum <= value <= row.maximum:
+            raise _core.Error(
+                f"{name} is outside of {row.minimum} to {row.maximum} {row.unit}: {value}"
+            )
+    return limits
+
+
+def _log(severity: Severity, line: str) -> None:
+    import logging
+
+    levels = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+    logging.getLogger("zeroserve").log(levels[severity], line)

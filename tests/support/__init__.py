@@ -1,0 +1,1 @@
+"""What the black-box tests share: server processes, a strict HTTP reader, tar builders."""
