@@ -106,6 +106,7 @@ def test_a_variant_has_its_own_validator(site: Server, accept: str) -> None:
     again = fetch(site.address, "/app.js", {**headers, "If-None-Match": variant.need("etag")})
     assert again.status == 304
     assert again.need("etag") == variant.need("etag")
+    assert again.header("content-encoding") is None, "RFC 9110 section 15.4.5"
     assert "accept-encoding" in again.tokens("vary")
     other = fetch(site.address, "/app.js", {**headers, "If-None-Match": identity.need("etag")})
     assert other.status == 200

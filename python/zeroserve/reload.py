@@ -87,7 +87,7 @@ class Reloader:
             return False
         entries = self._core.stats()["entries"]
         took_ms = round((time.monotonic() - began) * 1000)
-        what = f"generation {generation}, {plural(entries, 'file')}, {took_ms} ms"
+        what = f"generation {generation}, {plural(entries, 'entry', 'entries')}, {took_ms} ms"
         self._report("info", f"reloaded {self._name}: {what}")
         self.report_warnings()
         return True

@@ -41,9 +41,9 @@ def size(count: int) -> str:
     return f"{amount:.1f} TB"
 
 
-def plural(count: int, noun: str) -> str:
-    """A number of things: ``1 file``, ``1,076 files``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, many: str = "") -> str:
+    """A number of things: ``1 file``, ``1,076 files``; ``many`` is for nouns that need it."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
 def reason(error: OSError) -> str:

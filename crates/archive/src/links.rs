@@ -184,7 +184,8 @@ impl<'a> Resolver<'a> {
             let Some(link) = self.links.get(here.join("/").as_str()) else { continue };
             *hops += 1;
             if *hops > MAX_HOPS {
-                return Err(Broken::Fatal("a link loop".into()));
+                let message = format!("a link loop, or a chain of more than {MAX_HOPS} links");
+                return Err(Broken::Fatal(message));
             }
             let text = std::str::from_utf8(&link.target).map_err(|_| leaves())?;
             if link.symbolic {

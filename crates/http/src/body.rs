@@ -19,6 +19,9 @@ const MAX_CHUNK_LINE_BYTES: usize = 256;
 /// Longest trailer section, in bytes. Trailers are read past, never used.
 const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
+/// Most trailer fields.
+const MAX_TRAILERS: usize = 64;
+
 /// Follows a body through whatever pieces it arrives in.
 #[derive(Debug)]
 pub struct Decoder {
@@ -42,18 +45,16 @@ enum State {
     DataEnd {
         seen_cr: bool,
     },
-    /// In the trailer section; `line` counts the bytes of the present line.
-    Trailer {
-        total: usize,
-        line: usize,
-        seen_cr: bool,
-    },
+    /// In the trailer section, which is gathered to be checked as a whole.
+    Trailer(Vec<u8>),
     Done,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum SizePart {
     Digits,
+    /// White space, which may only stand before an extension.
+    Space,
     Extension,
     Cr,
 }
@@ -137,8 +138,12 @@ impl Decoder {
                         *value = *value << 4 | digit;
                         return Ok(());
                     }
-                    (SizePart::Digits, b';' | b' ' | b'\t') if *digits > 0 => {
+                    (SizePart::Digits | SizePart::Space, b';') if *digits > 0 => {
                         *part = SizePart::Extension;
+                        return Ok(());
+                    }
+                    (SizePart::Digits | SizePart::Space, b' ' | b'\t') if *digits > 0 => {
+                        *part = SizePart::Space;
                         return Ok(());
                     }
                     (SizePart::Digits, b'\r') if *digits > 0 => {
@@ -159,24 +164,16 @@ impl Decoder {
                 (true, b'\n') => State::new_size(),
                 _ => return Err(Reject::Malformed("a chunk is longer than its size")),
             },
-            State::Trailer { total, line, seen_cr } => {
-                *total += 1;
-                if *total > MAX_TRAILER_BYTES {
+            State::Trailer(section) => {
+                section.push(byte);
+                if section.len() > MAX_TRAILER_BYTES {
                     return Err(Reject::HeaderTooLarge);
                 }
-                match (*seen_cr, byte) {
-                    (false, b'\r') => *seen_cr = true,
-                    (true, b'\n') if *line == 0 => {
-                        self.state = State::Done;
-                        return Ok(());
-                    }
-                    (true, b'\n') => (*line, *seen_cr) = (0, false),
-                    (true, _) | (false, 0 | b'\n') => {
-                        return Err(Reject::Malformed("a trailer line is not valid"));
-                    }
-                    (false, _) => *line += 1,
+                if section.as_slice() != b"\r\n" && !section.ends_with(b"\r\n\r\n") {
+                    return Ok(());
                 }
-                return Ok(());
+                check_trailers(section)?;
+                State::Done
             }
             State::Length(_) | State::Data(_) | State::Done => return Ok(()),
         };
@@ -186,11 +183,20 @@ impl Decoder {
 
     fn after_size(size: u64, allowed: &mut u64) -> Result<State, Reject> {
         if size == 0 {
-            return Ok(State::Trailer { total: 0, line: 0, seen_cr: false });
+            return Ok(State::Trailer(Vec::new()));
         }
         *allowed = allowed.checked_sub(size).ok_or(Reject::BodyTooLarge)?;
         Ok(State::Data(size))
     }
+}
+
+/// Trailers are fields like those of a head: another reader may take a bad line for more.
+fn check_trailers(section: &[u8]) -> Result<(), Reject> {
+    let mut slots = [httparse::EMPTY_HEADER; MAX_TRAILERS];
+    let parsed = httparse::parse_headers(section, &mut slots);
+    let whole = matches!(parsed, Ok(httparse::Status::Complete((len, _))) if len == section.len());
+    let bare = memchr::memchr_iter(b'\n', section).any(|at| at == 0 || section[at - 1] != b'\r');
+    if whole && !bare { Ok(()) } else { Err(Reject::Malformed("a trailer line is not valid")) }
 }
 
 impl State {
@@ -224,7 +230,7 @@ mod tests {
     #[test]
     fn chunked_bodies() {
         for piece in [1, 2, 3, 100] {
-            let body = b"3\r\nabc\r\n4;name=value\r\ndefg\r\n000\r\nX: y\r\n\r\nGET";
+            let body = b"3\r\nabc\r\n4 ;name=value\r\ndefg\r\n000\r\nX: y\r\n\r\nGET";
             assert_eq!(decode(body, piece), Ok((b"abcdefg".to_vec(), 3)));
             assert_eq!(decode(b"0\r\n\r\n", piece), Ok((vec![], 0)));
         }
@@ -244,8 +250,15 @@ mod tests {
             b"3\rabc\r\n",
             b"11111111111111111\r\n",
             b"3;a\nb\r\nabc\r\n",
-            b"0\r\nX: y\n\r\n",
-            b"0\r\n\rX",
+            b"0\r\nX: y\n\r\n\r\n",
+            b"0\r\nX y: a\r\n\r\n",
+            b"0\r\nX : a\r\n\r\n",
+            b"0\r\nX: a\r\n b\r\n\r\n",
+            b"0\r\n a\r\n\r\n",
+            b"0\r\nno colon\r\n\r\n",
+            b"3 \r\nabc\r\n0\r\n\r\n",
+            b" 3\r\nabc\r\n0\r\n\r\n",
+            b"0\r\n\rX\r\n\r\n",
         ] {
             assert!(matches!(decode(bad, 100), Err(Reject::Malformed(_))), "{bad:?}");
         }

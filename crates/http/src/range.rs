@@ -64,7 +64,13 @@ fn part_of(spec: &[u8], size: u64) -> Option<Option<Part>> {
     let dash = spec.iter().position(|&b| b == b'-')?;
     let (first, last) = (&spec[..dash], &spec[dash + 1..]);
     if first.is_empty() {
-        let len = number(last)?.min(size);
+        let asked = number(last)?;
+        if size == 0 && asked > 0 {
+            // Satisfiable by the empty whole (RFC 9110, section 14.1.2), which no Content-Range
+            // can express.
+            return None;
+        }
+        let len = asked.min(size);
         return Some((len > 0).then(|| Part { start: size - len, len }));
     }
     let first = number(first)?;
@@ -146,7 +152,7 @@ mod tests {
             assert_eq!(apply(value.as_bytes(), 10), expected, "{value}");
         }
         assert_eq!(apply(b"bytes=0-", 0), Asked::Nothing);
-        assert_eq!(apply(b"bytes=-1", 0), Asked::Nothing);
+        assert_eq!(apply(b"bytes=-1", 0), Asked::Whole);
         let many = (0..17).map(|i| format!("{}-{}", i * 2, i * 2)).collect::<Vec<_>>().join(",");
         assert_eq!(apply(format!("bytes={many}").as_bytes(), 100), Asked::Whole);
     }

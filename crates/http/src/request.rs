@@ -458,9 +458,18 @@ impl<'b> Fields<'b> {
     }
 }
 
-/// Characters of `host[:port]` (RFC 3986, section 3.2), user information excluded.
+/// Whether a value is `host[:port]` (RFC 3986, section 3.2), user information excluded.
 fn is_host(value: &[u8]) -> bool {
-    value.iter().all(|&b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+;=:[]%".contains(&b))
+    let (host, port) = match value.iter().rposition(|&b| b == b':' || b == b']') {
+        Some(at) if value[at] == b':' => (&value[..at], &value[at + 1..]),
+        _ => (value, &b""[..]),
+    };
+    let literal = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
+    let host_fits = match literal {
+        Some(address) => address.iter().all(|b| b.is_ascii_alphanumeric() || b":._~-%".contains(b)),
+        None => host.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+;=%".contains(b)),
+    };
+    host_fits && port.iter().all(u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -532,6 +541,10 @@ mod tests {
             "Host: a b\r\n",
             "Host: a/b\r\n",
             "Host: u@a\r\n",
+            "Host: a:port\r\n",
+            "Host: a:1:2\r\n",
+            "Host: [::1\r\n",
+            "Host: ::1\r\n",
             "Host: a\nX: y\r\n",
             "Host : a\r\n",
             "Host: a\r\n folded\r\n",

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
+use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyKeyError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use pyo3::buffer::PyBuffer;
 use zeroserve_archive as archive;
 use zeroserve_archive::{NewEntry, Variant, etag_of, is_hidden};
 use zeroserve_http::media;

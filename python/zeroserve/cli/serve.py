@@ -61,7 +61,7 @@ def run(options: Options) -> int:
     server.start()
     for url in server.urls:
         say(f"listening on {url}")
-    say(f"serving {site}: {plural(server.stats()['entries'], 'file')}")
+    say(f"serving {site}: {plural(server.stats()['entries'], 'entry', 'entries')}")
     _until_told_to_stop(server)
     return _drain(server)
 
