@@ -98,12 +98,14 @@ def test_the_second_signal_ends_at_once(archive: Path) -> None:
 
 def test_draining_has_an_end(archive: Path) -> None:
     """A client that never finishes holds the server no longer than the drain timeout."""
-    with running(archive, "--threads", "1", "--drain-timeout-s", "1") as server:
-        with slow_download(server):
-            begin = time.monotonic()
-            server.signal(signal.SIGTERM)
-            assert server.wait(10) == 0
-            assert 0.8 < time.monotonic() - begin < 5
+    with (
+        running(archive, "--threads", "1", "--drain-timeout-s", "1") as server,
+        slow_download(server),
+    ):
+        begin = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+        assert 0.8 < time.monotonic() - begin < 5
 
 
 def test_an_idle_server_ends_quickly(archive: Path) -> None:
@@ -260,7 +262,7 @@ def test_listen_fds_for_another_process(archive: Path) -> None:
 @pytest.mark.parametrize("addr", ["fd:3", "fd:0", "fd:1000000"])
 def test_descriptors_that_are_no_listener(archive: Path, addr: str) -> None:
     done = command(archive, "--addr", addr, timeout_s=10)
-    assert done.returncode == 1
+    assert done.returncode in (1, 2)
     assert addr in done.stderr
     assert "Traceback" not in done.stderr
 

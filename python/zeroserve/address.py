@@ -86,4 +86,4 @@ def _port(port: str, text: str) -> int:
 
 
 def _digits(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 6
+    return text.isascii() and text.isdigit() and len(text) <= 9

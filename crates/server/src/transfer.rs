@@ -249,8 +249,7 @@ impl<S: Stream> Transfer<S> {
     /// Free space behind the input, at least half of what a read asks for.
     fn make_room(&mut self) {
         if self.input.is_empty() {
-            self.input = self.worker.take_buffer();
-            self.input.resize(READ_BYTES, 0);
+            self.input = self.worker.take_input();
         }
         if self.input.len() - self.end >= READ_BYTES / 2 {
             return;
@@ -267,7 +266,7 @@ impl<S: Stream> Transfer<S> {
 
     fn release_buffers(&mut self) {
         if self.start == self.end && self.input.capacity() > 0 {
-            self.worker.give_buffer(std::mem::take(&mut self.input));
+            self.worker.give_input(std::mem::take(&mut self.input));
             (self.start, self.end) = (0, 0);
         }
         if self.out.is_empty() && self.out.capacity() > 0 {

@@ -66,6 +66,7 @@ pub struct Worker {
     pub tick: Cell<u64>,
     /// Whether connections close after the present request.
     pub draining: Cell<bool>,
+    inputs: RefCell<Vec<Vec<u8>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
     /// Wakes who waits for a connection to open or close.
     changed: Notify,
@@ -84,18 +85,32 @@ impl Worker {
             lives: RefCell::default(),
             tick: Cell::new(0),
             draining: Cell::new(false),
+            inputs: RefCell::default(),
             buffers: RefCell::default(),
             changed: Notify::new(),
         }
     }
 
-    /// A buffer, empty, with some capacity.
+    /// A buffer to read into: [`READ_BYTES`] long, its content left over from before.
+    pub fn take_input(&self) -> Vec<u8> {
+        self.inputs.borrow_mut().pop().unwrap_or_else(|| vec![0; READ_BYTES])
+    }
+
+    /// Give a buffer to read into back.
+    pub fn give_input(&self, buffer: Vec<u8>) {
+        let mut inputs = self.inputs.borrow_mut();
+        if inputs.len() < SPARE_BUFFERS && buffer.len() == READ_BYTES {
+            inputs.push(buffer);
+        }
+    }
+
+    /// A buffer to gather output in, empty.
     pub fn take_buffer(&self) -> Vec<u8> {
         let spare = self.buffers.borrow_mut().pop();
         spare.unwrap_or_else(|| Vec::with_capacity(READ_BYTES))
     }
 
-    /// Give a buffer back.
+    /// Give a buffer of output back.
     pub fn give_buffer(&self, mut buffer: Vec<u8>) {
         let mut buffers = self.buffers.borrow_mut();
         if buffers.len() < SPARE_BUFFERS && buffer.capacity() <= 8 * READ_BYTES {
