@@ -18,9 +18,10 @@ ROOT = Path("/usr/share/doc/python3.11/html")
 LEADING_OUT = ("_static/jquery.js", "_static/underscore.js")
 """Symbolic links into /usr/share/javascript."""
 
-pytestmark = pytest.mark.skipif(
-    not ROOT.is_dir(), reason="Debian's python3.11-doc is not installed"
-)
+pytestmark = [
+    pytest.mark.skipif(not ROOT.is_dir(), reason="Debian's python3.11-doc is not installed"),
+    pytest.mark.timeout(400),  # the first one packs with full compression
+]
 
 
 @pytest.fixture(scope="module")

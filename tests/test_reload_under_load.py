@@ -13,7 +13,8 @@ REPLACEMENTS = 20
 CONNECTIONS = 64
 THREADS = 8
 SIZES = {"tiny.txt": 174, "small.txt": 10_240, "middle.txt": 150_000, "large.txt": 1_200_000}
-"""Cached, sent from the archive in one piece, and in several."""
+SIZES.update({f"page-{number}.txt": 10_240 for number in range(60)})
+"""Many to be cached (twenty generations of them would be 12 MB), some of several writes."""
 
 MEMORY_FACTOR = 1.10
 MEMORY_SLACK_BYTES = 3_000_000

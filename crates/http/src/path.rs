@@ -19,16 +19,15 @@ const PLAIN: [bool; 256] = {
 ///
 /// `path` begins with a slash and has no query. Escapes are decoded once, before dot segments
 /// are resolved (RFC 3986, section 5.2.4), so that `%2e%2e%2f` cannot leave the site; runs of
-/// slashes count as one. A trailing slash stays: it means a directory. `scratch` holds the
-/// result when it differs from the input.
-pub fn resolve<'a>(path: &'a str, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], BadPath> {
-    let bytes = path.as_bytes();
-    if is_normal(bytes) {
-        return Ok(&bytes[1..]);
+/// slashes count as one. A trailing slash stays: it means a directory. `None` is a path that is
+/// not UTF-8, as names are. `scratch` holds the result when it differs from the input.
+pub fn resolve<'a>(path: &'a str, scratch: &'a mut Vec<u8>) -> Result<Option<&'a str>, BadPath> {
+    if is_normal(path.as_bytes()) {
+        return Ok(Some(&path[1..]));
     }
-    decode(bytes, scratch)?;
+    decode(path.as_bytes(), scratch)?;
     remove_dots(scratch)?;
-    Ok(scratch)
+    Ok(std::str::from_utf8(scratch).ok())
 }
 
 /// Whether nothing needs to be done; a dot is harmless unless it begins a segment.
@@ -131,7 +130,7 @@ mod tests {
 
     fn resolved(path: &str) -> Result<String, BadPath> {
         let mut scratch = Vec::new();
-        resolve(path, &mut scratch).map(|name| String::from_utf8_lossy(name).into_owned())
+        resolve(path, &mut scratch).map(|name| name.unwrap_or("not UTF-8").to_owned())
     }
 
     #[test]
@@ -151,6 +150,7 @@ mod tests {
             ("/..a/.b", "..a/.b"),
             ("/%C3%BC", "ü"),
             ("/a+b", "a+b"),
+            ("/%ff", "not UTF-8"),
         ] {
             assert_eq!(resolved(path).as_deref(), Ok(name), "{path}");
         }

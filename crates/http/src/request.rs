@@ -458,6 +458,23 @@ impl<'b> Fields<'b> {
     }
 }
 
+/// Characters of a registered name or an IPv4 address.
+const REG_NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let more = b"-._~!$&'()*+;=%";
+    let mut at = 0;
+    while at < more.len() {
+        table[more[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
 /// Whether a value is `host[:port]` (RFC 3986, section 3.2), user information excluded.
 fn is_host(value: &[u8]) -> bool {
     let (host, port) = match value.iter().rposition(|&b| b == b':' || b == b']') {
@@ -467,7 +484,7 @@ fn is_host(value: &[u8]) -> bool {
     let literal = host.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]"));
     let host_fits = match literal {
         Some(address) => address.iter().all(|b| b.is_ascii_alphanumeric() || b":._~-%".contains(b)),
-        None => host.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+;=%".contains(b)),
+        None => host.iter().all(|&b| REG_NAME[usize::from(b)]),
     };
     host_fits && port.iter().all(u8::is_ascii_digit)
 }

@@ -1,6 +1,6 @@
 //! The time as workers see it: whole seconds, read without a system call, formatted once each.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -8,14 +8,23 @@ use zeroserve_http::date::{self, DATE_LEN};
 
 /// A worker's clock.
 pub struct Clock {
-    /// Second that `text` says.
+    /// Second that `date` says.
     at: Cell<i64>,
-    text: RefCell<[u8; DATE_LEN]>,
+    date: Cell<[u8; DATE_LEN]>,
+}
+
+/// The moment of answering.
+#[derive(Clone, Copy)]
+pub struct Now {
+    /// Seconds since 1970.
+    pub seconds: i64,
+    /// The same as the value of a Date field.
+    pub date: [u8; DATE_LEN],
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { at: Cell::new(i64::MIN), text: RefCell::new([b' '; DATE_LEN]) }
+        Self { at: Cell::new(i64::MIN), date: Cell::new([b' '; DATE_LEN]) }
     }
 }
 
@@ -25,20 +34,15 @@ impl Clock {
         clock_gettime(ClockId::RealtimeCoarse).tv_sec
     }
 
-    /// Seconds of a clock that is never set: for deadlines.
-    pub fn steady_s(&self) -> i64 {
-        clock_gettime(ClockId::MonotonicCoarse).tv_sec
-    }
-
-    /// The value of the Date field now.
-    pub fn date(&self) -> [u8; DATE_LEN] {
-        let now = self.now_s();
-        if self.at.replace(now) != now
-            && let Ok(text) = <[u8; DATE_LEN]>::try_from(date::format(now).as_bytes())
+    /// The moment, for an answer.
+    pub fn now(&self) -> Now {
+        let seconds = self.now_s();
+        if self.at.replace(seconds) != seconds
+            && let Ok(date) = <[u8; DATE_LEN]>::try_from(date::format(seconds).as_bytes())
         {
-            self.text.replace(text);
+            self.date.set(date);
         }
-        *self.text.borrow()
+        Now { seconds, date: self.date.get() }
     }
 
     /// Since 1970, to the microsecond: for the access log.

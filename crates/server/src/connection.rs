@@ -14,7 +14,7 @@ use zeroserve_http::request::{Head, HeadLimits, field_slots, parse};
 use zeroserve_http::{Method, Reject};
 
 use crate::access_log::Line;
-use crate::pipeline::{self, Answer, Body, Now, Scratch};
+use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::stream::Stream;
 use crate::transfer::{Closed, Transfer, Wait};
 use crate::view::{Loaded, Missing};
@@ -177,7 +177,7 @@ impl<S: Stream> Connection<S> {
             // A body that was not asked for may come all the same: only closing is safe.
             let unread = detached.is_none() && request.framing != Framing::None;
             worker.view.refresh();
-            let now = Now { seconds: worker.clock.now_s(), date: worker.clock.date() };
+            let now = worker.clock.now();
             let mut scratch = worker.scratch.take();
             let loaded = self.loaded.as_ref();
             let answered =
@@ -220,7 +220,7 @@ impl<S: Stream> Connection<S> {
 
     /// Append the answer to a request that is refused by its form.
     fn refuse(&mut self, reject: Reject) {
-        let now = Now { seconds: self.worker.clock.now_s(), date: self.worker.clock.date() };
+        let now = self.worker.clock.now();
         let worker = Rc::clone(&self.worker);
         let log = worker.log.as_ref();
         let line = log.map(|log| log.begin(&self.peer, None, worker.clock.precise()));

@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use zeroserve_archive::{EntryId, Variant};
 use zeroserve_http::conditions::{self, Outcome};
-use zeroserve_http::date::DATE_LEN;
 use zeroserve_http::negotiate::Weights;
 use zeroserve_http::range::{self, Asked, Part};
 use zeroserve_http::request::{Field, Target};
 use zeroserve_http::{Method, Reject, Request, path, status};
 
+use crate::clock::Now;
 use crate::notice::Notice;
 use crate::representation::Key;
 use crate::site::Generation;
@@ -23,15 +23,6 @@ const ALLOW: &str = "GET, HEAD, OPTIONS";
 const NOT_FOUND_PAGE: &str = "404.html";
 
 static UNREADABLE: Notice = Notice::new();
-
-/// The moment of answering.
-#[derive(Clone, Copy)]
-pub struct Now {
-    /// Seconds since 1970.
-    pub seconds: i64,
-    /// The same as the value of a Date field.
-    pub date: [u8; DATE_LEN],
-}
 
 /// An answer whose head, all but the blank line, was written.
 pub struct Answer {
@@ -144,9 +135,8 @@ impl Exchange<'_, '_, '_> {
             Ok(decoded) => decoded,
             Err(path::BadPath(why)) => return Ok(self.text(400, &[], &format!(": {why}"))),
         };
-        // Names are UTF-8; what is not can't be one.
-        let found = std::str::from_utf8(decoded).map_or(Found::Nothing, |d| self.find(d, name));
-        match found {
+        let Some(decoded) = decoded else { return self.not_found() };
+        match self.find(decoded, name) {
             Found::Entry(entry) => self.file(entry),
             Found::AddSlash => Ok(self.add_slash(decoded, query)),
             Found::Nothing => self.not_found(),
@@ -305,10 +295,10 @@ impl Exchange<'_, '_, '_> {
         self.text(500, &[], "")
     }
 
-    fn add_slash(&mut self, path: &[u8], query: Option<&str>) -> Answer {
+    fn add_slash(&mut self, path: &str, query: Option<&str>) -> Answer {
         // From the normalised path, so it can never begin with two slashes and name a host.
         let mut location = b"/".to_vec();
-        path::encode(path, &mut location);
+        path::encode(path.as_bytes(), &mut location);
         location.push(b'/');
         if let Some(query) = query {
             location.push(b'?');

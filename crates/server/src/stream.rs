@@ -3,11 +3,10 @@
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use rustix::net::{SendAncillaryBuffer, SendFlags, Shutdown};
-use tokio::io::{AsyncRead, Interest, ReadBuf};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv};
+use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
 /// A byte stream between a client and a worker.
@@ -47,16 +46,32 @@ macro_rules! socket_stream {
                 <$socket>::poll_read_ready(self, cx)
             }
 
-            // Through AsyncRead: it knows that a short read emptied the socket, and so the next
-            // wait costs no extra read that finds nothing.
             fn poll_read(
                 &mut self,
                 cx: &mut Context<'_>,
                 buf: &mut [u8],
             ) -> Poll<io::Result<usize>> {
-                let mut buf = ReadBuf::new(buf);
-                ready!(AsyncRead::poll_read(Pin::new(self), cx, &mut buf))?;
-                Poll::Ready(Ok(buf.filled().len()))
+                loop {
+                    ready!(self.poll_read_ready(cx))?;
+                    let mut short = None;
+                    let read = self.try_io(Interest::READABLE, || {
+                        let (n, _) = recv(&*self, &mut *buf, RecvFlags::empty())?;
+                        if n == 0 || n == buf.len() {
+                            return Ok(n);
+                        }
+                        // A short read emptied the socket. Said in the way that makes the next
+                        // wait cost no extra read that finds nothing; what arrives meanwhile
+                        // raises a new event.
+                        short = Some(n);
+                        Err(io::ErrorKind::WouldBlock.into())
+                    });
+                    match (short, read) {
+                        (Some(n), _) => return Poll::Ready(Ok(n)),
+                        (None, Err(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        (None, Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                        (None, done) => return Poll::Ready(done),
+                    }
+                }
             }
 
             fn poll_send(
