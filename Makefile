@@ -58,5 +58,25 @@ bench: $(STAMPS)/dev ## Compare with nginx, h2o, lighttpd and Caddy on this mach
 	sh tools/test-peers.sh bench
 	$(BIN)/python -m bench
 
+# libFuzzer on the stable toolchain: coverage by LLVM's own pass, no sanitizer. Found inputs go to
+# fuzz/corpus.local; move what is worth keeping into fuzz/corpus.
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+	-Cdebug-assertions=on -Coverflow-checks=on
+# With a target named, build scripts are left alone.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+FUZZ_SECONDS ?= 300
+
+fuzz: ## Fuzz every reader of untrusted input, FUZZ_SECONDS each (300)
+	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --quiet --release --package zeroserve-fuzz \
+		--features libfuzzer --target $(HOST) --target-dir target/fuzz --config 'profile.release.lto="off"'
+	@for target in tar packed request chunked conversation; do \
+		mkdir -p fuzz/corpus.local/$$target; \
+		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		target/fuzz/$(HOST)/release/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -verbosity=0 \
+			-print_final_stats=1 -artifact_prefix=fuzz/corpus.local/ \
+			fuzz/corpus.local/$$target fuzz/corpus/$$target || exit 1; \
+	done
+
 clean: ## Remove everything that was built
 	rm -rf $(VENV) target

@@ -156,9 +156,25 @@ def test_a_sibling_asked_for_by_name_is_a_file(site: Server) -> None:
     assert response.body == FILES["app.js.gz"]
 
 
-def test_a_sibling_alone_does_not_make_a_file(site: Server) -> None:
-    """Who can not decode it would get nothing: the plain name is missing for all."""
-    assert fetch(site.address, "/lonely.html").status == 404
+def test_a_sibling_alone_is_served_to_those_who_accept_it(site: Server) -> None:
+    """Space is saved by keeping only the compressed form; Debian does it in its documentation.
+
+    To who can not decode it, or wants bytes of the plain file, the file is missing.
+    """
+    response = fetch(site.address, "/lonely.html", {"Accept-Encoding": "gzip, br"})
+    assert (response.status, response.header("content-encoding")) == (200, "gzip")
+    assert response.body == FILES["lonely.html.gz"]
+    assert response.media_type == "text/html"
+    assert "accept-encoding" in response.tokens("vary")
+    for headers in (
+        {},
+        {"Accept-Encoding": "br"},
+        {"Accept-Encoding": "gzip;q=0"},
+        {"Accept-Encoding": "gzip", "Range": "bytes=0-1"},
+    ):
+        response = fetch(site.address, "/lonely.html", headers)
+        assert response.status == 404
+        assert response.body == FILES["404.html"]
     assert fetch(site.address, "/lonely.html.gz").body == FILES["lonely.html.gz"]
 
 

@@ -1,6 +1,8 @@
 """The library: ``Server`` with its watching, and the in-process ``Client``."""
 
 import contextlib
+import doctest
+import importlib
 import io
 import logging
 import os
@@ -297,8 +299,10 @@ def test_a_directory_that_keeps_still_is_not_reloaded(directory: Path, lines: Li
     with zeroserve.Server(
         directory, access_log=log, report=lambda *line: lines.append(line)
     ) as server:
+        # A new name changes the directory itself: the watcher's first look can't tell what it
+        # is and reloads once, which shows that it is watching by now.
         (directory / ".hidden").write_bytes(b"")
-        time.sleep(1)
+        wait_until(lambda: lines, 10)
         lines.clear()
         for _ in range(5):
             get(server)
@@ -432,3 +436,9 @@ def test_headers() -> None:
     assert "Etag" in headers
     assert list(headers) == ["vary", "etag"]
     assert len(headers) == 2
+
+
+@pytest.mark.parametrize("module", ["address", "codings", "words"])
+def test_examples_in_docstrings(module: str) -> None:
+    done = doctest.testmod(importlib.import_module(f"zeroserve.{module}"))
+    assert done.attempted and not done.failed

@@ -123,18 +123,20 @@ def test_packing_twice_gives_identical_files(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(chromium.find() is None, reason="chromium is not installed")
 def test_the_search_page_works_in_a_browser(server: Server, tmp_path: Path) -> None:
+    """Results appear, each with an excerpt that the page fetches, and nothing goes wrong.
+
+    One of them is whatsnew/changelog.html, of which Debian ships only the compressed form.
+    """
     with chromium.browser(tmp_path) as page:
         page.open(f"{server.url}/search.html?q=asyncio")
-        page.wait_for("document.querySelectorAll('#search-results li a').length > 20")
+        page.wait_for("document.querySelectorAll('#search-results li a').length > 100")
+        page.wait_for("document.querySelectorAll('#search-results li p.context').length > 50")
         page.wait_for("/\\d+ page/.test(document.querySelector('#search-results').innerText)")
+        page.wait_idle()
         page.open(f"{server.url}/library/asyncio.html")
         page.wait_for("document.readyState == 'complete' && document.title.includes('asyncio')")
-        page.wait_for("getComputedStyle(document.querySelector('div.sphinxsidebar')).width != ''")
+        page.wait_idle()
         assert page.complaints == []
-    assert {response["status"] for response in page.responses} <= {200, 304}
-    encoded = [
-        response
-        for response in page.responses
-        if {k.lower(): v for k, v in response["headers"].items()}.get("content-encoding")
-    ]
-    assert len(encoded) > 5, "the browser asks for compressed forms"
+    assert {reply["status"] for reply in page.responses} <= {200, 304}
+    fields = [{name.lower() for name in reply["headers"]} for reply in page.responses]
+    assert sum("content-encoding" in names for names in fields) > 100

@@ -152,7 +152,7 @@ def test_truncation_in_place_costs_errors_only(tmp_path: Path) -> None:
         assert server.alive()
         sites.replace(live, site(tmp_path, "two"))
         server.hang_up()
-        becomes(server, "two")
+        wait_until(lambda: fetch(server.address, "/").body == b"two", SEEN_WITHIN_S)
 
 
 def whole_or_nothing(server: Server, name: str, data: bytes) -> None:
@@ -185,7 +185,7 @@ def test_overwriting_in_place_does_not_end_the_process(
         file.seek(0)
         file.truncate()
         file.write(data)
-    becomes(server, "two")
+    wait_until(lambda: fetch(server.address, "/").body == b"two", SEEN_WITHIN_S)
 
 
 # --- directories ----------------------------------------------------------------------------------

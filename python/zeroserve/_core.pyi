@@ -7,6 +7,23 @@ compiled module by ``tests/test_stub.py``.
 
 from typing import Literal, NamedTuple, final
 
+__all__ = [
+    "LIMITS",
+    "Archive",
+    "ContentHasher",
+    "Entry",
+    "Error",
+    "Limit",
+    "Problem",
+    "Server",
+    "Site",
+    "__version__",
+    "check",
+    "compressible",
+    "content_type",
+    "encode_index",
+]
+
 __version__: str
 
 class Error(Exception):

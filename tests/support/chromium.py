@@ -51,6 +51,7 @@ class Page:
         """Console errors, uncaught exceptions, and requests that failed."""
         self.responses: list[Message] = []
         """Every response that the page loaded, as the protocol describes it."""
+        self._under_way: set[str] = set()
         self._commands = commands
         self._events = events
         self._buffer = b""
@@ -110,6 +111,10 @@ class Page:
 
     def _note(self, event: Message) -> None:
         method, about = event.get("method"), event.get("params", {})
+        if method == "Network.requestWillBeSent":
+            self._under_way.add(about["requestId"])
+        elif method in ("Network.loadingFinished", "Network.loadingFailed"):
+            self._under_way.discard(about["requestId"])
         if method == "Network.responseReceived":
             self.responses.append(about["response"])
         elif method == "Network.loadingFailed" and not about.get("canceled"):

@@ -231,7 +231,7 @@ impl<S: Stream> Connection<S> {
             self.io.append(text.0.as_bytes());
         }
         worker.stats.answered(status);
-        self.finish_line(line, status, body.len());
+        self.finish_line(line, status, body.size());
     }
 
     fn finish_line(&self, line: Option<Line>, status: u16, bytes: u64) {

@@ -13,6 +13,12 @@ pub struct Notice {
     held_back: AtomicU64,
 }
 
+impl Default for Notice {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Notice {
     /// A kind that has not been seen.
     pub const fn new() -> Self {

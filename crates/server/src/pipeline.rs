@@ -12,7 +12,7 @@ use zeroserve_http::{Method, Reject, Request, path, status};
 
 use crate::clock::Now;
 use crate::notice::Notice;
-use crate::representation::Key;
+use crate::representation::{Coded, Key};
 use crate::site::Generation;
 use crate::view::{Loaded, Local, Missing, View};
 
@@ -46,7 +46,7 @@ pub enum Body {
 
 impl Body {
     /// Bytes of content.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         match self {
             Self::Empty => 0,
             Self::Text(text) => text.0.len() as u64,
@@ -111,6 +111,8 @@ struct Exchange<'a, 'h, 'b> {
 /// What a path means.
 enum Found {
     Entry(EntryId),
+    /// Only precompressed siblings of it are there, of which the client takes one or none.
+    Siblings(Option<Key>),
     /// A directory asked for without its slash.
     AddSlash,
     Nothing,
@@ -135,11 +137,13 @@ impl Exchange<'_, '_, '_> {
             Ok(decoded) => decoded,
             Err(path::BadPath(why)) => return Ok(self.text(400, &[], &format!(": {why}"))),
         };
-        let Some(decoded) = decoded else { return self.not_found() };
+        let Some(decoded) = decoded else { return self.not_found(false) };
         match self.find(decoded, name) {
-            Found::Entry(entry) => self.file(entry),
+            Found::Entry(entry) => self.file(Key { entry, coded: self.coded(entry) }),
+            Found::Siblings(Some(key)) => self.file(key),
+            Found::Siblings(None) => self.not_found(true),
             Found::AddSlash => Ok(self.add_slash(decoded, query)),
-            Found::Nothing => self.not_found(),
+            Found::Nothing => self.not_found(false),
         }
     }
 
@@ -148,7 +152,10 @@ impl Exchange<'_, '_, '_> {
         let options = &self.generation.options;
         if path.is_empty() || path.ends_with('/') {
             join(name, path, &options.index);
-            return index.lookup(name).map_or(Found::Nothing, Found::Entry);
+            return match index.lookup(name) {
+                Some(entry) => Found::Entry(entry),
+                None => self.find_sibling(&name.clone(), name),
+            };
         }
         if let Some(entry) = index.lookup(path) {
             return Found::Entry(entry);
@@ -161,15 +168,31 @@ impl Exchange<'_, '_, '_> {
         }
         join(name, path, "/");
         name.push_str(&options.index);
-        if index.lookup(name).is_some() { Found::AddSlash } else { Found::Nothing }
+        if index.lookup(name).is_some() { Found::AddSlash } else { self.find_sibling(path, name) }
     }
 
-    fn file(&mut self, entry: EntryId) -> Result<Answer, Missing> {
-        let key = Key { entry, coding: self.coding(entry) };
+    /// Some trees keep only the compressed form of a page.
+    fn find_sibling(&self, path: &str, name: &mut String) -> Found {
+        let siblings = Variant::ALL.map(|variant| {
+            join(name, path, variant.suffix());
+            self.generation.archive.index().lookup(name)
+        });
+        if siblings == [None; 3] {
+            return Found::Nothing;
+        }
+        let weights = Weights::parse(self.request.values(Field::AcceptEncoding));
+        let chosen = weights.choose(siblings.map(|sibling| sibling.is_some()));
+        let key = chosen.and_then(|at| {
+            siblings[at].map(|entry| Key { entry, coded: Coded::Alone(Variant::ALL[at]) })
+        });
+        Found::Siblings(key)
+    }
+
+    fn file(&mut self, key: Key) -> Result<Answer, Missing> {
         let local = match self.view.get(key, self.now.seconds, self.loaded)? {
             Ok(local) => local,
-            Err(io::ErrorKind::NotFound) => return self.not_found(),
-            Err(error) => return Ok(self.unreadable(entry, error)),
+            Err(io::ErrorKind::NotFound) => return self.not_found(false),
+            Err(error) => return Ok(self.unreadable(key.entry, error)),
         };
         match conditions::evaluate(self.request, local.validators()) {
             Outcome::Proceed => {}
@@ -182,25 +205,26 @@ impl Exchange<'_, '_, '_> {
         // Range is defined for GET only (RFC 9110, section 14.2).
         if self.request.has(Field::Range)
             && self.request.method == Method::Get
+            && key.coded == Coded::No
             && let Some(answer) = self.ranges(&local)
         {
             return Ok(answer);
         }
         local.ok.write(&self.now.date, self.out);
-        let whole = Part { start: 0, len: local.len() };
+        let whole = Part { start: 0, len: local.size() };
         Ok(Answer { status: 200, body: self.part(local, whole) })
     }
 
     /// The content coding to send; a range is always of the bytes themselves.
-    fn coding(&self, entry: EntryId) -> Option<Variant> {
+    fn coded(&self, entry: EntryId) -> Coded {
         let entry = self.generation.archive.index().entry(entry);
         let ranged = self.request.has(Field::Range) && self.request.method == Method::Get;
         if !entry.has_variants() || ranged || !self.request.has(Field::AcceptEncoding) {
-            return None;
+            return Coded::No;
         }
         let weights = Weights::parse(self.request.values(Field::AcceptEncoding));
         let chosen = weights.choose(Variant::ALL.map(|variant| entry.variant(variant).is_some()));
-        chosen.map(|at| Variant::ALL[at])
+        chosen.map_or(Coded::No, |at| Coded::Sibling(Variant::ALL[at]))
     }
 
     /// `None` when the Range field does not apply.
@@ -208,7 +232,7 @@ impl Exchange<'_, '_, '_> {
         if !conditions::range_applies(self.request, local.validators()) {
             return None;
         }
-        let size = local.len();
+        let size = local.size();
         match range::apply(self.request.single(Field::Range)?, size) {
             Asked::Whole => None,
             Asked::Nothing => {
@@ -245,7 +269,7 @@ impl Exchange<'_, '_, '_> {
         let body = Body::Parts(Rc::clone(local), pieces);
         write_start(self.out, 206, self.now);
         field(self.out, "Content-Type", &format!("multipart/byteranges; boundary={boundary}"));
-        length(self.out, body.len());
+        length(self.out, body.size());
         self.out.extend_from_slice(local.fields.as_bytes());
         Answer { status: 206, body }
     }
@@ -257,26 +281,28 @@ impl Exchange<'_, '_, '_> {
         Body::Part(local, part)
     }
 
-    fn not_found(&mut self) -> Result<Answer, Missing> {
+    /// `varies` when another client would be answered with a file.
+    fn not_found(&mut self, varies: bool) -> Result<Answer, Missing> {
         let index = self.generation.archive.index();
         if let Some(entry) = index.lookup(NOT_FOUND_PAGE) {
-            let key = Key { entry, coding: self.coding(entry) };
+            let key = Key { entry, coded: self.coded(entry) };
             if let Ok(local) = self.view.get(key, self.now.seconds, self.loaded)? {
                 write_start(self.out, 404, self.now);
                 field(self.out, "Content-Type", &local.media_type);
-                length(self.out, local.len());
-                if let Some(variant) = key.coding {
+                length(self.out, local.size());
+                if let Some(variant) = key.coding() {
                     field(self.out, "Content-Encoding", variant.coding());
                 }
-                if index.entry(entry).has_variants() {
+                if varies || index.entry(entry).has_variants() {
                     field(self.out, "Vary", "Accept-Encoding");
                 }
                 field(self.out, "X-Content-Type-Options", "nosniff");
-                let whole = Part { start: 0, len: local.len() };
+                let whole = Part { start: 0, len: local.size() };
                 return Ok(Answer { status: 404, body: self.part(local, whole) });
             }
         }
-        Ok(self.text(404, &[], ""))
+        let vary: &[_] = if varies { &[("Vary", "Accept-Encoding")] } else { &[] };
+        Ok(self.text(404, vary, ""))
     }
 
     fn unreadable(&mut self, entry: EntryId, error: io::ErrorKind) -> Answer {

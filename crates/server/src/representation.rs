@@ -19,24 +19,62 @@ pub const MAX_HASHED_BYTES: u64 = 16 * 1024 * 1024;
 /// "no time": as validators they would keep stale copies alive.
 const FIRST_REAL_TIME_S: i64 = 315_619_200;
 
+/// Whose bytes are sent for an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coded {
+    /// Its own.
+    No,
+    /// Those of a precompressed sibling.
+    Sibling(Variant),
+    /// Its own, which are those of a precompressed sibling without the file it was made from:
+    /// they stand for the name without the suffix.
+    Alone(Variant),
+}
+
 /// Which representation of which entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Entry whose name and type it has.
+    /// The entry that was asked for.
     pub entry: EntryId,
-    /// Content coding, when it is a precompressed sibling's data that is sent.
-    pub coding: Option<Variant>,
+    /// Whose bytes are sent.
+    pub coded: Coded,
 }
 
 impl Key {
     /// Dense number for hashing and for tables.
     pub fn as_u32(self) -> u32 {
-        let coding = match self.coding {
-            None => 0,
-            Some(variant) => variant as u32 + 1,
+        let coded = match self.coded {
+            Coded::No => 0,
+            Coded::Sibling(variant) => variant as u32 + 1,
+            Coded::Alone(variant) => variant as u32 + 4,
         };
-        // Indexes stop far below 2^30 entries.
-        self.entry.as_u32() << 2 | coding
+        // Indexes stop far below 2^29 entries.
+        self.entry.as_u32() << 3 | coded
+    }
+
+    /// The content coding of what is sent.
+    pub fn coding(self) -> Option<Variant> {
+        match self.coded {
+            Coded::No => None,
+            Coded::Sibling(variant) | Coded::Alone(variant) => Some(variant),
+        }
+    }
+
+    /// The entry whose bytes are sent.
+    fn data(self, archive: &Archive) -> Option<EntryId> {
+        match self.coded {
+            Coded::No | Coded::Alone(_) => Some(self.entry),
+            Coded::Sibling(variant) => archive.index().entry(self.entry).variant(variant),
+        }
+    }
+
+    /// The name that says what the bytes are, once their coding is undone.
+    fn name(self, archive: &Archive) -> &str {
+        let name = archive.index().entry(self.entry).name;
+        match self.coded {
+            Coded::Alone(variant) => name.strip_suffix(variant.suffix()).unwrap_or(name),
+            _ => name,
+        }
     }
 }
 
@@ -85,11 +123,7 @@ impl Representation {
     /// Read what is needed. Blocks for up to [`MAX_HASHED_BYTES`] of reading.
     pub fn load(archive: &Archive, key: Key, now_s: i64) -> io::Result<Self> {
         let index = archive.index();
-        let named = index.entry(key.entry);
-        let data = match key.coding {
-            None => key.entry,
-            Some(variant) => named.variant(variant).ok_or(io::ErrorKind::NotFound)?,
-        };
+        let data = key.data(archive).ok_or(io::ErrorKind::NotFound)?;
         let file = archive.open_entry(data)?;
         let body = if file.size <= MAX_CACHED_BODY_BYTES {
             let mut body = vec![0; file.size as usize];
@@ -105,7 +139,7 @@ impl Representation {
             (None, None) => etag_of(&place_digest(archive, &file)),
         };
         let last_modified = (file.mtime >= FIRST_REAL_TIME_S).then_some(file.mtime.min(now_s));
-        let media_type = media::content_type(named.name).into_owned();
+        let media_type = media::content_type(key.name(archive)).into_owned();
         // What a 304 repeats: validators and what caches choose by, nothing of the content itself
         // (RFC 9110, section 15.4.5).
         let mut fields = String::new();
@@ -113,11 +147,11 @@ impl Representation {
             fields += &format!("Last-Modified: {}\r\n", date::format(time));
         }
         fields += &format!("ETag: {etag}\r\n");
-        if named.has_variants() {
+        if matches!(key.coded, Coded::Alone(_)) || index.entry(key.entry).has_variants() {
             fields += "Vary: Accept-Encoding\r\n";
         }
         let not_modified = HeadBytes::new(304, &fields);
-        if let Some(variant) = key.coding {
+        if let Some(variant) = key.coding() {
             fields += &format!("Content-Encoding: {}\r\n", variant.coding());
         }
         fields += "Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n";
@@ -148,7 +182,7 @@ impl Representation {
     }
 
     /// Bytes of the body.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.file.size
     }
 
@@ -165,12 +199,7 @@ impl Representation {
 
     /// Look again; false when the file is another by now.
     pub fn revalidate(&self, archive: &Archive, key: Key, now_s: i64) -> bool {
-        let named = archive.index().entry(key.entry);
-        let data = match key.coding {
-            None => Some(key.entry),
-            Some(variant) => named.variant(variant),
-        };
-        let current = data.and_then(|data| archive.stamp(data).ok()).flatten();
+        let current = key.data(archive).and_then(|data| archive.stamp(data).ok()).flatten();
         let same = current.is_some() && current == self.file.stamp;
         if same {
             self.checked_s.store(now_s, Ordering::Relaxed);

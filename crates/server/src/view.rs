@@ -94,7 +94,7 @@ impl View {
         }
         let shared = self.generation.borrow().cached(key).filter(|shared| !shared.is_stale(now_s));
         let local = Rc::new(shared.ok_or(Missing(key))?);
-        if local.len() <= MAX_HELD_BYTES || local.body.is_none() {
+        if local.size() <= MAX_HELD_BYTES || local.body.is_none() {
             *slot = Some((number, Rc::clone(&local)));
         }
         Ok(Ok(local))

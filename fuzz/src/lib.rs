@@ -1,0 +1,117 @@
+//! One function for each reader of untrusted input. Each takes any bytes and panics when
+//! something that must always hold does not.
+//!
+//! libFuzzer drives them for as long as one likes (`make fuzz`); `cargo test` runs the committed
+//! corpus and a fixed number of mutations of it.
+
+#![forbid(unsafe_code)]
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use zeroserve_archive::{Index, read_packed, scan_bytes};
+use zeroserve_http::body::{Decoder, Framing, Step};
+use zeroserve_http::request::{field_slots, parse};
+use zeroserve_http::{Head, HeadLimits};
+use zeroserve_server::{Limits, Site, SiteOptions, offline};
+
+/// A foreign tar: what is indexed lies inside the archive under a name that can't leave it.
+pub fn tar(data: &[u8]) {
+    if let Ok(index) = scan_bytes(data) {
+        check_index(&index, data.len());
+    }
+}
+
+/// A packed archive: the same, of the index it brings along.
+pub fn packed(data: &[u8]) {
+    if let Ok(Some(index)) = read_packed(data) {
+        check_index(&index, data.len());
+    }
+}
+
+fn check_index(index: &Index, len: usize) {
+    let mut last = String::new();
+    for id in index.ids() {
+        let entry = index.entry(id);
+        assert!(entry.offset.checked_add(entry.size).is_some_and(|end| end <= len as u64));
+        assert!(!entry.name.is_empty() && !entry.name.starts_with('/'));
+        assert!(entry.name.split('/').all(|part| !matches!(part, "" | "." | "..")));
+        assert!(last.as_str() < entry.name, "names are sorted and unique");
+        entry.name.clone_into(&mut last);
+        assert_eq!(index.find(entry.name), Some(id));
+        if let Some(found) = index.lookup(entry.name) {
+            assert_eq!(found, id);
+        }
+    }
+}
+
+/// A request head: a complete one is complete without what follows, and never without its end.
+pub fn request(data: &[u8]) {
+    let limits = HeadLimits { request_line_bytes: 200, header_bytes: 400, header_fields: 16 };
+    let mut slots = field_slots();
+    let Ok(Head::Complete { request, len }) = parse(data, &mut slots, &limits) else { return };
+    assert!(len <= data.len() && data[..len].ends_with(b"\r\n\r\n"));
+    assert!(request.headers().count() <= 16);
+    let framing = request.framing;
+    let mut slots = field_slots();
+    let again = parse(&data[..len], &mut slots, &limits);
+    let Ok(Head::Complete { request, len: same }) = again else { panic!("not complete by itself") };
+    assert_eq!((same, request.framing), (len, framing));
+    let mut slots = field_slots();
+    let shorter = parse(&data[..len - 1], &mut slots, &limits);
+    assert!(!matches!(shorter, Ok(Head::Complete { .. })), "complete before its end");
+}
+
+/// A chunked body: the same content and the same end, however it is cut into pieces.
+pub fn chunked(data: &[u8]) {
+    let whole = decode(data, data.len().max(1));
+    for piece in [1, 2, 7] {
+        assert_eq!(decode(data, piece), whole, "in pieces of {piece}");
+    }
+}
+
+/// Content and bytes used, or the status of the refusal; `None` while not complete.
+fn decode(data: &[u8], piece: usize) -> Option<Result<(Vec<u8>, usize), u16>> {
+    let mut decoder = Decoder::new(Framing::Chunked, 1000).expect("no length, no refusal");
+    let mut content = Vec::new();
+    let mut at = 0;
+    while at < data.len() {
+        let end = (at + piece).min(data.len());
+        match decoder.step(&data[at..end]) {
+            Ok(Step::Consumed { used, content: range }) => {
+                content.extend_from_slice(&data[at..end][range]);
+                at += used;
+            }
+            Ok(Step::Done) => break,
+            Err(reject) => return Some(Err(reject.status())),
+        }
+        if decoder.is_done() {
+            break;
+        }
+    }
+    decoder.is_done().then_some(Ok((content, at)))
+}
+
+/// A whole conversation with a small site: every answer is well-formed and none is a 5xx.
+pub fn conversation(data: &[u8]) {
+    static SITE: OnceLock<Arc<Site>> = OnceLock::new();
+    let site = SITE.get_or_init(|| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/site");
+        let options = SiteOptions {
+            index: "index.html".into(),
+            try_html: true,
+            max_cache_bytes: Limits::default().max_cache_bytes,
+        };
+        Arc::new(Site::open(path, options).expect("the example site opens"))
+    });
+    let answer = offline::converse(Arc::clone(site), data.to_vec()).expect("memory does not fail");
+    if answer.is_empty() {
+        return;
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 "), "an answer begins with its status line");
+    let status = &answer[9..12];
+    assert!(status.iter().all(u8::is_ascii_digit));
+    let server_fault = status[0] == b'5' && status != b"501" && status != b"505";
+    assert!(!server_fault, "{}", String::from_utf8_lossy(&answer));
+    assert!(answer.windows(4).any(|end| end == b"\r\n\r\n"), "the head ends");
+}
