@@ -22,6 +22,7 @@ from zeroserve import Error
 from zeroserve._core import Archive, check
 from zeroserve.codings import CODINGS, split_sibling
 from zeroserve.pack import Summary, pack
+from zeroserve.pack.archive import ALIGN_FROM_BYTES, PAGE_BYTES, header
 
 MTIME = 1_700_000_000
 TEXT = b"<p>the quick brown fox jumps over the lazy dog</p>\n" * 40
@@ -498,3 +499,15 @@ def test_codings_decode_what_they_encode(data: bytes) -> None:
         compressor = coding.compressor(max(1, len(data)))
         encoded = compressor.compress(data) + compressor.flush()
         assert b"".join(coding.decode(io.BytesIO(encoded))) == data
+
+
+@given(st.integers(0, 64), st.integers(1, 300), st.booleans())
+def test_data_of_large_files_begins_on_a_page(blocks: int, length: int, plain: bool) -> None:
+    name = ("a" if plain else "ü") * length
+    size = ALIGN_FROM_BYTES + 1
+    head = header(name, size, 1_700_000_000, blocks * 512)
+    assert (blocks * 512 + len(head)) % PAGE_BYTES == 0
+    assert len(head) <= 3 * 512 + PAGE_BYTES + 1024
+    with tarfile.open(fileobj=io.BytesIO(head + bytes(size + 1024))) as archive:
+        info = archive.getmember(name)
+    assert (info.name, info.size, info.offset_data) == (name, size, len(head))

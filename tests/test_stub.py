@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 import zeroserve._core as core
 
 PACKAGE = Path(core.__file__).parent

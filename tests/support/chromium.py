@@ -82,6 +82,18 @@ class Page:
             time.sleep(0.05)
         return value
 
+    def wait_idle(self, quiet_s: float = 1.0) -> None:
+        """Until nothing has been loading for that long."""
+        quiet_since = time.monotonic()
+        deadline = quiet_since + ANSWER_TIMEOUT_S
+        seen = len(self.responses)
+        while time.monotonic() - quiet_since < quiet_s:
+            assert time.monotonic() < deadline, f"still loading: {self._under_way}"
+            self.evaluate("0")
+            if self._under_way or len(self.responses) != seen:
+                quiet_since, seen = time.monotonic(), len(self.responses)
+            time.sleep(0.05)
+
     def _call(
         self, method: str, timeout_s: float = ANSWER_TIMEOUT_S, **parameters: object
     ) -> Message:

@@ -6,23 +6,40 @@ mod archive;
 mod serve;
 mod tuples;
 
-use pyo3::create_exception;
-use pyo3::exceptions::PyException;
-use pyo3::prelude::*;
+use std::ffi::CStr;
 
-create_exception!(
-    zeroserve._core,
-    Error,
-    PyException,
-    "Anything zeroserve refuses or fails at: args are (message,) or (message, hint)."
-);
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyType};
+
+/// `zeroserve.Error`, made when the module is loaded. Written in Python because the stable ABI of
+/// Python 3.11 cannot extend its exceptions.
+static ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+const ERROR_CLASS: &CStr = c"
+class Error(Exception):
+    'Anything zeroserve refuses or fails at: args are (message,) or (message, hint).'
+
+    __module__ = 'zeroserve'
+
+    def __str__(self):
+        return chr(10).join(self.args[:1] + tuple(f'hint: {hint}' for hint in self.args[1:2]))
+";
+
+fn error_class(py: Python<'_>) -> PyResult<Py<PyType>> {
+    let names = PyDict::new(py);
+    py.run(ERROR_CLASS, Some(&names), None)?;
+    let class = names.get_item("Error")?.ok_or_else(|| PyTypeError::new_err("no class"))?;
+    Ok(class.cast_into::<PyType>()?.unbind())
+}
 
 /// The engine of zeroserve: see `_core.pyi` for what is here.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
-    module.add("Error", py.get_type::<Error>())?;
+    module.add("Error", ERROR.get_or_try_init(py, || error_class(py))?)?;
     tuples::add(module)?;
     archive::add(module)?;
     serve::add(module)?;
@@ -31,5 +48,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
 
 /// An error for the person who runs it.
 pub(crate) fn refuse(message: impl Into<String>) -> PyErr {
-    Error::new_err((message.into(),))
+    let message = message.into();
+    Python::attach(|py| match ERROR.get(py) {
+        Some(class) => PyErr::from_type(class.bind(py).clone(), (message,)),
+        None => PyTypeError::new_err(message),
+    })
 }

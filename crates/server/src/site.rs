@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use tokio::sync::Notify;
 use zeroserve_archive::{Archive, Error};
 
 use crate::representation::{Key, Representation};
@@ -69,6 +70,8 @@ pub struct Site {
     current: ArcSwap<Generation>,
     /// Last generation in force; also says to workers that theirs is old.
     number: AtomicU64,
+    /// Wakes workers without connections, so that they let go of an old generation too.
+    pub reloaded: Notify,
 }
 
 impl Site {
@@ -76,7 +79,13 @@ impl Site {
     pub fn open(path: PathBuf, options: SiteOptions) -> Result<Self, Error> {
         let archive = Archive::open(&path)?;
         let first = Generation::new(1, archive, options.clone());
-        Ok(Self { path, options, current: ArcSwap::from_pointee(first), number: AtomicU64::new(1) })
+        Ok(Self {
+            path,
+            options,
+            current: ArcSwap::from_pointee(first),
+            number: AtomicU64::new(1),
+            reloaded: Notify::new(),
+        })
     }
 
     /// Open the path anew and swap it in. Calls must not overlap.
@@ -85,6 +94,7 @@ impl Site {
         let number = self.number() + 1;
         self.current.store(Arc::new(Generation::new(number, archive, self.options.clone())));
         self.number.store(number, Ordering::Release);
+        self.reloaded.notify_waiters();
         Ok(number)
     }
 

@@ -62,6 +62,11 @@ impl View {
         }
     }
 
+    /// The site itself.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
     /// The generation seen at the last refresh.
     pub fn generation(&self) -> Ref<'_, Arc<Generation>> {
         self.generation.borrow()

@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -127,8 +128,11 @@ impl Worker {
     async fn keep_time(&self) {
         loop {
             if self.connections() == 0 {
+                // From here on no wake is missed, so nothing is left to the next second.
+                let opened = self.changed.notified();
+                let reloaded = self.view.site().reloaded.notified();
                 self.view.refresh();
-                self.changed.notified().await;
+                either(opened, reloaded).await;
                 continue;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -185,16 +189,7 @@ pub fn run(
             accepting.finish(&worker);
         }
         worker.drain();
-        let mut idle = std::pin::pin!(worker.until_idle());
-        let mut stop = std::pin::pin!(phase.wait_for(|phase| *phase == Phase::Stopping));
-        poll_fn(|cx| {
-            if idle.as_mut().poll(cx).is_ready() || stop.as_mut().poll(cx).is_ready() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        either(worker.until_idle(), phase.wait_for(|phase| *phase == Phase::Stopping)).await;
         io::Result::Ok(worker.connections())
     })?;
     if let Some(log) = &worker.log {
@@ -202,6 +197,16 @@ pub fn run(
     }
     drop(runtime);
     Ok(cut)
+}
+
+/// Until the first of two things happens.
+async fn either(first: impl Future, second: impl Future) {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    poll_fn(|cx| {
+        let ready = first.as_mut().poll(cx).is_ready() || second.as_mut().poll(cx).is_ready();
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// A listener and the task that accepts from it.
