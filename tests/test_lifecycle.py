@@ -1,10 +1,7 @@
-"""From start to end of the process: signals, draining, and the sockets it listens on."""
+"""From start to end of the process: signals, draining, standard streams."""
 
-import os
 import signal
-import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support import sites
-from support.server import Server, command, running, wait_until
+from support.server import Server, executable, running, wait_until
 from support.sites import HELLO
 from support.wire import Connection, fetch, request, within
 
@@ -55,7 +52,7 @@ def test_a_running_download_finishes(archive: Path, number: signal.Signals) -> N
         assert idle.response().body == HELLO
         server.signal(number)
         wait_until(lambda: refused(server), 5, "still accepts connections")
-        with within(2):
+        with within(4):
             assert idle.at_end(), "an idle connection has nothing to finish"
         idle.close()
         got = bytearray(connection.buffer)
@@ -92,7 +89,7 @@ def test_the_second_signal_ends_at_once(archive: Path) -> None:
         wait_until(lambda: refused(server), 5)
         assert server.alive()
         server.signal(signal.SIGTERM)
-        with within(2):
+        with within(4):
             server.wait(5)
 
 
@@ -111,7 +108,7 @@ def test_draining_has_an_end(archive: Path) -> None:
 def test_an_idle_server_ends_quickly(archive: Path) -> None:
     with running(archive) as server:
         idle = [Connection(server.address) for _ in range(50)]
-        with within(2):
+        with within(4):
             assert server.stop() == 0
         for connection in idle:
             connection.close()
@@ -130,146 +127,60 @@ def test_a_signal_during_start_is_not_lost(archive: Path) -> None:
             server.kill()
 
 
-# --- addresses --------------------------------------------------------------------------------
-
-
-def test_the_line_that_says_where(archive: Path) -> None:
-    """Printed once connections are accepted: a script may connect right after it."""
-    for _ in range(5):
-        with running(archive, "--threads", "2") as server:
-            assert server.url in server.lines[0]
-            assert fetch(server.address, "/hello.txt").body == HELLO
-
-
-@pytest.mark.parametrize("threads", ["1", "4"])
-def test_every_worker_answers(archive: Path, threads: str) -> None:
-    with running(archive, "--threads", threads) as server:
-        for _ in range(60):
-            assert fetch(server.address, "/hello.txt").body == HELLO
-
-
-def test_address_in_use(archive: Path) -> None:
-    """One line that names the address; the other server is unharmed."""
-    with running(archive, "--threads", "1") as server:
-        assert not isinstance(server.address, str)
-        taken = f"127.0.0.1:{server.address[1]}"
-        done = command(archive, "--addr", taken, timeout_s=10)
-        assert done.returncode == 1
-        assert taken in done.stderr
-        assert len(done.stderr.splitlines()) <= 2
-        assert fetch(server.address, "/hello.txt").body == HELLO
-
-
-@pytest.mark.parametrize("addr", ["nonsense", "127.0.0.1:99999", "300.0.0.1:80", "fd:x", "unix:"])
-def test_addresses_that_are_none(archive: Path, addr: str) -> None:
-    done = command(archive, "--addr", addr, timeout_s=10)
-    assert done.returncode in (1, 2)
-    assert addr in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_ipv6(archive: Path) -> None:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        pytest.skip("no IPv6 on the loopback interface")
-    with running(archive, addr="[::1]:0") as server:
-        assert server.url.startswith("http://")
-        assert not isinstance(server.address, str)
-        with socket.create_connection(("::1", server.address[1]), timeout=5) as client:
-            client.sendall(request("/hello.txt", {"Connection": "close"}))
-            assert client.recv(1000).startswith(b"HTTP/1.1 200")
-
-
-def test_unix_socket(archive: Path, tmp_path: Path) -> None:
-    path = tmp_path / "site.sock"
-    with running(archive, "--threads", "2", addr=f"unix:{path}") as server:
-        assert server.address == str(path)
-        for _ in range(20):
-            assert fetch(str(path), "/hello.txt").body == HELLO
-        assert fetch(str(path), "/large.bin").body == LARGE
-    assert not path.exists(), "who made the socket removes it"
-
-
-def test_unix_socket_left_by_a_crash(archive: Path, tmp_path: Path) -> None:
-    """A stale socket file is replaced; one that is in use, or no socket, is not."""
-    path = tmp_path / "site.sock"
-    with socket.socket(socket.AF_UNIX) as stale:
-        stale.bind(str(path))
-    with running(archive, addr=f"unix:{path}"):
-        assert fetch(str(path), "/hello.txt").body == HELLO
-        assert command(archive, "--addr", f"unix:{path}", timeout_s=10).returncode == 1
-        assert fetch(str(path), "/hello.txt").body == HELLO
-    path.write_text("precious")
-    assert command(archive, "--addr", f"unix:{path}", timeout_s=10).returncode == 1
-    assert path.read_text() == "precious"
-
-
-# --- sockets from outside -----------------------------------------------------------------------
-
-INHERIT = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(pair.split("=") for pair in sys.argv[2].split())
-if "LISTEN_FDS" in os.environ:
-    os.environ["LISTEN_PID"] = str(os.getpid())
-os.execv(sys.argv[3], sys.argv[3:])
-"""
-"""Puts a socket where systemd would, then becomes the server."""
-
-
-@contextmanager
-def inheriting(
-    archive: Path, listener: socket.socket, environment: str, addr: str | None
-) -> Iterator[Server]:
-    argv = [sys.executable, "-c", INHERIT, str(listener.fileno()), environment]
-    with running(
-        archive, "--threads", "2", addr=addr, argv=argv, pass_fds=[listener.fileno()]
-    ) as server:
-        yield server
-
-
-@pytest.mark.parametrize(("environment", "addr"), [("A=b", "fd:3"), ("LISTEN_FDS=1", None)])
-def test_inherited_socket(archive: Path, environment: str, addr: str | None) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        with inheriting(archive, listener, environment, addr) as server:
-            assert server.address == ("127.0.0.1", port)
-            for _ in range(20):
-                assert fetch(server.address, "/hello.txt").body == HELLO
-        with socket.create_connection(("127.0.0.1", port), timeout=5):
-            pass  # the socket is its owner's: it goes on without the server
-
-
-def test_inherited_unix_socket(archive: Path, tmp_path: Path) -> None:
-    path = str(tmp_path / "site.sock")
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen()
-        with inheriting(archive, listener, "LISTEN_FDS=1", None):
-            assert fetch(path, "/hello.txt").body == HELLO
-    assert os.path.exists(path), "who did not make it does not remove it"  # noqa: PTH110
-
-
-def test_listen_fds_for_another_process(archive: Path) -> None:
-    """LISTEN_PID names somebody else: then the sockets are not ours."""
-    environment = {"LISTEN_FDS": "1", "LISTEN_PID": "1"}
-    with running(archive, env=environment) as server:
-        assert fetch(server.address, "/hello.txt").body == HELLO
-
-
-@pytest.mark.parametrize("addr", ["fd:3", "fd:0", "fd:1000000"])
-def test_descriptors_that_are_no_listener(archive: Path, addr: str) -> None:
-    done = command(archive, "--addr", addr, timeout_s=10)
-    assert done.returncode in (1, 2)
-    assert addr in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_no_zombie_and_no_child(archive: Path) -> None:
     with running(archive) as server:
         tasks = subprocess.run(
             ["ps", "--ppid", str(server.pid), "-o", "pid="], capture_output=True, check=False
         )
         assert tasks.stdout.strip() == b""
+
+
+# --- standard streams -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_closed_standard_streams(archive: Path, tmp_path: Path, closed: str) -> None:
+    """Some parents hand over no streams: the server serves all the same, and ends well."""
+    path = str(tmp_path / "site.sock")
+    script = f'exec "$0" "$1" --addr "unix:$2" --threads 1 --access-log - {closed}'
+    process = subprocess.Popen(["sh", "-c", script, executable(), archive, path])
+    try:
+        wait_until(lambda: answers(path) or process.poll() is not None, 10)
+        assert process.poll() is None, "it ended"
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.3)
+        assert answers(path)
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(path: str) -> bool:
+    try:
+        return fetch(path, "/hello.txt").body == HELLO
+    except OSError:
+        return False
+
+
+def test_nobody_reads_standard_error_any_more(archive: Path) -> None:
+    """``zeroserve site 2>&1 | head -1``: what can not be said is not said."""
+    process = subprocess.Popen(
+        [executable(), archive, "--addr", "127.0.0.1:0", "--access-log", "-"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        place = process.stderr.readline().rpartition(":")[2]
+        process.stderr.close()
+        for _ in range(5):
+            process.send_signal(signal.SIGHUP)
+            assert fetch(("127.0.0.1", int(place)), "/hello.txt").body == HELLO
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        process.wait()

@@ -66,7 +66,8 @@ impl Walk {
     fn entry(&mut self, entry: &fs::DirEntry, dir: &str) -> Result<(), Error> {
         let file_name = entry.file_name();
         let Ok(own) = std::str::from_utf8(file_name.as_bytes()) else {
-            let shown = format!("{dir}/{}", file_name.to_string_lossy());
+            let own = file_name.to_string_lossy();
+            let shown = if dir.is_empty() { own.into_owned() } else { format!("{dir}/{own}") };
             self.problem(Severity::Entry, &shown, "the name is not valid UTF-8");
             return Ok(());
         };

@@ -241,7 +241,12 @@ impl<S: Stream> Transfer<S> {
             ready => ready!(ready)?,
         }
         self.make_room();
-        let n = ready!(self.stream.poll_read(cx, &mut self.input[self.end..]))?;
+        let read = self.stream.poll_read(cx, &mut self.input[self.end..]);
+        if read.is_pending() {
+            // Readiness was a guess, as it is for a connection just accepted.
+            self.release_buffers();
+        }
+        let n = ready!(read)?;
         self.end += n;
         Poll::Ready(Ok(n))
     }

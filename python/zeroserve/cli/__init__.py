@@ -21,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    _open_standard_streams()
     try:
         return _run(words)
     except KeyboardInterrupt:
@@ -35,6 +36,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         if os.environ.get(SHOW_TRACEBACK):
             raise
         return _explain(error)
+
+
+def _open_standard_streams() -> None:
+    """Put /dev/null where the parent left a standard stream closed.
+
+    Otherwise an archive or a listener would get its number, and a message would go into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
 
 
 def _run(words: list[str]) -> int:
