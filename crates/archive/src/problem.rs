@@ -94,7 +94,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// An operating system's error in lower case, without the number that std appends to it.
-pub(crate) fn plain(error: &io::Error) -> String {
+pub fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     if error.raw_os_error().is_none() {
         return text;

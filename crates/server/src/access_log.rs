@@ -13,7 +13,7 @@ use zeroserve_http::Request;
 use zeroserve_http::date;
 use zeroserve_http::request::Field;
 
-use crate::notice::{Notice, warn};
+use crate::notice::{Notice, plain, warn};
 use crate::stats::Counter;
 
 /// Where lines go.
@@ -110,12 +110,15 @@ fn write_all(
         match message {
             Message::Lines(lines) => {
                 if let Err(error) = sink.write_all(&lines) {
-                    WRITE_FAILED.say(&format!("the access log can't be written: {error}"));
+                    WRITE_FAILED
+                        .say(&format!("the access log can't be written: {}", plain(&error)));
                 }
             }
             Message::Reopen => match open(&destination) {
                 Ok(new) => sink = new,
-                Err(error) => warn(&format!("the access log can't be opened again: {error}")),
+                Err(error) => {
+                    warn(&format!("the access log can't be opened again: {}", plain(&error)))
+                }
             },
         }
     }

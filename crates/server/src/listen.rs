@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use rustix::io::fcntl_dupfd_cloexec;
 use socket2::{Domain, Socket, Type};
 
+use crate::notice::plain;
+
 /// Connections that the kernel may hold for us until they are accepted.
 const BACKLOG: i32 = 1024;
 
@@ -109,9 +111,7 @@ pub fn bind(address: &Address, workers: usize) -> Result<Bound, String> {
 }
 
 fn at(address: &str, error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
-    format!("can't listen on {address}: {text}")
+    format!("can't listen on {address}: {}", plain(error))
 }
 
 fn bind_tcp(text: &str, workers: usize) -> io::Result<Bound> {

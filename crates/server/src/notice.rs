@@ -1,8 +1,10 @@
 //! What the server tells its operator: one line each on standard error, never a flood.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use zeroserve_archive::plain;
 
 /// Seconds between two lines of the same kind.
 const QUIET_S: i64 = 10;
@@ -50,5 +52,5 @@ impl Notice {
 /// One line on standard error. Nobody to hear it is no error.
 pub fn warn(message: &str) {
     let line = format!("zeroserve: warning: {message}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = io::stderr().write_all(line.as_bytes());
 }

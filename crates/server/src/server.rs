@@ -13,6 +13,7 @@ use zeroserve_archive::Problem;
 use crate::access_log::{Destination, Format, Writer};
 use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
+use crate::notice::plain;
 use crate::site::{Site, SiteOptions};
 use crate::stats::WorkerStats;
 use crate::worker::{self, Phase, Worker};
@@ -256,9 +257,4 @@ impl Drop for Ended {
 /// A panic while one of our locks was held leaves plain values behind that are fit for use.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }

@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::connection::{Connection, SharedScratch};
 use crate::limits::Limits;
 use crate::listen::Listener;
-use crate::notice::{Notice, warn};
+use crate::notice::{Notice, plain, warn};
 use crate::site::Site;
 use crate::stats::WorkerStats;
 use crate::transfer::{Life, READ_BYTES};
@@ -284,9 +284,7 @@ async fn refused(error: &io::Error) {
     if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted | WouldBlock) {
         return;
     }
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default().to_lowercase();
-    NO_DESCRIPTORS.say(&format!("can't accept connections for the moment: {text}"));
+    NO_DESCRIPTORS.say(&format!("can't accept connections for the moment: {}", plain(error)));
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
@@ -324,5 +322,5 @@ impl Drop for Open {
 
 /// Report that a worker could not run.
 pub fn failed(error: &io::Error) {
-    warn(&format!("a worker ended: {error}"));
+    warn(&format!("a worker ended: {}", plain(error)));
 }
