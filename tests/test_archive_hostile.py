@@ -278,15 +278,26 @@ def test_all_hostile_archives_are_refused_on_reload(tmp_path: Path) -> None:
 
 
 def test_directory_without_read_permission(tmp_path: Path) -> None:
-    """Root reads everything, so the child runs without its capabilities."""
+    """``lost+found`` and its like: the rest is served, and what is missing is named.
+
+    Root reads everything, so the child runs without its capabilities.
+    """
     tree = sites.write_tree(tmp_path / "tree", {"a.txt": b"a", "closed/b.txt": b"b"})
     drop = ["setpriv", "--inh-caps=-all", "--bounding-set=-all"] if os.geteuid() == 0 else []
-    for directory in (tree / "closed", tree):
-        directory.chmod(0)
-        try:
-            assert str(directory) in refused(tree, argv=drop)
-        finally:
-            directory.chmod(0o755)
+    closed = tree / "closed"
+    closed.chmod(0)
+    try:
+        with running(tree, "--threads", "1", argv=drop) as server:
+            server.wait_line("warning: .*closed")
+            assert fetch(server.address, "/a.txt").body == b"a"
+            assert fetch(server.address, "/closed/b.txt").status == 404
+    finally:
+        closed.chmod(0o755)
+    tree.chmod(0)
+    try:
+        assert str(tree) in refused(tree, argv=drop)
+    finally:
+        tree.chmod(0o755)
 
 
 MAY_DO_EITHER = {

@@ -3,6 +3,8 @@
 import os
 import resource
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -55,6 +57,46 @@ def test_descriptors_run_out(tree: Path) -> None:
             line for line in server.lines[said:] if "descriptor" in line or "files" in line
         ]
         assert 1 <= len(complaints) <= 3, server.stderr
+
+
+TOO_FEW = """
+import os, resource, socket, sys
+import zeroserve
+from zeroserve import Error, Server
+
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+used = len(os.listdir("/proc/self/fd"))
+outcomes = set()
+for spare in range(1, 60):
+    server = Server(sys.argv[1], threads=4, watch=False)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (used + spare, hard))
+    try:
+        server.start()
+    except Error as error:
+        outcomes.add("refused")
+        assert error.args[0].isprintable(), error.args
+        continue
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    outcomes.add("served")
+    port = int(server.url.rpartition(":")[2])
+    for _ in range(16):  # the kernel spreads them over the workers
+        with socket.create_connection(("127.0.0.1", port), 3) as client:
+            client.sendall(b"GET /hello.txt HTTP/1.0\\r\\n\\r\\n")
+            assert client.recv(1000).startswith(b"HTTP/1.1 200"), spare
+    server.stop()
+assert outcomes == {"refused", "served"}, outcomes
+assert len(os.listdir("/proc/self/fd")) == used, "descriptors are left open"
+"""
+
+
+def test_a_start_without_descriptors_is_refused(tree: Path) -> None:
+    """Whatever the limit: either all workers serve, or ``start`` raises and leaves nothing."""
+    done = subprocess.run(
+        [sys.executable, "-c", TOO_FEW, tree], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "panicked" not in done.stderr
 
 
 def test_a_reload_without_descriptors_is_refused(tree: Path) -> None:

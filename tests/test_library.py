@@ -182,6 +182,22 @@ def test_a_relative_path_outlives_chdir(archive: Path, monkeypatch: pytest.Monke
         assert get(server) == b"two"
 
 
+def test_a_relative_socket_outlives_chdir(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is removed at the end is the socket that was bound, not what has its name here."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    for directory in (here, there):
+        directory.mkdir()
+    (there / "x.sock").write_bytes(b"precious")
+    monkeypatch.chdir(here)
+    with zeroserve.Server(archive, addr="unix:x.sock", threads=1, watch=False):
+        assert (here / "x.sock").is_socket()
+        monkeypatch.chdir(there)
+    assert (there / "x.sock").read_bytes() == b"precious"
+    assert not (here / "x.sock").exists()
+
+
 def test_reload(archive: Path) -> None:
     with zeroserve.Server(archive, watch=False) as server:
         tar(archive, {"index.html": b"two", "x": b""})

@@ -83,6 +83,40 @@ def test_an_unfinished_request_is_answered_while_draining(archive: Path) -> None
         server.wait(5)
 
 
+def test_who_waits_to_be_accepted_is_answered(tmp_path: Path) -> None:
+    """Connected before the signal, request sent: the kernel has it, so it is ours to answer."""
+    tree = sites.write_tree(tmp_path / "tree", {"hello.txt": HELLO})
+    for _ in range(3):
+        with (
+            running(tree, "--threads", "1", "--max-connections", "1") as server,
+            Connection(server.address) as first,
+        ):
+            first.send(request("/hello.txt"))
+            assert first.response().body == HELLO
+            with Connection(server.address) as second:
+                second.send(request("/hello.txt"))
+                time.sleep(0.2)
+                server.signal(signal.SIGTERM)
+                assert second.response().body == HELLO
+                assert second.socket.recv(1) == b"", "closed, not reset"
+            assert server.wait(5) == 0
+
+
+def test_who_connected_while_the_server_was_stopped_is_answered(tmp_path: Path) -> None:
+    """The signal and the connection are seen in one turn."""
+    tree = sites.write_tree(tmp_path / "tree", {"hello.txt": HELLO})
+    for _ in range(3):
+        with running(tree, "--threads", "1") as server:
+            server.signal(signal.SIGSTOP)
+            with Connection(server.address) as connection:
+                connection.send(request("/hello.txt"))
+                time.sleep(0.1)
+                server.signal(signal.SIGTERM)
+                server.signal(signal.SIGCONT)
+                assert connection.response().body == HELLO
+            assert server.wait(5) == 0
+
+
 def test_the_second_signal_ends_at_once(archive: Path) -> None:
     with running(archive, "--threads", "1") as server, slow_download(server):
         server.signal(signal.SIGTERM)

@@ -141,6 +141,37 @@ def test_clients_that_leave_at_once(hasty: Server) -> None:
     assert fetch(hasty.address, "/hello.txt").body == HELLO
 
 
+def test_a_refused_client_that_goes_on_dripping_is_closed(hasty: Server) -> None:
+    """What follows a refusal is read past, so that it is not lost; but not for as long as it
+    pleases."""
+    with Connection(hasty.address) as connection:
+        connection.send(b"BAD\r\n\r\n")
+        assert connection.response().status == 400
+        begin = time.monotonic()
+        try:
+            while time.monotonic() - begin < 8:
+                connection.send(b"x")
+                time.sleep(0.5)
+        except ConnectionError:
+            pass
+        assert time.monotonic() - begin < 5
+
+
+def test_a_stray_line_end_begins_no_request(tmp_path: Path) -> None:
+    """Old clients send one after a body: the connection is idle, not in the middle of a head."""
+    tree = sites.write_tree(tmp_path / "tree", {"hello.txt": HELLO})
+    with (
+        running(tree, "--threads", "1", "--header-timeout-s", "1") as server,
+        Connection(server.address) as connection,
+    ):
+        for stray in (b"\r\n", b"\r\n\r\n"):
+            connection.send(request("/hello.txt") + stray)
+            assert connection.response().body == HELLO
+            assert not select.select([connection.socket], [], [], 3.5)[0], "the server spoke up"
+        connection.send(request("/hello.txt"))
+        assert connection.response().body == HELLO
+
+
 def test_connections_per_worker_are_bounded(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Those beyond wait or are refused; they get in when others leave."""
     tree = sites.write_tree(tmp_path_factory.mktemp("bound"), {"hello.txt": HELLO})

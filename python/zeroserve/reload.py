@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISLNK
 from typing import Literal, NamedTuple
 
 from zeroserve import _core
@@ -17,15 +17,20 @@ Report = Callable[[Severity, str], None]
 MAX_WARNINGS = 5
 """Entries named when a site is opened; ``zeroserve check`` names them all."""
 
+CLOCK_TICK_NS = 10_000_000
+"""Times of files come from the kernel's coarse clock, which lags by up to a tick (100 Hz)."""
+
 
 class FileState(NamedTuple):
-    """What tells one state of a path from another, symbolic links followed."""
+    """What tells one state of a path from another: what it leads to, and the link if it is one."""
 
     device: int
     inode: int
     size: int
     mtime_ns: int
     directory: bool
+    link: tuple[int, int] | None
+    """Inode and time of the symbolic link: pointed elsewhere and back, it is another one."""
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -36,13 +41,16 @@ class FileState(NamedTuple):
 def file_state(path: str) -> FileState | None:
     """State of the file that ``path`` leads to now; None while there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - pathlib costs milliseconds at start
+        itself = os.lstat(path)
+        # pathlib costs milliseconds at start
+        found = os.stat(path) if S_ISLNK(itself.st_mode) else itself  # noqa: PTH116
     except OSError:
         return None
+    link = None if found is itself else (itself.st_ino, itself.st_ctime_ns)
     directory = S_ISDIR(found.st_mode)
     # Size and time of a directory say little of what is below: those are watched otherwise.
     size, mtime_ns = (0, 0) if directory else (found.st_size, found.st_mtime_ns)
-    return FileState(found.st_dev, found.st_ino, size, mtime_ns, directory)
+    return FileState(found.st_dev, found.st_ino, size, mtime_ns, directory, link)
 
 
 class Reloader:
@@ -60,30 +68,47 @@ class Reloader:
 
         Taken before opening: a change in between leads to one reload too many, never too few.
         """
+        self.tried_ns = 0
+        """When that was, less a tick: what files changed since may be missing from the site."""
+        self._closed = False
 
     def start(self) -> list[str]:
         """Open the site for the first time; returns the URLs."""
         with self._lock:
-            self.tried = file_state(self._path)
+            self._look()
             return self._core.start()
 
     def reload(self) -> int:
         """Open the site anew; returns the new generation or raises ``Error``."""
         with self._lock:
-            self.tried = file_state(self._path)
+            if self._closed:
+                raise _core.Error("the server is stopped already", "make a new Server")
+            self._look()
             return self._core.reload()
 
+    def close(self) -> None:
+        """Begin no further reload, and keep quiet about one that is under way; never waits."""
+        self._closed = True
+
+    def _look(self) -> None:
+        self.tried_ns = time.time_ns() - CLOCK_TICK_NS
+        self.tried = file_state(self._path)
+
     def attempt(self) -> bool:
-        """As ``reload``, but the outcome is reported; False when the site was refused."""
+        """As ``reload``, but the outcome is reported; False when the old site goes on."""
         began = time.monotonic()
         try:
             generation = self.reload()
         except _core.Error as error:
+            if self._closed:
+                return False
             serving = self._core.stats()["generation"]
             self._report(
                 "error",
                 f"reload refused, still serving generation {serving}: {error.args[0]}",
             )
+            return False
+        if self._closed:
             return False
         entries = self._core.stats()["entries"]
         took_ms = round((time.monotonic() - began) * 1000)

@@ -105,20 +105,21 @@ class Server:
         with self._lock:
             if self._phase != "new":
                 raise _core.Error(f"the server is {self._phase} already", "make a new Server")
-            watcher = Watcher(self._path, self._reloader, self._report, ignore=self._own_files)
             self._urls = tuple(self._reloader.start())
             self._phase = "running"
             self._reloader.report_warnings()
             if self._watch:
-                self._watcher = watcher
-                watcher.start()
+                ignore = self._own_files
+                self._watcher = Watcher(self._path, self._reloader, self._report, ignore=ignore)
+                self._watcher.start()
 
     def stop(self, drain_timeout_s: float | None = None) -> int:
         """Stop accepting, let running requests finish, and end the workers.
 
         Waits ``drain_timeout_s`` seconds at most (by default as given when the server was
         made); returns how many connections were cut then. ``stop(0)`` from another thread
-        ends the waiting. Stopping twice, or before the start, does nothing.
+        ends the waiting. Stopping twice, or before the start, does nothing. A reload under way
+        is not waited for and comes to nothing.
         """
         with self._lock:
             if self._phase == "new":
@@ -126,6 +127,7 @@ class Server:
                 return 0
             self._phase = "stopped"
         # Not under the lock: a second call has to reach the core while the first one waits.
+        self._reloader.close()
         if self._watcher is not None:
             self._watcher.stop()
         seconds = self._drain_timeout_s if drain_timeout_s is None else drain_timeout_s

@@ -26,8 +26,8 @@ STEP_MS = 50
 MAX_PAUSE_S = 5.0
 """A tree that changes all the time is indexed at most half of the time, after at most this."""
 
-CLOCK_TICK_NS = 10_000_000
-"""Times of files come from the kernel's coarse clock, which lags by up to a tick (100 Hz)."""
+JOIN_S = 1.0
+"""How long the end of the watcher is waited for: it may be inside of a reload that runs long."""
 
 
 class Watcher:
@@ -48,12 +48,11 @@ class Watcher:
         self._ignore = frozenset(os.path.realpath(p) for p in ignore)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="zeroserve-watch", daemon=True)
-        self._began_ns = time.time_ns() - CLOCK_TICK_NS
         self._gone_since: float | None = None
         self._gone_told = False
 
     def start(self) -> None:
-        """Begin; make the watcher before the site is opened, so that no change is missed."""
+        """Begin; what changed since the reloader opened the site is noticed too."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -61,9 +60,9 @@ class Watcher:
         self._stop.set()
 
     def join(self) -> None:
-        """Wait for the end; a reload under way is finished first."""
+        """Wait for the end, but not for a reload under way: that one is left to itself."""
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(JOIN_S)
 
     def _run(self) -> None:
         try:
@@ -98,22 +97,23 @@ class Watcher:
             previous = now
 
     def _watch_tree(self) -> None:
-        identity = file_state(self._path)
-        pending = first = True
-        for changed in self._changes(os.path.realpath(self._path)):
+        # In this order: pointed elsewhere in between, the path differs from what is kept here.
+        rooted = file_state(self._path)
+        root = os.path.realpath(self._path)
+        pending, first = False, True
+        for changed in self._changes(root):
             if first:
                 # What changed between opening the site and now had no witness.
-                pending = changed_since(self._path, self._began_ns)
+                pending = changed_since(root, self._reloader.tried_ns)
                 first = False
             pending = pending or changed
             now = self._look()
             if now is None:
                 continue
-            moved = now != identity
-            if pending or moved:
+            if pending or now != self._reloader.tried:
                 pending = False
                 self._attempt_and_rest()
-            if moved:
+            if now != rooted:
                 return
 
     def _changes(self, root: str) -> Iterable[bool]:
@@ -164,6 +164,9 @@ class Watcher:
     def _attempt_and_rest(self) -> None:
         began = time.monotonic()
         self._reloader.attempt()
+        # Pointed elsewhere while it was opened: what was read may be a part of either.
+        while not self._stop.is_set() and self._look() not in (None, self._reloader.tried):
+            self._reloader.attempt()
         self._stop.wait(min(time.monotonic() - began, MAX_PAUSE_S))
 
 

@@ -113,3 +113,15 @@ def gnu_long(text: bytes, *, kind: bytes = b"L") -> bytes:
 def archive(*parts: bytes) -> bytes:
     """Entries one after the other, closed as they should be."""
     return b"".join(parts) + END
+
+
+def many(count: int) -> bytes:
+    """Headers of that many empty files, ``00000001`` and so on, made fast; not closed."""
+    template = header(b"0" * 8)
+    base = int(template[148:154], 8)
+    tail = template[156:]
+    parts = []
+    for number in range(count):
+        name = b"%08d" % number
+        parts += name, template[8:148], b"%06o\0 " % (base + sum(name) - 8 * 48), tail
+    return b"".join(parts)

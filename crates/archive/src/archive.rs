@@ -34,6 +34,8 @@ enum Store {
 pub struct Stamp {
     /// Inode number.
     pub inode: u64,
+    /// Bytes.
+    pub size: u64,
     /// Nanoseconds of the time of the last change to inode or content.
     pub changed_ns: i128,
 }
@@ -57,6 +59,12 @@ impl EntryFile {
     /// Fill `buf` from a position inside the entry.
     pub fn read_exact_at(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
         ReadAt::read_exact_at(&*self.file, buf, self.offset + at)
+    }
+
+    /// Whether the file is still as it was when it was opened, as far as the system tells.
+    pub fn is_unchanged(&self) -> bool {
+        let now = self.stamp.and_then(|_| rustix::fs::fstat(&*self.file).ok());
+        now.as_ref().map(stamp_of) == self.stamp
     }
 
     /// Content hash of the whole entry, read in parts.
@@ -83,7 +91,7 @@ impl Archive {
         let kind = rustix::fs::FileType::from_raw_mode(meta.st_mode);
         let stamp = stamp_of(&meta);
         if kind.is_dir() {
-            let (index, warnings) = dir::walk(path)?;
+            let (index, warnings) = dir::walk(&fd)?;
             return Ok(Self {
                 index,
                 store: Store::Directory(fd),
@@ -175,5 +183,5 @@ fn open_at(dir: impl std::os::fd::AsFd, path: &Path, more: OFlags) -> io::Result
 fn stamp_of(meta: &rustix::fs::Stat) -> Stamp {
     // The change time also moves when content is replaced and the modification time set back.
     let changed_ns = i128::from(meta.st_ctime) * 1_000_000_000 + i128::from(meta.st_ctime_nsec);
-    Stamp { inode: meta.st_ino, changed_ns }
+    Stamp { inode: meta.st_ino, size: meta.st_size.cast_unsigned(), changed_ns }
 }

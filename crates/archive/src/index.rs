@@ -245,20 +245,21 @@ pub(crate) struct NewRecord<'a> {
 
 impl Builder {
     pub(crate) fn push(&mut self, new: NewRecord<'_>) -> Result<(), Error> {
-        let too_many = self.drafts.len() >= MAX_ENTRIES
-            || self.names.len() + new.name.len() > u32::MAX as usize;
-        if too_many {
+        let room = self.drafts.len() < MAX_ENTRIES
+            && self.names.len() + new.name.len() <= u32::MAX as usize;
+        let name_len = u16::try_from(new.name.len()).ok().filter(|_| room);
+        let Some(name_len) = name_len else {
             let message =
                 format!("the archive has more than {MAX_ENTRIES} entries or 4 GiB of names");
             return Err(Error::whole(new.header, message));
-        }
+        };
         let record = Record {
             offset: new.offset,
             size: new.size,
             mtime: new.mtime,
             digest: new.digest.unwrap_or_default(),
             name_start: self.names.len() as u32,
-            name_len: new.name.len() as u16,
+            name_len,
             has_digest: new.digest.is_some(),
             link: NONE,
             variants: [NONE; 3],

@@ -221,13 +221,13 @@ fn reject_of(error: httparse::Error) -> Reject {
     }
 }
 
-/// Whether the first line ends in the name of a version of HTTP that is not 1.x.
+/// Whether the first line ends in the name of a version of HTTP that we do not speak.
 fn names_version(buf: &[u8]) -> bool {
     let line = &buf[..line_len(buf).unwrap_or(buf.len())];
     let last = line.trim_ascii_end().rsplit(|&b| b == b' ').next().unwrap_or_default();
     let version = last.strip_prefix(b"HTTP/").unwrap_or_default();
     !version.is_empty()
-        && !version.starts_with(b"1.")
+        && !matches!(version, b"1.0" | b"1.1")
         && version.iter().all(|b| b.is_ascii_digit() || *b == b'.')
 }
 
@@ -601,7 +601,10 @@ mod tests {
         }
         let gzip = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n";
         assert_eq!(outcome(gzip), Err(Reject::TransferCoding));
-        assert_eq!(outcome("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), Err(Reject::Version));
+        for version in ["2.0", "1.2", "0.9"] {
+            let line = format!("GET / HTTP/{version}\r\nHost: a\r\n\r\n");
+            assert_eq!(outcome(&line), Err(Reject::Version), "{version}");
+        }
         let expect = "GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n";
         assert_eq!(outcome(expect), Err(Reject::Expectation));
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -51,9 +51,15 @@ struct Server {
 }
 
 impl Server {
+    /// The lock is held while the server starts, which takes as long as its site takes to open:
+    /// who asks meanwhile is answered rather than kept waiting with the GIL in hand.
     fn running(&self) -> PyResult<Arc<server::Server>> {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.clone().ok_or_else(|| refuse("the server is not running"))
+        let running = match self.running.try_lock() {
+            Ok(running) => running.clone(),
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner().clone(),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        running.ok_or_else(|| refuse("the server is not running"))
     }
 }
 
@@ -116,16 +122,18 @@ impl Server {
 
     /// Open the site, bind, and start the workers; returns one URL per listener.
     fn start(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        py.detach(|| {
+        // Errors stay text until the lock is free: making a Python exception takes the GIL.
+        let started = py.detach(|| {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             if running.is_some() {
-                return Err(refuse("the server was started already"));
+                return Err("the server was started already".to_owned());
             }
-            let server = server::Server::start(self.config.clone()).map_err(refuse)?;
+            let server = server::Server::start(self.config.clone())?;
             let urls = server.urls().to_vec();
             *running = Some(Arc::new(server));
             Ok(urls)
-        })
+        });
+        started.map_err(refuse)
     }
 
     /// Open the site anew and swap it in; returns the new generation.

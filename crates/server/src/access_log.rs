@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -43,29 +44,39 @@ const BATCH_TIME: Duration = Duration::from_millis(100);
 /// Batches that may wait for the writer; a full queue drops lines rather than hold up requests.
 const QUEUE_BATCHES: usize = 64;
 
-enum Message {
-    Lines(Vec<u8>),
-    Reopen,
-}
+/// Time that the writer has for the last lines when the server stops; a terminal that was stopped
+/// never takes them.
+const FINISH_TIME: Duration = Duration::from_secs(2);
 
 static WRITE_FAILED: Notice = Notice::new();
 static BEHIND: Notice = Notice::new();
 
 /// The thread that writes.
 pub struct Writer {
-    sender: SyncSender<Message>,
-    thread: JoinHandle<()>,
+    sender: SyncSender<Vec<u8>>,
+    reopen: Arc<AtomicBool>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
 }
 
 impl Writer {
     /// Open the destination and start the thread.
     pub fn start(destination: Destination) -> io::Result<Self> {
+        let destination = match destination {
+            // The process may change its directory before the path is opened again.
+            Destination::File(path) => Destination::File(std::path::absolute(path)?),
+            Destination::Stderr => Destination::Stderr,
+        };
         let sink = open(&destination)?;
         let (sender, receiver) = sync_channel(QUEUE_BATCHES);
-        let thread = std::thread::Builder::new()
-            .name("zs-log".into())
-            .spawn(move || write_all(destination, sink, &receiver))?;
-        Ok(Self { sender, thread })
+        let (ending, ended) = sync_channel(0);
+        let reopen = Arc::new(AtomicBool::new(false));
+        let wanted = Arc::clone(&reopen);
+        std::thread::Builder::new().name("zs-log".into()).spawn(move || {
+            let _ending = ending;
+            write_all(&destination, sink, &receiver, &wanted);
+        })?;
+        Ok(Self { sender, reopen, ended })
     }
 
     /// A worker's end.
@@ -81,19 +92,23 @@ impl Writer {
 
     /// Open the path again, as after a rotation.
     pub fn reopen(&self) {
-        let _ = self.sender.send(Message::Reopen);
+        self.reopen.store(true, Ordering::Relaxed);
+        // No lines: only to wake the writer, which is awake if the queue is full.
+        let _ = self.sender.try_send(Vec::new());
     }
 
-    /// Write what is left and end the thread; the workers' ends have to be gone.
+    /// Have what is left written and the thread end; the workers' ends have to be gone.
     pub fn finish(self) {
         drop(self.sender);
-        let _ = self.thread.join();
+        // Never sent to: what ends the wait is that the thread drops its end.
+        let _ = self.ended.recv_timeout(FINISH_TIME);
     }
 }
 
 fn open(destination: &Destination) -> io::Result<Box<dyn Write + Send>> {
     match destination {
-        Destination::Stderr => Ok(Box::new(io::stderr())),
+        // A descriptor of its own: std's lock on standard error would be held while it blocks.
+        Destination::Stderr => Ok(Box::new(File::from(rustix::io::dup(io::stderr())?))),
         Destination::File(path) => {
             let file: File = OpenOptions::new().append(true).create(true).open(path)?;
             Ok(Box::new(file))
@@ -102,31 +117,29 @@ fn open(destination: &Destination) -> io::Result<Box<dyn Write + Send>> {
 }
 
 fn write_all(
-    destination: Destination,
+    destination: &Destination,
     mut sink: Box<dyn Write + Send>,
-    messages: &Receiver<Message>,
+    batches: &Receiver<Vec<u8>>,
+    reopen: &AtomicBool,
 ) {
-    for message in messages {
-        match message {
-            Message::Lines(lines) => {
-                if let Err(error) = sink.write_all(&lines) {
-                    WRITE_FAILED
-                        .say(&format!("the access log can't be written: {}", plain(&error)));
-                }
-            }
-            Message::Reopen => match open(&destination) {
+    for lines in batches {
+        if let Err(error) = sink.write_all(&lines) {
+            WRITE_FAILED.say(&format!("the access log can't be written: {}", plain(&error)));
+        }
+        if reopen.swap(false, Ordering::Relaxed) {
+            match open(destination) {
                 Ok(new) => sink = new,
                 Err(error) => {
-                    warn(&format!("the access log can't be opened again: {}", plain(&error)))
+                    warn(&format!("the access log can't be opened again: {}", plain(&error)));
                 }
-            },
+            }
         }
     }
 }
 
 /// A worker's end of the access log.
 pub struct Log {
-    sender: SyncSender<Message>,
+    sender: SyncSender<Vec<u8>>,
     format: Format,
     lines: RefCell<Vec<u8>>,
     pending: Notify,
@@ -194,16 +207,11 @@ impl Log {
             return;
         }
         let batch = std::mem::replace(&mut *lines, Vec::with_capacity(BATCH_BYTES + 1024));
-        match self.sender.try_send(Message::Lines(batch)) {
-            Ok(()) => {}
-            Err(
-                TrySendError::Full(Message::Lines(batch))
-                | TrySendError::Disconnected(Message::Lines(batch)),
-            ) => {
-                dropped.add(batch.iter().filter(|&&b| b == b'\n').count() as u64);
-                BEHIND.say("the access log falls behind: lines are dropped");
-            }
-            Err(_) => {}
+        if let Err(TrySendError::Full(batch) | TrySendError::Disconnected(batch)) =
+            self.sender.try_send(batch)
+        {
+            dropped.add(batch.iter().filter(|&&b| b == b'\n').count() as u64);
+            BEHIND.say("the access log falls behind: lines are dropped");
         }
     }
 

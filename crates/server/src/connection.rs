@@ -37,8 +37,8 @@ pub struct Connection<S> {
     peer: Box<str>,
     /// Head of the request whose body is being read, taken out of the input.
     detached: Option<Detached>,
-    /// Representation that the present request had to wait for.
-    loaded: Option<Loaded>,
+    /// What the present request had to wait for: few, since each answer needs few.
+    loaded: Vec<Loaded>,
     /// Bytes of an incomplete head that have been parsed in vain.
     parsed: usize,
 }
@@ -68,7 +68,7 @@ impl<S: Stream> Connection<S> {
     /// A connection that was just accepted.
     pub fn new(worker: Rc<Worker>, stream: S, peer: Box<str>) -> Self {
         let io = Transfer::new(Rc::clone(&worker), stream);
-        Self { worker, io, peer, detached: None, loaded: None, parsed: 0 }
+        Self { worker, io, peer, detached: None, loaded: Vec::new(), parsed: 0 }
     }
 
     /// Serve until either side closes; returns the stream.
@@ -99,8 +99,11 @@ impl<S: Stream> Connection<S> {
                     }
                 }
                 Step::Load(missing) => {
+                    // What has been answered does not wait for it, nor do other connections.
+                    self.io.flush(false).await?;
                     let now = self.worker.clock.now_s();
-                    self.loaded = Some(self.worker.view.load(missing, now).await);
+                    self.loaded.push(self.worker.view.load(missing, now).await);
+                    tokio::task::yield_now().await;
                 }
                 Step::Send { body, line, status, close } => {
                     let before = self.io.sent_bytes();
@@ -131,12 +134,12 @@ impl<S: Stream> Connection<S> {
             if self.io.buffered_bytes() >= FLUSH_BYTES {
                 return Step::Flush;
             }
+            if self.detached.is_none() && !self.io.skip_empty_lines() {
+                return Step::Read(Wait::Idle);
+            }
             let detached = self.detached.as_ref().map(|detached| detached.head.as_slice());
             let (input, out) = self.io.buffers();
             let buf = detached.unwrap_or(input);
-            if buf.is_empty() {
-                return Step::Read(Wait::Idle);
-            }
             // Only the end of a line can complete a head: what arrives byte by byte is not
             // parsed each time.
             let news = &buf[self.parsed.min(buf.len())..];
@@ -176,12 +179,14 @@ impl<S: Stream> Connection<S> {
             }
             // A body that was not asked for may come all the same: only closing is safe.
             let unread = detached.is_none() && request.framing != Framing::None;
+            if out.capacity() == 0 {
+                *out = worker.take_buffer();
+            }
             worker.view.refresh();
             let now = worker.clock.now();
             let mut scratch = worker.scratch.take();
-            let loaded = self.loaded.as_ref();
             let answered =
-                pipeline::respond(&worker.view, &request, now, loaded, &mut scratch, out);
+                pipeline::respond(&worker.view, &request, now, &self.loaded, &mut scratch, out);
             worker.scratch.replace(scratch);
             let Answer { status, body } = match answered {
                 Ok(answer) => answer,
@@ -194,7 +199,7 @@ impl<S: Stream> Connection<S> {
                 .log
                 .as_ref()
                 .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
-            self.loaded = None;
+            self.loaded.clear();
             if self.detached.take().is_none() {
                 self.io.consume_input(len);
             }

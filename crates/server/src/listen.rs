@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -88,14 +88,31 @@ impl fmt::Display for Url {
     }
 }
 
-/// Removes a path when dropped.
-pub struct Unlink(PathBuf);
+/// Removes a socket's path when dropped, unless it has come to mean something else.
+pub struct Unlink {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Unlink {
+    fn new(path: PathBuf) -> io::Result<Self> {
+        let identity = identity(&path)?;
+        Ok(Self { path, identity })
+    }
+}
 
 impl Drop for Unlink {
     fn drop(&mut self) {
-        // Somebody may have removed it already.
-        let _ = fs::remove_file(&self.0);
+        if identity(&self.path).is_ok_and(|now| now == self.identity) {
+            // Somebody may have removed it in between.
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let meta = fs::symlink_metadata(path)?;
+    Ok((meta.dev(), meta.ino()))
 }
 
 /// Bind an address for a number of workers; the error names the address.
@@ -154,14 +171,16 @@ fn open_tcp(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
 }
 
 fn bind_unix(path: &Path, workers: usize) -> io::Result<Bound> {
-    remove_stale(path)?;
-    let listener = UnixListener::bind(path)?;
-    let unlink = Some(Unlink(path.to_owned()));
+    // The process may change its directory before the socket is removed.
+    let path = std::path::absolute(path)?;
+    remove_stale(&path)?;
+    let listener = UnixListener::bind(&path)?;
+    let unlink = Some(Unlink::new(path.clone())?);
     listener.set_nonblocking(true)?;
     let listeners = (0..workers)
         .map(|_| listener.try_clone().map(Listener::Unix))
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url: Url::Unix(path.to_owned()), unlink })
+    Ok(Bound { listeners, url: Url::Unix(path), unlink })
 }
 
 /// A socket that nobody answers was left by a server that ended badly.

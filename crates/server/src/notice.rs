@@ -1,7 +1,9 @@
 //! What the server tells its operator: one line each on standard error, never a flood.
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use zeroserve_archive::plain;
@@ -49,8 +51,24 @@ impl Notice {
     }
 }
 
-/// One line on standard error. Nobody to hear it is no error.
+/// Lines that may wait to be written; whoever does not read them loses the rest.
+const QUEUE_LINES: usize = 64;
+
+/// One line on standard error, written by a thread of its own: a terminal that was stopped or a
+/// pipe that nobody reads must not stop a worker.
 pub fn warn(message: &str) {
-    let line = format!("zeroserve: warning: {message}\n");
-    let _ = io::stderr().write_all(line.as_bytes());
+    static SENDER: OnceLock<Option<SyncSender<String>>> = OnceLock::new();
+    let sender = SENDER.get_or_init(|| {
+        let (sender, receiver) = sync_channel::<String>(QUEUE_LINES);
+        let thread = std::thread::Builder::new().name("zs-notice".into()).spawn(move || {
+            for line in receiver {
+                // Nobody to hear it is no error.
+                let _ = io::stderr().write_all(line.as_bytes());
+            }
+        });
+        thread.ok().map(|_| sender)
+    });
+    if let Some(sender) = sender {
+        let _ = sender.try_send(format!("zeroserve: warning: {message}\n"));
+    }
 }

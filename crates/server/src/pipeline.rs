@@ -69,7 +69,7 @@ pub fn respond(
     view: &View,
     request: &Request<'_, '_>,
     now: Now,
-    loaded: Option<&Loaded>,
+    loaded: &[Loaded],
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<Answer, Missing> {
@@ -104,7 +104,7 @@ struct Exchange<'a, 'h, 'b> {
     generation: &'a Generation,
     request: &'a Request<'h, 'b>,
     now: Now,
-    loaded: Option<&'a Loaded>,
+    loaded: &'a [Loaded],
     out: &'a mut Vec<u8>,
 }
 
@@ -191,6 +191,10 @@ impl Exchange<'_, '_, '_> {
     fn file(&mut self, key: Key) -> Result<Answer, Missing> {
         let local = match self.view.get(key, self.now.seconds, self.loaded)? {
             Ok(local) => local,
+            Err(io::ErrorKind::NotFound) if matches!(key.coded, Coded::Sibling(_)) => {
+                // In a directory the sibling may be gone while the file is still there.
+                return self.file(Key { entry: key.entry, coded: Coded::No });
+            }
             Err(io::ErrorKind::NotFound) => return self.not_found(false),
             Err(error) => return Ok(self.unreadable(key.entry, error)),
         };

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
-use zeroserve_archive::{Archive, ContentHasher, EntryFile, EntryId, Variant, etag_of};
+use zeroserve_archive::{Archive, ContentHasher, EntryFile, EntryId, Stamp, Variant, etag_of};
 use zeroserve_http::{conditions::Validators, date, media, status};
 
 /// Largest body that is kept in memory; larger ones go from the file to the socket. Measured
@@ -14,6 +14,10 @@ pub const MAX_CACHED_BODY_BYTES: u64 = 256 * 1024;
 /// Largest content that is hashed on first use to make its entity tag. Above it the tag comes
 /// from place, size and time: a first reader should not wait for gigabytes to be read.
 pub const MAX_HASHED_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What an open file of a directory counts in the cache's budget, in bytes: 512 of them at most
+/// with the default budget.
+const DESCRIPTOR_WEIGHT: usize = 64 * 1024;
 
 /// Times before 1980-01-02 are what archivers and reproducible builds write when they mean
 /// "no time": as validators they would keep stale copies alive.
@@ -112,8 +116,12 @@ pub struct Representation {
     pub media_type: String,
     /// The bytes, when they are kept in memory.
     pub body: Option<Bytes>,
-    /// The bytes where they are stored.
-    pub file: EntryFile,
+    /// The bytes where they are stored, when they are not kept in memory: a small file holds no
+    /// descriptor.
+    pub file: Option<EntryFile>,
+    size: u64,
+    /// State of the file in a directory; `None` in a tar, whose bytes never change.
+    stamp: Option<Stamp>,
     etag: String,
     last_modified: Option<i64>,
     checked_s: AtomicI64,
@@ -157,6 +165,8 @@ impl Representation {
         fields += "Accept-Ranges: bytes\r\nX-Content-Type-Options: nosniff\r\n";
         let whole =
             format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n{fields}", file.size,);
+        let (size, stamp) = (file.size, file.stamp);
+        let file = body.is_none().then_some(file);
         Ok(Self {
             ok: HeadBytes::new(200, &whole),
             not_modified,
@@ -164,6 +174,8 @@ impl Representation {
             media_type,
             body,
             file,
+            size,
+            stamp,
             etag,
             last_modified,
             checked_s: AtomicI64::new(now_s),
@@ -183,24 +195,29 @@ impl Representation {
 
     /// Bytes of the body.
     pub fn size(&self) -> u64 {
-        self.file.size
+        self.size
     }
 
     /// Memory it takes, for the cache's budget.
     pub fn weight(&self) -> u64 {
         let body = self.body.as_ref().map_or(0, |body| body.len());
-        (body + 3 * self.fields.len() + size_of::<Self>() + 256) as u64
+        let descriptor =
+            if self.file.is_some() && self.stamp.is_some() { DESCRIPTOR_WEIGHT } else { 0 };
+        (body + 3 * self.fields.len() + size_of::<Self>() + 256 + descriptor) as u64
     }
 
-    /// Whether a file in a directory may have changed since somebody last looked.
+    /// Whether a file in a directory may have changed since somebody last looked. Content that is
+    /// in memory is what its head says for a second; content that will be read is looked at now.
     pub fn is_stale(&self, now_s: i64) -> bool {
-        self.file.stamp.is_some() && self.checked_s.load(Ordering::Relaxed) != now_s
+        self.stamp.is_some()
+            && (self.checked_s.load(Ordering::Relaxed) != now_s
+                || self.file.as_ref().is_some_and(|file| !file.is_unchanged()))
     }
 
     /// Look again; false when the file is another by now.
     pub fn revalidate(&self, archive: &Archive, key: Key, now_s: i64) -> bool {
         let current = key.data(archive).and_then(|data| archive.stamp(data).ok()).flatten();
-        let same = current.is_some() && current == self.file.stamp;
+        let same = current.is_some() && current == self.stamp;
         if same {
             self.checked_s.store(now_s, Ordering::Relaxed);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -112,31 +113,45 @@ impl Server {
         let stats: Vec<_> = (0..config.workers).map(|_| Arc::new(WorkerStats::default())).collect();
         let urls = bound.iter().map(|bound| bound.url.to_string()).collect();
         let mut workers = Vec::new();
+        let (reports, reported) = channel::<Result<(), String>>();
         for (number, stats) in stats.iter().enumerate() {
             let listeners = bound.iter_mut().filter_map(|bound| bound.listeners.pop()).collect();
             let (site, limits, stats) =
                 (Arc::clone(&site), config.limits.clone(), Arc::clone(stats));
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
+            let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
                     let worker = Worker::new(site, limits, stats, end);
-                    worker::run(worker, listeners, receiver).unwrap_or_else(|error| {
-                        worker::failed(&error);
+                    // The receiver is gone only when another worker has failed.
+                    let run = worker::run(worker, listeners, receiver, move || {
+                        let _ = ready.send(Ok(()));
+                    });
+                    run.unwrap_or_else(|error| {
+                        let _ = failed.send(Err(plain(&error)));
                         0
                     })
                 });
             match thread {
                 Ok(thread) => workers.push(thread),
                 Err(error) => {
-                    let _ = phase.send(Phase::Stopping);
-                    for worker in workers {
-                        let _ = worker.join();
-                    }
-                    return Err(format!("can't start worker {number}: {}", plain(&error)));
+                    let _ = reports.send(Err(plain(&error)));
+                    break;
                 }
             }
+        }
+        // A worker that ends without a report must not keep us waiting.
+        drop(reports);
+        let started = (0..config.workers)
+            .try_for_each(|_| reported.recv().unwrap_or_else(|_| Err("a worker ended".to_owned())));
+        if let Err(error) = started {
+            phase.send_replace(Phase::Stopping);
+            for worker in workers {
+                let _ = worker.join();
+            }
+            return Err(format!("can't start {} workers: {error}", config.workers));
         }
         let unlink = bound.iter_mut().filter_map(|bound| bound.unlink.take()).collect();
         Ok(Self {

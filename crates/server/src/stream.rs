@@ -17,6 +17,9 @@ pub trait Stream: Unpin {
     /// Read what there is; 0 at the end.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
 
+    /// Read what there is without asking the event loop; an error when there is nothing.
+    fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize>;
+
     /// Send from the front of `bufs`; `more` tells that other bytes follow at once.
     fn poll_send(
         &mut self,
@@ -72,6 +75,11 @@ macro_rules! socket_stream {
                         (None, done) => return Poll::Ready(done),
                     }
                 }
+            }
+
+            fn read_now(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                let (n, _) = recv(&*self, buf, RecvFlags::DONTWAIT)?;
+                Ok(n)
             }
 
             fn poll_send(
@@ -163,6 +171,10 @@ impl Stream for Memory {
         buf[..n].copy_from_slice(&rest[..n]);
         self.read += n;
         Poll::Ready(Ok(n))
+    }
+
+    fn read_now(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     fn poll_send(

@@ -127,8 +127,9 @@ pub struct Transfer<S> {
     end: usize,
     out: Vec<u8>,
     sent: u64,
-    /// Tick at which the head being read has to be complete.
-    head_deadline: Option<u64>,
+    /// Tick at which what is being read in several parts has to be complete: a head, or the
+    /// client's last bytes.
+    whole_deadline: Option<u64>,
 }
 
 impl<S: Stream> Transfer<S> {
@@ -145,7 +146,7 @@ impl<S: Stream> Transfer<S> {
             end: 0,
             out: Vec::new(),
             sent: 0,
-            head_deadline: None,
+            whole_deadline: None,
         }
     }
 
@@ -160,18 +161,30 @@ impl<S: Stream> Transfer<S> {
         &self.input[self.start..self.end]
     }
 
+    /// Use up empty lines, which may stand before a request (RFC 9112, section 2.2); true when
+    /// something else follows.
+    pub fn skip_empty_lines(&mut self) -> bool {
+        let input = self.input();
+        let mut empty = 0;
+        while input[empty..].starts_with(b"\r\n") {
+            empty += 2;
+        }
+        let more = !matches!(&input[empty..], b"" | b"\r");
+        if empty > 0 {
+            self.consume_input(empty);
+        }
+        more
+    }
+
     /// Bytes read and not used up, and the buffer for what will be sent.
     pub fn buffers(&mut self) -> (&[u8], &mut Vec<u8>) {
-        if self.out.capacity() == 0 {
-            self.out = self.worker.take_buffer();
-        }
         (&self.input[self.start..self.end], &mut self.out)
     }
 
     /// Use up bytes of the input.
     pub fn consume_input(&mut self, n: usize) {
         self.start += n;
-        self.head_deadline = None;
+        self.whole_deadline = None;
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
         }
@@ -215,10 +228,10 @@ impl<S: Stream> Transfer<S> {
         self.life.deadline.set(
             match wait {
                 Wait::Idle => now + limits.idle_timeout_s,
-                // From the head's first byte on, not from its last.
-                Wait::Head => *self.head_deadline.get_or_insert(now + limits.header_timeout_s),
+                // From the first byte on, not from the last.
+                Wait::Head => *self.whole_deadline.get_or_insert(now + limits.header_timeout_s),
                 Wait::Body => now + limits.body_timeout_s,
-                Wait::Linger => now + LINGER_S,
+                Wait::Linger => *self.whole_deadline.get_or_insert(now + LINGER_S),
             } + 1,
         );
         if wait == Wait::Idle {
@@ -236,7 +249,7 @@ impl<S: Stream> Transfer<S> {
         self.life.watch(cx);
         match self.stream.poll_read_ready(cx) {
             Poll::Pending if wait == Wait::Idle && self.worker.draining.get() => {
-                return Poll::Ready(Err(Closed::Drained));
+                return Poll::Ready(self.read_last());
             }
             ready => ready!(ready)?,
         }
@@ -249,6 +262,19 @@ impl<S: Stream> Transfer<S> {
         let n = ready!(read)?;
         self.end += n;
         Poll::Ready(Ok(n))
+    }
+
+    /// The server drains: a request that has arrived is still answered, even if the event loop
+    /// has not heard of it yet; closing over it would lose it.
+    fn read_last(&mut self) -> Result<usize, Closed> {
+        self.make_room();
+        match self.stream.read_now(&mut self.input[self.end..]) {
+            Ok(n) => {
+                self.end += n;
+                Ok(n)
+            }
+            Err(_) => Err(Closed::Drained),
+        }
     }
 
     /// Free space behind the input, at least half of what a read asks for.
@@ -357,7 +383,7 @@ impl<S: Stream> Transfer<S> {
             return self.send_with(&body[start..start + part.len as usize], more).await;
         }
         self.flush(true).await?;
-        let file = &local.file;
+        let Some(file) = &local.file else { return Err(Closed::Truncated) };
         let mut at = file.offset + part.start;
         let mut left = part.len;
         while left > 0 {
@@ -384,6 +410,7 @@ impl<S: Stream> Transfer<S> {
     /// Say that nothing more comes, and wait for the client to have read it.
     pub async fn linger(&mut self) -> Result<(), Closed> {
         self.stream.shut_down_sending();
+        self.whole_deadline = None;
         let mut read = 0;
         while read < LINGER_BYTES {
             (self.start, self.end) = (0, 0);

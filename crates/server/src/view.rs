@@ -74,23 +74,22 @@ impl View {
 
     /// A representation, if it is at hand and still true.
     ///
-    /// `loaded` is what this request already waited for; it is taken as it came, so that every
+    /// `loaded` is all that this request already waited for; it is taken as it came, so that every
     /// request is answered after at most one load for each representation it needs.
     pub fn get(
         &self,
         key: Key,
         now_s: i64,
-        loaded: Option<&Loaded>,
+        loaded: &[Loaded],
     ) -> Result<Result<Local, io::ErrorKind>, Missing> {
-        if let Some(loaded) = loaded
-            && loaded.key == key
-            && loaded.generation == self.number.get()
-        {
+        let generation = self.number.get();
+        if let Some(loaded) = loaded.iter().find(|l| l.key == key && l.generation == generation) {
             return Ok(loaded.result.clone());
         }
         let number = key.as_u32();
         let mut slots = self.slots.borrow_mut();
-        let slot = &mut slots[number as usize % SLOTS];
+        // The low bits say whose bytes are sent and are mostly zero.
+        let slot = &mut slots[(number ^ number >> 3) as usize % SLOTS];
         if let Some((held, local)) = slot
             && *held == number
             && !local.is_stale(now_s)

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use slab::Slab;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -22,7 +23,7 @@ use crate::clock::Clock;
 use crate::connection::{Connection, SharedScratch};
 use crate::limits::Limits;
 use crate::listen::Listener;
-use crate::notice::{Notice, plain, warn};
+use crate::notice::{Notice, plain};
 use crate::site::Site;
 use crate::stats::WorkerStats;
 use crate::transfer::{Life, READ_BYTES};
@@ -162,10 +163,13 @@ impl Worker {
 }
 
 /// Run a worker on this thread until it is told to stop; returns how many connections were cut.
+///
+/// `ready` is told once it accepts; a worker that fails before returns the reason instead.
 pub fn run(
     worker: Worker,
     listeners: Vec<Listener>,
     mut phase: watch::Receiver<Phase>,
+    ready: impl FnOnce(),
 ) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -184,6 +188,7 @@ pub fn run(
         for listener in listeners {
             accepting.push(Accepting::start(&worker, listener)?);
         }
+        ready();
         let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
         for accepting in accepting {
             accepting.finish(&worker);
@@ -235,8 +240,13 @@ impl Accepting {
     /// would reset those connections.
     fn finish(self, worker: &Rc<Worker>) {
         self.task.abort();
-        let accept = |fd: std::os::fd::BorrowedFd<'_>| {
-            accept_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC).ok()
+        let accept = |fd: std::os::fd::BorrowedFd<'_>| loop {
+            match accept_with(fd, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC) {
+                Ok(fd) => return Some(fd),
+                // That client has gone; there may be others behind it.
+                Err(Errno::CONNABORTED | Errno::INTR) => {}
+                Err(_) => return None,
+            }
         };
         match &*self.socket {
             Socket::Tcp(listener) => {
@@ -318,9 +328,4 @@ impl Drop for Open {
         self.0.stats.connections_open.sub(1);
         self.0.changed.notify_waiters();
     }
-}
-
-/// Report that a worker could not run.
-pub fn failed(error: &io::Error) {
-    warn(&format!("a worker ended: {}", plain(error)));
 }

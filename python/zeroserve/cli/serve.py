@@ -2,7 +2,8 @@
 
 SIGHUP reloads the site and opens the access log again. SIGTERM and SIGINT drain: the first
 one stops accepting and lets running requests finish, exit code 0; a second one ends the
-process at once, exit code 128 + its number.
+process at once, exit code 128 + its number. Three threads see to it: one takes signals and does
+nothing that could block, one reloads and reports, the main thread waits and drains.
 """
 
 import os
@@ -20,9 +21,6 @@ from zeroserve.words import plural, quoted
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 SCRIPTS = (".py", ".c", ".o")
-
-SIGNAL_POLL_S = 0.02
-"""How soon the end of a drain is noticed."""
 
 
 class _Log(NamedTuple):
@@ -43,6 +41,8 @@ def run(options: Options) -> int:
     _require_site(site)
     # Before any thread exists: threads inherit the mask, so signals wait for this one.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signals = _Signals()
+    signals.start()
     _raise_descriptor_limit()
     log = _access_log(options)
     server = Server(
@@ -59,31 +59,59 @@ def run(options: Options) -> int:
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
     )
     server.start()
+    signals.serving = True
+    reporter = threading.Thread(
+        target=_keep_house, args=(server, site, signals), name="zeroserve-house", daemon=True
+    )
+    reporter.start()
+    signals.told.wait()
+    server.stop()
+    # Python's own end would wait for the locks of a thread that reloads or writes to a pipe that
+    # nobody reads.
+    os._exit(0)
+
+
+class _Signals:
+    """Takes the signals that ``run`` has blocked, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.told = threading.Event()
+        """Set by the first SIGTERM or SIGINT."""
+        self.hung_up = threading.Event()
+        """Set by SIGHUP; whoever acts on it clears it before."""
+        self.serving = False
+        """Before, there is nothing to drain."""
+
+    def start(self) -> None:
+        """Take signals from now on; those that came since they are blocked are not lost."""
+        threading.Thread(target=self._run, name="zeroserve-signals", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            number = signal.sigwait(SIGNALS)
+            if number == signal.SIGHUP:
+                self.hung_up.set()
+            elif self.told.is_set():
+                os._exit(128 + number)  # at once: nothing here is worth waiting for
+            elif self.serving:
+                self.told.set()
+            else:
+                os._exit(0)
+
+
+def _keep_house(server: Server, site: str, signals: _Signals) -> None:
+    """Whatever may take long or block: reloads, and each line on stderr."""
     for url in server.urls:
         say(f"listening on {url}")
     say(f"serving {site}: {plural(server.stats()['entries'], 'entry', 'entries')}")
-    _until_told_to_stop(server)
-    return _drain(server)
-
-
-def _until_told_to_stop(server: Server) -> None:
-    while signal.sigwait(SIGNALS) == signal.SIGHUP:
+    while True:
+        signals.hung_up.wait()
+        signals.hung_up.clear()
         try:
             server.reopen_log()
         except _core.Error as error:
             _report("error", str(error.args[0]))
         server.try_reload()
-
-
-def _drain(server: Server) -> int:
-    draining = threading.Thread(target=server.stop, name="zeroserve-drain", daemon=True)
-    draining.start()
-    while draining.is_alive():
-        told = signal.sigtimedwait(SIGNALS, SIGNAL_POLL_S)
-        if told is not None and told.si_signo != signal.SIGHUP:
-            server.stop(0)
-            os._exit(128 + told.si_signo)  # at once: nothing here is worth waiting for
-    return 0
 
 
 def _report(severity: Severity, line: str) -> None:
