@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from support import sites
 from support.server import Server, running
-from support.wire import Closed, Connection, FramingError, fetch, request, within
+from support.wire import Connection, fetch, request, within
 
 LIMIT = 256
 SMALL_FILES = 1_500

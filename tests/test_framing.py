@@ -202,6 +202,16 @@ def test_malformed_head(site: Server, data: bytes) -> None:
     refused(site, data, 400, 505)
 
 
+@pytest.mark.parametrize("version", ["1.2", "1.9"])
+def test_a_later_minor_version(site: Server, version: str) -> None:
+    """Answered as by a server of 1.1, or refused for its version; nothing in it is malformed."""
+    with Connection(site.address, timeout_s=5) as connection:
+        connection.send(request("/hello.txt", {"Host": "a"}, version=version))
+        response = connection.response()
+        assert response.version == "1.1"
+        assert response.status == 505 or (response.status, response.body) == (200, HELLO)
+
+
 @pytest.mark.parametrize(
     "data",
     [

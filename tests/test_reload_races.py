@@ -1,6 +1,5 @@
 """A site that is pointed elsewhere at the worst of times: while it is being opened."""
 
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -112,7 +111,7 @@ def reads_in(server: Server, tree: Path) -> bool:
     """Whether the process has a descriptor of something in the tree."""
     for link in Path(f"/proc/{server.pid}/fd").iterdir():
         try:
-            if os.readlink(link).startswith(f"{tree}/"):
+            if str(link.readlink()).startswith(f"{tree}/"):
                 return True
         except OSError:
             continue

@@ -159,8 +159,9 @@ def test_signals_while_a_large_archive_is_reloaded(site: Path, large: Path) -> N
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_a_large_archive_is_opened(large: Path, number: signal.Signals) -> None:
     """Nothing is served yet, so there is nothing to finish."""
-    arguments = [executable(), large, "--addr", "127.0.0.1:0"]
-    process = subprocess.Popen(arguments, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [executable(), large, "--addr", "127.0.0.1:0"], stderr=subprocess.PIPE
+    )
     try:
         wait_until(lambda: opened(process.pid, large) or process.poll() is not None, 5)
         process.send_signal(number)

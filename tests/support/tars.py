@@ -120,7 +120,7 @@ def many(count: int) -> bytes:
     template = header(b"0" * 8)
     base = int(template[148:154], 8)
     tail = template[156:]
-    parts = []
+    parts: list[bytes] = []
     for number in range(count):
         name = b"%08d" % number
         parts += name, template[8:148], b"%06o\0 " % (base + sum(name) - 8 * 48), tail

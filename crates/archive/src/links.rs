@@ -33,7 +33,7 @@ const MAX_ALIAS_BYTES: usize = 256 * 1024 * 1024;
 
 /// Steps of following links, all together: components walked and names looked at, whether or not
 /// they come to anything. A second of work at most.
-const MAX_LINK_STEPS: usize = 10_000_000;
+const MAX_LINK_STEPS: usize = 4_000_000;
 
 #[derive(Clone)]
 enum Target {
