@@ -85,6 +85,7 @@ for spare in range(1, 60):
             client.sendall(b"GET /hello.txt HTTP/1.0\\r\\n\\r\\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 200"), spare
     server.stop()
+del server  # what it holds open goes with it
 assert outcomes == {"refused", "served"}, outcomes
 assert len(os.listdir("/proc/self/fd")) == used, "descriptors are left open"
 """

@@ -362,6 +362,8 @@ def test_signals_leave_nothing(tmp_path: Path, number: int, code: int) -> None:
         [executable(), "pack", tree, "-o", tmp_path / "book.tar"],
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts background jobs with SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     temporary = tmp_path / f".book.tar.{process.pid}.tmp"
     while not temporary.exists():
