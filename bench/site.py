@@ -38,6 +38,7 @@ SIZES = (
     Size("1 MiB", "1m.txt", 1024 * 1024),
 )
 SMALLEST = SIZES[0]
+KIB10 = SIZES[2]
 
 
 def size_of(word: str) -> Size | None:

@@ -19,6 +19,7 @@ CPU_AGAINST = (
     (SMALL, "lighttpd", 1.0),
     (SMALL, "caddy", 0.15),
     (KIB10, "nginx", 0.75),
+    (KIB10, "nginx-nopush", 0.75),
 )
 CPU_AGAINST_BEST = ((KIB100, 1.0), (MIB, 1.0))
 RPS_AGAINST = ("nginx", "h2o", "lighttpd", "caddy")
