@@ -1,0 +1,210 @@
+//! From verified functions to machine code, by Cranelift.
+//!
+//! Each guest function becomes two native ones: an inner one that takes only the arguments it
+//! reads, for direct calls, and an entry with all of them, for the host and for indirect calls.
+//! Their only link to the world is the address of guest memory: see [`crate::memory`].
+
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{
+    AbiParam, ExternalName, Function as Ir, InstBuilder as _, Signature, UserExternalName,
+    UserFuncName, types,
+};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable as _};
+use cranelift_codegen::{Context as Codegen, FinalizedRelocTarget};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+use crate::code::{Code, Compiled};
+use crate::error::LoadError;
+use crate::program::Program;
+use crate::translate::translate;
+
+/// Function names of inner forms have this namespace in relocations.
+const INNER: u32 = 0;
+
+/// Native stack of a call besides the frame: return address, saved frame pointer, stack
+/// arguments, alignment.
+const CALL_BYTES: u32 = 64;
+
+/// Compile all functions of a program.
+pub(crate) fn compile(program: &Program) -> Result<Code, LoadError> {
+    let mut compiler = Compiler {
+        program,
+        isa: target()?,
+        codegen: Codegen::new(),
+        frontend: FunctionBuilderContext::new(),
+        code: Vec::new(),
+        patches: Vec::new(),
+    };
+    let count = program.functions.len();
+    let mut starts = Vec::with_capacity(count);
+    let mut functions = Vec::with_capacity(count);
+    for index in 0..count {
+        let ir = compiler.inner(index);
+        let (start, native_bytes) = compiler.emit(ir, &program.functions[index].name)?;
+        starts.push(start);
+        functions.push(Compiled { entry: None, native_bytes });
+    }
+    for (index, compiled) in functions.iter_mut().enumerate() {
+        if program.is_entry(index) {
+            let ir = compiler.entry(index);
+            let (start, native_bytes) = compiler.emit(ir, &program.functions[index].name)?;
+            compiled.entry = Some(start);
+            compiled.native_bytes += native_bytes;
+        }
+    }
+    compiler.patch(&starts)?;
+    Code::new(&compiler.code, functions)
+}
+
+fn target() -> Result<OwnedTargetIsa, LoadError> {
+    let wrong = |error: &dyn std::fmt::Display| LoadError::System(format!("compiler: {error}"));
+    let mut flags = settings::builder();
+    for (name, value) in [
+        ("opt_level", "speed"),
+        // Our own output is checked by tests and fuzzing; at load time the check would cost
+        // a tenth.
+        ("enable_verifier", "false"),
+        ("is_pic", "false"),
+        ("unwind_info", "false"),
+        // No function has stack slots of its own, and the stack has a guard page.
+        ("enable_probestack", "false"),
+    ] {
+        flags.set(name, value).map_err(|error| wrong(&error))?;
+    }
+    let builder = cranelift_native::builder().map_err(|error| wrong(&error))?;
+    builder.finish(settings::Flags::new(flags)).map_err(|error| wrong(&error))
+}
+
+/// A place in the code that calls a function.
+struct Patch {
+    at: u32,
+    kind: Reloc,
+    addend: i64,
+    function: u32,
+}
+
+struct Compiler<'a> {
+    program: &'a Program,
+    isa: OwnedTargetIsa,
+    codegen: Codegen,
+    frontend: FunctionBuilderContext,
+    code: Vec<u8>,
+    patches: Vec<Patch>,
+}
+
+impl Compiler<'_> {
+    fn inner(&mut self, index: usize) -> Ir {
+        let signature = inner_signature(&self.isa, self.program.arguments[index]);
+        let name = UserFuncName::user(INNER, index as u32);
+        let mut ir = Ir::with_name_signature(name, signature);
+        let builder = FunctionBuilder::new(&mut ir, &mut self.frontend);
+        translate(self.program, &self.isa, index, builder);
+        ir
+    }
+
+    /// The form with all arguments: hands on those that the inner one takes.
+    fn entry(&mut self, index: usize) -> Ir {
+        let mask = self.program.arguments[index];
+        let signature = inner_signature(&self.isa, 0b11_1110);
+        let mut ir = Ir::with_name_signature(UserFuncName::user(1, index as u32), signature);
+        let mut builder = FunctionBuilder::new(&mut ir, &mut self.frontend);
+        let block = builder.create_block();
+        builder.append_block_params_for_function_params(block);
+        builder.switch_to_block(block);
+        builder.seal_block(block);
+        let params = builder.block_params(block).to_vec();
+        let mut args = params[..3].to_vec();
+        args.extend((1..=5).filter(|reg| mask & 1 << reg != 0).map(|reg| params[2 + reg]));
+        let callee = import(&mut builder, &self.isa, index as u32, mask);
+        let call = builder.ins().call(callee, &args);
+        let results = builder.inst_results(call).to_vec();
+        builder.ins().return_(&results);
+        builder.finalize(self.isa.frontend_config());
+        ir
+    }
+
+    /// Append the code of a function; returns where it begins and what stack it needs.
+    fn emit(&mut self, ir: Ir, name: &str) -> Result<(u32, u32), LoadError> {
+        self.codegen.clear();
+        self.codegen.func = ir;
+        if let Err(error) = self.codegen.compile(&*self.isa, &mut ControlPlane::default()) {
+            let why = format!("function {name}: compiler: {}", error.inner);
+            return Err(LoadError::System(why));
+        }
+        let Some(compiled) = self.codegen.compiled_code() else {
+            return Err(LoadError::System(format!("function {name}: compiler: no code")));
+        };
+        let align = self.isa.function_alignment().preferred as usize;
+        self.code.resize(self.code.len().next_multiple_of(align), 0);
+        let start = self.code.len() as u32;
+        self.code.extend_from_slice(compiled.buffer.data());
+        let frame = compiled.buffer.frame_layout().map_or(0, |layout| layout.frame_to_fp_offset);
+        let names = self.codegen.func.params.user_named_funcs();
+        for relocation in compiled.buffer.relocs() {
+            let FinalizedRelocTarget::ExternalName(ExternalName::User(name)) = relocation.target
+            else {
+                return Err(LoadError::System(format!(
+                    "compiler: a reference to something outside, {:?}",
+                    relocation.kind
+                )));
+            };
+            self.patches.push(Patch {
+                at: start + relocation.offset,
+                kind: relocation.kind,
+                addend: relocation.addend,
+                function: names[name].index,
+            });
+        }
+        Ok((start, frame + CALL_BYTES))
+    }
+
+    fn patch(&mut self, starts: &[u32]) -> Result<(), LoadError> {
+        for Patch { at, kind, addend, function } in &self.patches {
+            let distance = i64::from(starts[*function as usize]) + addend - i64::from(*at);
+            let place = &mut self.code[*at as usize..*at as usize + 4];
+            let mut old = [0; 4];
+            old.copy_from_slice(place);
+            let new = match kind {
+                Reloc::X86CallPCRel4 | Reloc::X86PCRel4 => i32::try_from(distance).ok(),
+                Reloc::Arm64Call => {
+                    let words = distance / 4;
+                    let fits = (-(1 << 25)..1 << 25).contains(&words);
+                    fits.then(|| i32::from_le_bytes(old) | (words as i32 & 0x03ff_ffff))
+                }
+                other => return Err(LoadError::System(format!("compiler: relocation {other:?}"))),
+            };
+            let new = new.ok_or_else(|| LoadError::System("compiler: a call too far".into()))?;
+            place.copy_from_slice(&new.to_le_bytes());
+        }
+        Ok(())
+    }
+}
+
+/// Memory, fuel, frame pointer and the arguments of `mask`; returns r0 and the fuel left.
+pub(crate) fn inner_signature(isa: &OwnedTargetIsa, mask: u16) -> Signature {
+    let mut signature = Signature::new(isa.default_call_conv());
+    let count = 3 + (mask & 0b11_1110).count_ones() as usize;
+    signature.params = vec![AbiParam::new(types::I64); count];
+    signature.returns = vec![AbiParam::new(types::I64); 2];
+    signature
+}
+
+/// Make a function of the program callable from the one that is being built.
+pub(crate) fn import(
+    builder: &mut FunctionBuilder<'_>,
+    isa: &OwnedTargetIsa,
+    index: u32,
+    mask: u16,
+) -> cranelift_codegen::ir::FuncRef {
+    let signature = builder.import_signature(inner_signature(isa, mask));
+    let name = UserExternalName { namespace: INNER, index };
+    let name = builder.func.declare_imported_user_function(name);
+    builder.import_function(cranelift_codegen::ir::ExtFuncData {
+        name: ExternalName::user(name),
+        signature,
+        colocated: true,
+        patchable: false,
+    })
+}
