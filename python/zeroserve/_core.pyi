@@ -5,6 +5,7 @@ over to threads that never take the GIL (serving). The stub is checked against t
 compiled module by ``tests/test_stub.py``.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, final
 
 __all__ = [
@@ -13,10 +14,15 @@ __all__ = [
     "ContentHasher",
     "Entry",
     "Error",
+    "Function",
     "Limit",
+    "Line",
     "Problem",
+    "Program",
+    "Run",
     "Server",
     "Site",
+    "Trap",
     "__version__",
     "check",
     "compressible",
@@ -194,4 +200,97 @@ class Server:
 
         ``bytes_sent``, ``connections_open``, ``connections_accepted``, ``generation``,
         ``reloads_ok``, ``reloads_failed``, ``entries``, ``log_lines_dropped``.
+        """
+
+class Function(NamedTuple):
+    """One function of a program."""
+
+    name: str
+    section: str
+    """Where it stands: ``zeroserve.request``, ``.text``; empty for bare instructions."""
+    start: int
+    """First instruction slot, counted over the whole program."""
+    frame_bytes: int
+    """Stack that a call takes."""
+
+class Line(NamedTuple):
+    """One instruction as text."""
+
+    function: str
+    slot: int
+    """Slot, counted from the start of the function."""
+    text: str
+    """As kernel tools print it: ``r0 += r1``."""
+    file: str
+    """Source file, empty when the object does not say."""
+    line: int
+    """Source line, 0 when the object does not say."""
+
+class Trap(NamedTuple):
+    """Why and where a run was stopped."""
+
+    kind: str
+    """``read``, ``write``, ``stack``, ``fuel``, ``callee``, ``abort`` or ``helper``."""
+    reason: str
+    function: str
+    slot: int
+    """Slot, counted from the start of the function."""
+    file: str
+    line: int
+
+class Run(NamedTuple):
+    """What a run came to."""
+
+    result: int | None
+    """r0 at the end, 0 to 2**64 - 1; None after a trap."""
+    memory: bytes
+    """The memory that was given, as the program left it."""
+    fuel: int
+    """Fuel that was used: 1 per instruction, whole basic blocks at a time."""
+    trap: Trap | None
+
+@final
+class Program:
+    """An eBPF program on its own: what tests, fuzzers and ``explain`` run.
+
+    ::
+
+        run = zeroserve.Program(Path("guard.o").read_bytes()).run(engine="interpreter")
+    """
+
+    def __init__(
+        self, object: bytes, *, helpers: Mapping[str, tuple[int, int]] | None = None
+    ) -> None:
+        """From an ELF object. ``helpers``: name to ``(number, count of arguments)``.
+
+        Raises Error, naming function, instruction and reason, when it is refused.
+        """
+    @staticmethod
+    def from_instructions(
+        code: bytes, *, helpers: Mapping[str, tuple[int, int]] | None = None
+    ) -> Program:
+        """From bare instructions, 8 bytes each; the first is the entry (RFC 9669)."""
+    def functions(self) -> list[Function]:
+        """In the order of the object."""
+    def disassemble(self) -> list[Line]:
+        """All instructions, function by function."""
+    def code_bytes(self) -> int:
+        """Size of the machine code."""
+    def run(
+        self,
+        memory: bytes = b"",
+        *,
+        engine: str = "jit",
+        function: str | None = None,
+        args: Sequence[int] | None = None,
+        fuel: int = 10_000_000,
+        slice: int = 50_000,
+        on_helper: Callable[[int, tuple[int, int, int, int, int]], int] | None = None,
+    ) -> Run:
+        """Run one function, the first unless named, on memory of its own.
+
+        ``memory`` is copied to where r1 points, and r2 is its length, unless ``args`` gives
+        r1 to r5. ``engine``: ``jit`` or ``interpreter``. ``fuel``: after which it is stopped;
+        ``slice``: after which it yields, which changes no result. ``on_helper`` is called with
+        the number of a helper and r1 to r5, and returns r0; without it, a call traps.
         """

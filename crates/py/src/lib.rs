@@ -3,6 +3,7 @@
 //! Everything that blocks or takes long lets go of the GIL. Worker threads never take it.
 
 mod archive;
+mod program;
 mod serve;
 mod tuples;
 
@@ -43,6 +44,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tuples::add(module)?;
     archive::add(module)?;
     serve::add(module)?;
+    program::add(module)?;
     Ok(())
 }
 

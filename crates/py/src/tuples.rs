@@ -23,6 +23,10 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
         "Entry",
         &["name", "size", "mtime", "offset", "etag", "encodings", "target", "hidden"],
     )?;
+    named_tuple(module, "Function", &["name", "section", "start", "frame_bytes"])?;
+    named_tuple(module, "Line", &["function", "slot", "text", "file", "line"])?;
+    named_tuple(module, "Trap", &["kind", "reason", "function", "slot", "file", "line"])?;
+    named_tuple(module, "Run", &["result", "memory", "fuel", "trap"])?;
     named_tuple(module, "Problem", &["severity", "entry", "offset", "message"])?;
     let class = module.getattr("Limit")?;
     let rows = LIMITS.iter().map(|row| {
