@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, final
 
 __all__ = [
+    "HELPERS",
     "LIMITS",
     "Archive",
     "ContentHasher",
     "Entry",
     "Error",
     "Function",
+    "Helper",
     "Limit",
     "Line",
     "Problem",
@@ -53,6 +55,28 @@ class Limit(NamedTuple):
     """What is limited, what happens beyond it, and why there is a limit."""
 
 LIMITS: tuple[Limit, ...]
+
+class Helper(NamedTuple):
+    """One row of the table of helpers: what scripts may ask of the server."""
+
+    name: str
+    """The symbol: ``zs_req_path``."""
+    number: int
+    """What compiled programs call it by; never changes."""
+    result: str
+    """Type in C: ``zs_s64``."""
+    parameters: str
+    """In C: ``char *out, zs_u64 out_len``, or ``void``."""
+    arity: int
+    """How many of r1 to r5 it takes."""
+    fuel: int
+    """Of one call; what grows with its input is charged on top."""
+    group: str
+    """Heading in the header and the documentation: ``request``."""
+    doc: str
+    """What it does, what it returns and when it fails; in lines."""
+
+HELPERS: tuple[Helper, ...]
 
 class Entry(NamedTuple):
     """One file of an archive as ``ls`` shows it."""
@@ -130,8 +154,8 @@ class Archive:
     def warnings(self) -> list[Problem]:
         """Entries left out of the site, such as links that lead outside of it."""
     def __len__(self) -> int: ...
-    def entries(self) -> list[Entry]:
-        """In byte order of their names."""
+    def entries(self, *, under: str = "") -> list[Entry]:
+        """Those whose names begin with ``under``, in byte order of their names."""
     def read(self, name: str) -> bytes:
         """The bytes of one entry. Raises KeyError when there is none of that name."""
 
@@ -261,7 +285,8 @@ class Program:
     def __init__(
         self, object: bytes, *, helpers: Mapping[str, tuple[int, int]] | None = None
     ) -> None:
-        """From an ELF object. ``helpers``: name to ``(number, count of arguments)``.
+        """From an ELF object. ``helpers``: name to ``(number, count of arguments)``; the
+        server's own (``HELPERS``) unless given.
 
         Raises Error, naming function, instruction and reason, when it is refused.
         """

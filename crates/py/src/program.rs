@@ -46,10 +46,11 @@ impl Source {
 
 type Helpers = BTreeMap<String, (u32, u8)>;
 
-/// Names live as long as the process: programs with helpers of their own are made by tests.
+/// The host's, unless others are given. The names of those live as long as the process: programs
+/// with helpers of their own are made by tests.
 fn table(helpers: Option<Helpers>) -> HelperTable {
-    let rows = helpers.unwrap_or_default().into_iter();
-    HelperTable::new(rows.map(|(name, (number, arity))| {
+    let Some(helpers) = helpers else { return zeroserve_host::table() };
+    HelperTable::new(helpers.into_iter().map(|(name, (number, arity))| {
         let name: &'static str = Box::leak(name.into_boxed_str());
         Helper { number, name, arity, fuel: 0 }
     }))
