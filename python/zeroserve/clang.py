@@ -58,6 +58,12 @@ HINTS = (
 # What follows is for those who maintain the compiler.
 _CRASH_NOISE = re.compile(r"^(PLEASE submit|Stack dump:|clang.*: error: clang frontend command)")
 
+# clang up to 17 says so before it dumps its data structures.
+_BACKEND = re.compile(r"^Error at line (?P<line>\d+): (?P<text>Unsupport.*?)(?: for DAG.*)?$")
+_DUMP = re.compile(r"^fatal error: error in backend: Cannot select")
+# Advice that holds in the kernel.
+_ADVICE = re.compile(r"\. Please .*")
+
 _LOCATED = re.compile(
     r"^(?P<file>[^\s:][^:]*):(?P<line>\d+):(?:(?P<column>\d+):)? "
     r"(?P<severity>warning|error|fatal error|note): (?P<text>.*)$"
@@ -193,7 +199,7 @@ def _shown(stderr: bytes, directory: str, temporary: str) -> str:
     """What the compiler said, with file names as the user knows them."""
     lines = []
     for line in stderr.decode(errors="backslashreplace").splitlines():
-        if _CRASH_NOISE.match(line):
+        if _CRASH_NOISE.match(line) or (lines and _DUMP.match(line)):
             break
         place = _PLACE.match(line)
         if place:
@@ -207,16 +213,18 @@ def _shown(stderr: bytes, directory: str, temporary: str) -> str:
 
 def _messages(text: str, source: str) -> Iterator[Message]:
     for line in text.splitlines():
-        found = _LOCATED.match(line) or _UNLOCATED.match(line)
-        if not found or found["severity"] == "note":
+        found = _LOCATED.match(line) or _BACKEND.match(line) or _UNLOCATED.match(line)
+        if not found:
             continue
-        place = found.groupdict()
-        severity: Literal["warning", "error"] = (
-            "warning" if found["severity"] == "warning" else "error"
-        )
-        yield Message(
-            severity, place.get("file") or source, int(place.get("line") or 0), found["text"]
-        )
+        fields = found.groupdict()
+        severity = fields.get("severity")
+        if severity != "note":
+            yield Message(
+                "warning" if severity == "warning" else "error",
+                fields.get("file") or source,
+                int(fields.get("line") or 0),
+                _ADVICE.sub("", fields["text"]),
+            )
 
 
 def _failure(
