@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from zeroserve import sdk
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -17,3 +19,8 @@ def test_limits_page() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_helpers_page() -> None:
+    page = (ROOT / "docs" / "helpers.md").read_text(encoding="utf-8")
+    assert page == sdk.reference(), f"run `{sdk.REFERENCE_COMMAND} > docs/helpers.md`"

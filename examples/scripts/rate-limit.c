@@ -2,7 +2,8 @@
  *
  * Behind a proxy every connection comes from the proxy: name it in PROXIES, and the address that
  * it has appended to X-Forwarded-For counts. What clients write there themselves stands before
- * that, so nobody gets a limit of their own by inventing addresses. */
+ * that, so nobody gets a limit of their own by inventing addresses. (The proxy has to append to
+ * the field that is there, as nginx and Caddy do, rather than add a second one.) */
 
 #include <zeroserve.h>
 

@@ -53,8 +53,9 @@ ZS_ENTRY zs_u64 signed_urls(void)
         return refuse(500, "not configured\n");
     }
 
-    if (zs_req_query_param(ZS_STR("expires"), expires, sizeof expires) >= (zs_s64)sizeof expires ||
-        zs_req_query_param(ZS_STR("signature"), given, sizeof given) != 64 || number(expires) < 0)
+    zs_s64 expires_len = zs_req_query_param(ZS_STR("expires"), expires, sizeof expires);
+    zs_s64 given_len = zs_req_query_param(ZS_STR("signature"), given, sizeof given);
+    if (expires_len <= 0 || expires_len >= (zs_s64)sizeof expires || given_len != sizeof expected)
         return refuse(403, "this link is not signed\n");
 
     char *end = signed_text + path_len;
@@ -65,11 +66,12 @@ ZS_ENTRY zs_u64 signed_urls(void)
 
     /* All bytes are compared whatever comes: the time it takes must not tell where they differ. */
     unsigned difference = 0;
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < (int)sizeof expected; i++)
         difference |= (unsigned char)(given[i] ^ expected[i]);
     if (difference)
         return refuse(403, "the signature does not match\n");
-    if ((zs_u64)number(expires) * 1000 < zs_now_ms())
+    zs_s64 until = number(expires);
+    if (until < 0 || (zs_u64)until * 1000 < zs_now_ms())
         return refuse(410, "this link has expired\n");
     zs_meta_set(ZS_STR("zs.response.header.cache-control"), ZS_STR("private"));
     return 0;

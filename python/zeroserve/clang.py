@@ -69,7 +69,9 @@ _LOCATED = re.compile(
     r"(?P<severity>warning|error|fatal error|note): (?P<text>.*)$"
 )
 _UNLOCATED = re.compile(r"^(?:[\w+./-]+: )?(?P<severity>warning|error|fatal error): (?P<text>.*)$")
-_PLACE = re.compile(r"^(?P<before>(?:In file included from |\s+from )?)(?P<file>[^\s:][^:]*):\d+[:,]")
+_PLACE = re.compile(
+    r"^(?P<before>(?:In file included from |\s+from )?)(?P<file>[^\s:][^:]*):\d+[:,]"
+)
 
 
 class Compiler(NamedTuple):
@@ -112,7 +114,8 @@ def compilers() -> Iterator[Compiler]:
     for name in names:
         path = which(name)
         if path:
-            yield Compiler(name, (path, "-target", "bpf", "-nostdlibinc"))
+            # Absolute: it is run from another directory.
+            yield Compiler(name, (str(Path(path).absolute()), "-target", "bpf", "-nostdlibinc"))
     if _has_ziglang():
         command = (sys.executable, "-m", "ziglang", "cc", "-target", "bpfel-freestanding-none")
         yield Compiler("ziglang", command)
@@ -140,9 +143,7 @@ def compile(path: str | os.PathLike[str], *, compiler: Compiler | None = None) -
         return Compiled(made.read_bytes(), messages, text)
 
 
-def _run(
-    compiler: Compiler, source: str, temporary: Path
-) -> subprocess.CompletedProcess[bytes]:
+def _run(compiler: Compiler, source: str, temporary: Path) -> subprocess.CompletedProcess[bytes]:
     directory, name = os.path.split(source)
     include = temporary / "include"
     include.mkdir()
@@ -197,7 +198,7 @@ def _require_readable(source: str) -> None:
 
 def _shown(stderr: bytes, directory: str, temporary: str) -> str:
     """What the compiler said, with file names as the user knows them."""
-    lines = []
+    lines: list[str] = []
     for line in stderr.decode(errors="backslashreplace").splitlines():
         if _CRASH_NOISE.match(line) or (lines and _DUMP.match(line)):
             break
@@ -227,9 +228,7 @@ def _messages(text: str, source: str) -> Iterator[Message]:
             )
 
 
-def _failure(
-    source: str, compiler: Compiler, messages: tuple[Message, ...], text: str
-) -> Error:
+def _failure(source: str, compiler: Compiler, messages: tuple[Message, ...], text: str) -> Error:
     errors = [message for message in messages if message.severity == "error"]
     if not errors:
         return Error(f"{compiler.name} failed: {quoted(source)}: {text[-200:].strip()}")
@@ -244,14 +243,15 @@ def _failure(
 
 def _versions() -> list[int]:
     """Versions N of the commands clang-N on the PATH, newest first."""
-    found = set()
+    found: set[int] = set()
     for directory in os.environ.get("PATH", "").split(os.pathsep):
         try:
             names = os.listdir(directory or ".")  # noqa: PTH208
         except OSError:
             continue
-        found.update(re.fullmatch(r"clang-(\d{1,3})", name) for name in names)
-    return sorted({int(match[1]) for match in found if match}, reverse=True)
+        matches = (re.fullmatch(r"clang-(\d{1,3})", name) for name in names)
+        found.update(int(match[1]) for match in matches if match)
+    return sorted(found, reverse=True)
 
 
 @cache

@@ -1,9 +1,9 @@
 """What the functions of a program can cost: a bound of their fuel, or the loops that have none.
 
-    from zeroserve.cost import costs
+from zeroserve.cost import costs
 
-    for cost in costs(Program(object)):
-        print(cost.function.name, cost.fuel)
+for cost in costs(Program(object)):
+    print(cost.function.name, cost.fuel)
 """
 
 import re
@@ -74,7 +74,7 @@ def _longest(
 ) -> int | None:
     """The dearest way through a function, or None when it may go round in circles."""
     most: dict[int, int] = {}
-    following = None
+    following: int | None = None
     for line in reversed(lines[name]):
         own: int | None = 1
         called = _CALL.match(line.text)
@@ -83,12 +83,15 @@ def _longest(
         if own is None or line.text.startswith("callx "):
             return None
         jump = _GOTO.match(line.text)
-        ways = [] if line.text == "exit" or (jump and not jump["condition"]) else [following]
+        ways = set()
         if jump:
-            ways.append(line.slot + 1 + int(jump["distance"]))
-        if any(way is not None and way not in most for way in ways):
+            ways.add(line.slot + 1 + int(jump["distance"]))
+        ends = line.text == "exit" or (jump and not jump["condition"])
+        if following is not None and not ends:
+            ways.add(following)
+        if not ways <= most.keys():
             return None  # backwards
-        most[line.slot] = own + max((most[way] for way in ways if way is not None), default=0)
+        most[line.slot] = own + max((most[way] for way in ways), default=0)
         following = line.slot
     return most.get(0, 0)
 

@@ -24,6 +24,7 @@ __all__ = [
     "Script",
     "compiled",
     "files",
+    "later",
     "load",
     "objects",
     "places",
@@ -129,8 +130,8 @@ def places(files: Iterable[tuple[str, str | None]]) -> list[Place]:
     """
     found: dict[str, Place] = {}
     for entry, file in files:
-        parts = split(entry)
-        if parts is None or not entry.startswith(DIRECTORY) or "/" in entry[len(DIRECTORY) :]:
+        parts = _of_site(entry)
+        if parts is None:
             continue
         name, suffix = parts
         if suffix in LATER:
@@ -178,6 +179,18 @@ def split(entry: str) -> tuple[str, str] | None:
     name, suffix = os.path.splitext(os.path.basename(entry))  # noqa: PTH119, PTH122
     hidden = name.startswith(".")
     return (name, suffix) if suffix in (*SUFFIXES, *LATER) and not hidden else None
+
+
+def later(files: Iterable[tuple[str, str | None]]) -> list[str]:
+    """Names inside the site of scripts that do not run yet: packed, but refused when serving."""
+    parts = ((entry, _of_site(entry)) for entry, _ in files)
+    return [entry for entry, found in parts if found and found[1] in LATER]
+
+
+def _of_site(entry: str) -> tuple[str, str] | None:
+    """Name and suffix, when the file lies where scripts do."""
+    directory, slash, _ = entry.rpartition("/")
+    return split(entry) if directory + slash == DIRECTORY else None
 
 
 def _object(place: Place, archive: Archive | None) -> bytes:

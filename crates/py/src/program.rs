@@ -126,7 +126,8 @@ impl Program {
     #[pyo3(signature = (
         memory = Vec::new(), *, engine = "jit", function = None, args = None,
         fuel = 10_000_000, slice = 50_000, on_helper = None,
-    ))]
+    ), text_signature = "($self, memory=b'', *, engine='jit', function=None, args=None, \
+        fuel=10000000, slice=50000, on_helper=None)")]
     #[allow(clippy::too_many_arguments)]
     fn run<'py>(
         &self,

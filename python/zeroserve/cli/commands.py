@@ -133,9 +133,7 @@ EXPLAIN_FLAGS = (
     ),
 )
 
-SDK_FLAGS = (
-    Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),
-)
+SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
 
 def limit_flags() -> tuple[Flag, ...]:

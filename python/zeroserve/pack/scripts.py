@@ -6,6 +6,7 @@ from pathlib import Path
 from zeroserve import clang, scripts
 from zeroserve.pack.reading import chunks, opened
 from zeroserve.pack.walk import FileId, Source
+from zeroserve.words import quoted
 
 
 def compiled(sources: Iterable[Source], workshop: Path) -> tuple[list[Source], list[str]]:
@@ -15,8 +16,11 @@ def compiled(sources: Iterable[Source], workshop: Path) -> tuple[list[Source], l
     needed. Raises ``Error`` for a script that does not compile or would not load.
     """
     by_name = {source.name: source for source in sources}
-    warnings = []
-    for place in scripts.places((source.name, source.path) for source in by_name.values()):
+    warnings: list[str] = []
+    files = [(source.name, source.path) for source in by_name.values()]
+    later = scripts.later(files)
+    warnings += [f"scripts in Python do not run yet: {quoted(name)}" for name in later]
+    for place in scripts.places(file for file in files if file[0] not in later):
         source = by_name[place.entry]
         with opened(source) as file:
             if source.name.endswith(".o"):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from zeroserve._core import HELPERS, Helper
 
-__all__ = ["HEADER_NAME", "header", "reference"]
+__all__ = ["HEADER_NAME", "REFERENCE_COMMAND", "header", "reference"]
 
 HEADER_NAME = "zeroserve.h"
 
