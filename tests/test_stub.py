@@ -21,8 +21,8 @@ def test_stub_matches_extension(tmp_path: Path) -> None:
     allowed.write_text(
         "\n".join(
             [
-                r"zeroserve\._core\.(Limit|Entry|Problem)(\..*)?",
-                r"zeroserve\._core\.(Archive|ContentHasher|Server|Site)\.__(new|init)__",
+                r"zeroserve\._core\.(Entry|Function|Limit|Line|Problem|Run|Trap)(\..*)?",
+                r"zeroserve\._core\.(Archive|ContentHasher|Program|Server|Site)\.__(new|init)__",
             ]
         ),
         encoding="utf-8",
