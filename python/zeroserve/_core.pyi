@@ -299,11 +299,14 @@ class Program:
         """In the order of the object."""
     def disassemble(self) -> list[Line]:
         """All instructions, function by function."""
+    @property
+    def memory_address(self) -> int:
+        """Where the program sees the memory that ``run`` is given."""
     def code_bytes(self) -> int:
         """Size of the machine code."""
     def run(
         self,
-        memory: bytes = b"",
+        memory: bytes | None = None,
         *,
         engine: str = "jit",
         function: str | None = None,

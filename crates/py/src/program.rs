@@ -117,6 +117,12 @@ impl Program {
         Ok(lines)
     }
 
+    /// Guest address of the memory that `run` is given.
+    #[getter]
+    fn memory_address(&self) -> u32 {
+        self.interpreted.layout().heap
+    }
+
     /// Bytes of machine code.
     fn code_bytes(&self, py: Python<'_>) -> PyResult<usize> {
         Ok(self.compiled(py)?.code_bytes())
@@ -124,15 +130,14 @@ impl Program {
 
     /// Run one function on memory of its own.
     #[pyo3(signature = (
-        memory = Vec::new(), *, engine = "jit", function = None, args = None,
+        memory = None, *, engine = "jit", function = None, args = None,
         fuel = 10_000_000, slice = 50_000, on_helper = None,
-    ), text_signature = "($self, memory=b'', *, engine='jit', function=None, args=None, \
-        fuel=10000000, slice=50000, on_helper=None)")]
+    ))]
     #[allow(clippy::too_many_arguments)]
     fn run<'py>(
         &self,
         py: Python<'py>,
-        memory: Vec<u8>,
+        memory: Option<Vec<u8>>,
         engine: &str,
         function: Option<&str>,
         args: Option<Vec<u64>>,
@@ -145,6 +150,7 @@ impl Program {
             "interpreter" => Arc::clone(&self.interpreted),
             other => return Err(refuse(format!("engine: {other} is neither jit nor interpreter"))),
         };
+        let memory = memory.unwrap_or_default();
         let index = match function {
             None => 0,
             Some(name) => program
