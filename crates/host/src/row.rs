@@ -2,7 +2,7 @@
 
 use zeroserve_vm::{Helper, HelperTable};
 
-use crate::helpers::Body;
+use crate::guest::Body;
 
 /// One helper: everything that is known of it.
 #[derive(Debug)]
