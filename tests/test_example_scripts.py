@@ -22,7 +22,6 @@ from zeroserve import clang
 from zeroserve.pack import pack
 
 pytestmark = [
-    pytest.mark.skip(reason="the server does not run scripts yet"),
     pytest.mark.skipif(
         next(clang.compilers(), None) is None, reason="neither clang nor ziglang is installed"
     ),

@@ -170,7 +170,15 @@ def check(path: str) -> list[Problem]:
 class Site:
     """The request pipeline without sockets."""
 
-    def __init__(self, path: str, *, index: str = "index.html", try_html: bool = False) -> None: ...
+    def __init__(
+        self,
+        path: str,
+        *,
+        index: str = "index.html",
+        try_html: bool = False,
+        scripts: Sequence[tuple[str, bytes]] | None = None,
+    ) -> None:
+        """``scripts``: names and ELF objects that run before those of an archive."""
     def exchange(self, request: bytes) -> bytes:
         """Bytes in as a client would send them, bytes out as it would receive them."""
 
@@ -198,14 +206,18 @@ class Server:
         ``access_log``: None (off), ``-`` (standard error) or the path of a file to append to.
         ``limits``: names and values from ``LIMITS``; what is missing has its default.
         """
-    def start(self) -> list[str]:
+    def start(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> list[str]:
         """Open the site, bind, and start the workers; returns one URL per listener.
+
+        ``scripts``: names and ELF objects that run before those of an archive, in this order.
 
         ``http://127.0.0.1:43121`` or ``http+unix:/run/site.sock``. Raises Error, and then
         nothing is left bound.
         """
-    def reload(self) -> int:
+    def reload(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> int:
         """Open the site anew and swap it in; returns the new generation, counted from 1.
+
+        ``scripts``: as for ``start``; those of before are gone.
 
         Raises Error when the new archive is refused: the old one goes on.
         """

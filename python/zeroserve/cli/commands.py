@@ -58,6 +58,14 @@ SERVE_FLAGS = (
     ),
     Flag("--try-html", "", False, "answer /about with about.html", "site"),
     Flag(
+        "--plugin",
+        "PATH",
+        None,
+        "script (.c or .o) that sees each request before those of SITE; may be repeated",
+        "site",
+        repeat=True,
+    ),
+    Flag(
         "--watch",
         "",
         True,
