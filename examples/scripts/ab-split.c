@@ -46,7 +46,7 @@ ZS_ENTRY zs_u64 ab_split(void)
     zs_meta_set(ZS_STR("variant"), &variant, 1);
     /* A cache that is shared would hand one visitor's variant to the next. */
     zs_meta_set(ZS_STR("zs.response.header.cache-control"), ZS_STR("private, no-cache"));
-    zs_meta_set(ZS_STR("zs.response.header.vary"), ZS_STR("cookie"));
+    zs_meta_set(ZS_STR("zs.response.header.vary"), ZS_STR("cookie, accept-encoding"));
 
     if (variant == 'b') {
         char *end = zs_stpcpy(target, "/index-b.html");
