@@ -56,7 +56,7 @@ def test_version() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"zeroserve {__version__}\n", "")
 
 
-@pytest.mark.parametrize("name", ["", "pack", "ls", "check"])
+@pytest.mark.parametrize("name", ["", "pack", "ls", "check", "compile", "explain", "sdk"])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help(name: str, flag: str) -> None:
     done = command(*filter(None, [name]), flag)

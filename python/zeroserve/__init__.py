@@ -12,13 +12,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zeroserve._core import Error, __version__
+    from zeroserve._core import Error, Program, __version__
     from zeroserve.server import Server
 
-__all__ = ["Error", "Server", "__version__"]
+__all__ = ["Error", "Program", "Server", "__version__"]
 
 _HOMES = {
     "Error": "zeroserve._core",
+    "Program": "zeroserve._core",
     "Server": "zeroserve.server",
     "__version__": "zeroserve._core",
 }

@@ -5,18 +5,26 @@ over to threads that never take the GIL (serving). The stub is checked against t
 compiled module by ``tests/test_stub.py``.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, final
 
 __all__ = [
+    "HELPERS",
     "LIMITS",
     "Archive",
     "ContentHasher",
     "Entry",
     "Error",
+    "Function",
+    "Helper",
     "Limit",
+    "Line",
     "Problem",
+    "Program",
+    "Run",
     "Server",
     "Site",
+    "Trap",
     "__version__",
     "check",
     "compressible",
@@ -47,6 +55,28 @@ class Limit(NamedTuple):
     """What is limited, what happens beyond it, and why there is a limit."""
 
 LIMITS: tuple[Limit, ...]
+
+class Helper(NamedTuple):
+    """One row of the table of helpers: what scripts may ask of the server."""
+
+    name: str
+    """The symbol: ``zs_req_path``."""
+    number: int
+    """What compiled programs call it by; never changes."""
+    result: str
+    """Type in C: ``zs_s64``."""
+    parameters: str
+    """In C: ``char *out, zs_u64 out_len``, or ``void``."""
+    arity: int
+    """How many of r1 to r5 it takes."""
+    fuel: int
+    """Of one call; what grows with its input is charged on top."""
+    group: str
+    """Heading in the header and the documentation: ``request``."""
+    doc: str
+    """What it does, what it returns and when it fails; in lines."""
+
+HELPERS: tuple[Helper, ...]
 
 class Entry(NamedTuple):
     """One file of an archive as ``ls`` shows it."""
@@ -124,8 +154,8 @@ class Archive:
     def warnings(self) -> list[Problem]:
         """Entries left out of the site, such as links that lead outside of it."""
     def __len__(self) -> int: ...
-    def entries(self) -> list[Entry]:
-        """In byte order of their names."""
+    def entries(self, *, under: str = "") -> list[Entry]:
+        """Those whose names begin with ``under``, in byte order of their names."""
     def read(self, name: str) -> bytes:
         """The bytes of one entry. Raises KeyError when there is none of that name."""
 
@@ -194,4 +224,101 @@ class Server:
 
         ``bytes_sent``, ``connections_open``, ``connections_accepted``, ``generation``,
         ``reloads_ok``, ``reloads_failed``, ``entries``, ``log_lines_dropped``.
+        """
+
+class Function(NamedTuple):
+    """One function of a program."""
+
+    name: str
+    section: str
+    """Where it stands: ``zeroserve.request``, ``.text``; empty for bare instructions."""
+    start: int
+    """First instruction slot, counted over the whole program."""
+    frame_bytes: int
+    """Stack that a call takes."""
+
+class Line(NamedTuple):
+    """One instruction as text."""
+
+    function: str
+    slot: int
+    """Slot, counted from the start of the function."""
+    text: str
+    """As kernel tools print it: ``r0 += r1``."""
+    file: str
+    """Source file, empty when the object does not say."""
+    line: int
+    """Source line, 0 when the object does not say."""
+
+class Trap(NamedTuple):
+    """Why and where a run was stopped."""
+
+    kind: str
+    """``read``, ``write``, ``stack``, ``fuel``, ``callee``, ``abort`` or ``helper``."""
+    reason: str
+    function: str
+    slot: int
+    """Slot, counted from the start of the function."""
+    file: str
+    line: int
+
+class Run(NamedTuple):
+    """What a run came to."""
+
+    result: int | None
+    """r0 at the end, 0 to 2**64 - 1; None after a trap."""
+    memory: bytes
+    """The memory that was given, as the program left it."""
+    fuel: int
+    """Fuel that was used: 1 per instruction, whole basic blocks at a time."""
+    trap: Trap | None
+
+@final
+class Program:
+    """An eBPF program on its own: what tests, fuzzers and ``explain`` run.
+
+    ::
+
+        run = zeroserve.Program(Path("guard.o").read_bytes()).run(engine="interpreter")
+    """
+
+    def __init__(
+        self, object: bytes, *, helpers: Mapping[str, tuple[int, int]] | None = None
+    ) -> None:
+        """From an ELF object. ``helpers``: name to ``(number, count of arguments)``; the
+        server's own (``HELPERS``) unless given.
+
+        Raises Error, naming function, instruction and reason, when it is refused.
+        """
+    @staticmethod
+    def from_instructions(
+        code: bytes, *, helpers: Mapping[str, tuple[int, int]] | None = None
+    ) -> Program:
+        """From bare instructions, 8 bytes each; the first is the entry (RFC 9669)."""
+    def functions(self) -> list[Function]:
+        """In the order of the object."""
+    def disassemble(self) -> list[Line]:
+        """All instructions, function by function."""
+    @property
+    def memory_address(self) -> int:
+        """Where the program sees the memory that ``run`` is given."""
+    def code_bytes(self) -> int:
+        """Size of the machine code."""
+    def run(
+        self,
+        memory: bytes | None = None,
+        *,
+        engine: str = "jit",
+        function: str | None = None,
+        args: Sequence[int] | None = None,
+        fuel: int = 10_000_000,
+        slice: int = 50_000,
+        on_helper: Callable[[int, tuple[int, int, int, int, int]], int] | None = None,
+    ) -> Run:
+        """Run one function, the first unless named, on memory of its own.
+
+        ``memory`` is copied to where r1 points, and r2 is its length, unless ``args`` gives
+        r1 to r5. ``engine``: ``jit`` or ``interpreter``. ``fuel``: after which it is stopped;
+        ``slice``: after which it yields, which changes no result. ``on_helper`` is called with
+        the number of a helper and r1 to r5, and returns r0; without it, a call traps.
         """

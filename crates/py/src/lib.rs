@@ -3,6 +3,8 @@
 //! Everything that blocks or takes long lets go of the GIL. Worker threads never take it.
 
 mod archive;
+mod helpers;
+mod program;
 mod serve;
 mod tuples;
 
@@ -43,6 +45,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tuples::add(module)?;
     archive::add(module)?;
     serve::add(module)?;
+    program::add(module)?;
+    helpers::add(module)?;
     Ok(())
 }
 
