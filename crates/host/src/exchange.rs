@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
-use crate::limits::MAX_REQUEST_BODY_BYTES;
+use crate::limits::{MAX_REQUEST_BODY_BYTES, MAX_URI_BYTES};
 
 /// Where metadata for response headers is kept.
 pub(crate) const RESPONSE_HEADER: &str = "zs.response.header.";
@@ -110,7 +110,7 @@ pub struct Response {
 #[derive(Debug)]
 pub struct Exchange {
     pub(crate) request: Request,
-    pub(crate) tls: Option<TlsText>,
+    pub(crate) tls: TlsText,
     pub(crate) body: Body,
     pub(crate) body_limit: u64,
     pub(crate) meta: BTreeMap<String, String>,
@@ -140,15 +140,17 @@ pub(crate) struct Request {
     pub(crate) target_changed: bool,
 }
 
-/// A copy of [`Tls`].
-#[derive(Debug)]
+/// A copy of [`Tls`]; what is not known is empty.
+#[derive(Debug, Default)]
 pub(crate) struct TlsText {
+    /// Whether the connection is encrypted; nothing else counts if it is not.
+    pub(crate) is_there: bool,
     pub(crate) handshake_complete: bool,
     pub(crate) ech: Option<bool>,
-    pub(crate) alpn: Option<String>,
-    pub(crate) sni_inner: Option<String>,
-    pub(crate) sni_outer: Option<String>,
-    pub(crate) ja4: Option<String>,
+    pub(crate) alpn: String,
+    pub(crate) sni_inner: String,
+    pub(crate) sni_outer: String,
+    pub(crate) ja4: String,
 }
 
 impl Request {
@@ -178,6 +180,10 @@ impl Request {
 }
 
 fn copy(to: &mut String, from: &str) {
+    // What one long request took is not kept for all the short ones.
+    if to.capacity() > MAX_URI_BYTES {
+        *to = String::new();
+    }
     to.clear();
     to.push_str(from);
 }
@@ -186,7 +192,7 @@ impl Default for Exchange {
     fn default() -> Self {
         Self {
             request: Request::default(),
-            tls: None,
+            tls: TlsText::default(),
             body: Body::Unread,
             body_limit: MAX_REQUEST_BODY_BYTES,
             meta: BTreeMap::new(),
@@ -221,14 +227,15 @@ impl Exchange {
         for (name, value) in headers {
             request.headers.push(name, value);
         }
-        self.tls = incoming.tls.as_ref().map(|tls| TlsText {
-            handshake_complete: tls.handshake_complete,
-            ech: tls.ech,
-            alpn: tls.alpn.map(str::to_owned),
-            sni_inner: tls.sni_inner.map(str::to_owned),
-            sni_outer: tls.sni_outer.map(str::to_owned),
-            ja4: tls.ja4.map(str::to_owned),
-        });
+        if let Some(tls) = &incoming.tls {
+            self.tls.is_there = true;
+            self.tls.handshake_complete = tls.handshake_complete;
+            self.tls.ech = tls.ech;
+            copy(&mut self.tls.alpn, tls.alpn.unwrap_or_default());
+            copy(&mut self.tls.sni_inner, tls.sni_inner.unwrap_or_default());
+            copy(&mut self.tls.sni_outer, tls.sni_outer.unwrap_or_default());
+            copy(&mut self.tls.ja4, tls.ja4.unwrap_or_default());
+        }
     }
 
     /// Forget the request; small buffers stay.
@@ -237,7 +244,7 @@ impl Exchange {
         request.headers.clear();
         request.method_changed = false;
         request.target_changed = false;
-        self.tls = None;
+        self.tls.is_there = false;
         self.body = Body::Unread;
         self.body_limit = MAX_REQUEST_BODY_BYTES;
         self.meta.clear();

@@ -22,6 +22,10 @@ struct Row {
 impl Fields {
     /// None, with the memory kept, and no change seen.
     pub fn clear(&mut self) {
+        // What one large request took is not kept for all the small ones.
+        if self.bytes.capacity() > MAX_HEADER_BYTES {
+            self.bytes = Vec::new();
+        }
         self.bytes.clear();
         self.rows.clear();
         self.changed = false;

@@ -73,10 +73,8 @@ impl Bounded<'_> {
         Ok(())
     }
 
-    fn inner<E: Error>(&mut self) -> Result<Bounded<'_>, E> {
-        let depth = self.depth.checked_sub(1).filter(|&depth| depth > 0);
-        let depth = depth.ok_or_else(|| E::custom("too deep"))?;
-        Ok(Bounded { room: self.room, depth })
+    fn inner(&mut self) -> Bounded<'_> {
+        Bounded { room: self.room, depth: self.depth.saturating_sub(1) }
     }
 }
 
@@ -84,6 +82,9 @@ impl<'de> DeserializeSeed<'de> for Bounded<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(mut self, deserializer: D) -> Result<Value, D::Error> {
+        if self.depth == 0 {
+            return Err(D::Error::custom("too deep"));
+        }
         self.take(VALUE_BYTES)?;
         deserializer.deserialize_any(self)
     }
@@ -123,7 +124,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<Value, A::Error> {
         let mut array = Vec::new();
-        while let Some(value) = elements.next_element_seed(self.inner()?)? {
+        while let Some(value) = elements.next_element_seed(self.inner())? {
             array.push(value);
         }
         Ok(array.into())
@@ -133,7 +134,7 @@ impl<'de> Visitor<'de> for Bounded<'_> {
         let mut object = Map::new();
         while let Some(key) = members.next_key_seed(Key)? {
             self.take(member(&key))?;
-            let value = members.next_value_seed(self.inner()?)?;
+            let value = members.next_value_seed(self.inner())?;
             object.insert(key, value);
         }
         Ok(object.into())

@@ -151,7 +151,7 @@ pub static HELPERS: &[Row] = rows! {
     "json", 60, json::kind,
     "One of ZS_JSON_*, or -1.";
 
-    29 "zs_json_set", "zs_s64", "zs_u64 json, const char *key, zs_u64 key_len, zs_u64 value",
+    29 "zs_json_set", "zs_s64", "zs_u64 json, const char *key, zs_u64 key_len, zs_u64 value_json",
     "json", 100, json::set,
     "Set a member of an object to a copy of a value. 0, or -1.";
 
@@ -159,11 +159,11 @@ pub static HELPERS: &[Row] = rows! {
     "json", 100, json::remove,
     "Remove a member of an object. 0, or -1 if it is not there.";
 
-    31 "zs_json_array_push", "zs_s64", "zs_u64 json, zs_u64 value",
+    31 "zs_json_array_push", "zs_s64", "zs_u64 json, zs_u64 value_json",
     "json", 100, json::array_push,
     "Append a copy of a value to an array. Its new length, or -1.";
 
-    32 "zs_json_array_set", "zs_s64", "zs_u64 json, zs_u64 index, zs_u64 value",
+    32 "zs_json_array_set", "zs_s64", "zs_u64 json, zs_u64 index, zs_u64 value_json",
     "json", 100, json::array_set,
     "Replace an element of an array by a copy of a value. 0, or -1.";
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::json;
 
-use crate::exchange::{Body, TlsText};
+use crate::exchange::Body;
 use crate::guest::{Call, Instead, Reply, copying, found};
 use crate::helpers::json::insert;
 use crate::limits::{JSON_FUEL, MAX_RANGES_BYTES};
@@ -55,7 +55,7 @@ pub(crate) fn proto_minor(call: &mut Call<'_>) -> Reply {
 }
 
 pub(crate) fn is_tls(call: &mut Call<'_>) -> Reply {
-    Ok(call.exchange.tls.is_some().into())
+    Ok(call.exchange.tls.is_there.into())
 }
 
 pub(crate) fn header(call: &mut Call<'_>) -> Reply {
@@ -141,17 +141,16 @@ pub(crate) fn body_json(call: &mut Call<'_>) -> Reply {
 }
 
 pub(crate) fn connection_info(call: &mut Call<'_>) -> Reply {
-    let info = match &call.exchange.tls {
-        None => json!({
-            "tls": false, "tls_handshake_complete": false, "alpn": null,
-            "sni": {"inner": null, "outer": null}, "ech": null, "fingerprint": {"ja4": null},
-        }),
-        Some(TlsText { handshake_complete, ech, alpn, sni_inner, sni_outer, ja4 }) => json!({
-            "tls": true, "tls_handshake_complete": handshake_complete, "alpn": alpn,
-            "sni": {"inner": sni_inner, "outer": sni_outer},
-            "ech": ech.map(|accepted| json!({"accepted": accepted})),
-            "fingerprint": {"ja4": ja4},
-        }),
-    };
+    let tls = &call.exchange.tls;
+    let known = |text: &String| (tls.is_there && !text.is_empty()).then(|| text.clone());
+    let ech = tls.ech.filter(|_| tls.is_there).map(|accepted| json!({"accepted": accepted}));
+    let info = json!({
+        "tls": tls.is_there,
+        "tls_handshake_complete": tls.is_there && tls.handshake_complete,
+        "alpn": known(&tls.alpn),
+        "sni": {"inner": known(&tls.sni_inner), "outer": known(&tls.sni_outer)},
+        "ech": ech,
+        "fingerprint": {"ja4": known(&tls.ja4)},
+    });
     insert(call, info)
 }

@@ -47,10 +47,10 @@ fn field<'a>(guest: &'a mut Guest<'_>, args: [u64; 5]) -> Result<(&'a str, &'a [
 }
 
 pub(crate) fn set_header(call: &mut Call<'_>) -> Reply {
-    call.fuel += call.exchange.request.headers.cost() + copying(call.args[3] as usize);
-    let Call { guest, args, exchange, .. } = call;
-    let (name, value) = field(guest, *args)?;
+    let Call { guest, args, exchange, fuel, .. } = call;
     let headers = &mut exchange.request.headers;
+    let (name, value) = field(guest, *args)?;
+    *fuel += headers.cost() + copying(value.len());
     if args[3] == 0 {
         headers.remove(|other| other.eq_ignore_ascii_case(name));
         return Ok(0);
@@ -59,10 +59,11 @@ pub(crate) fn set_header(call: &mut Call<'_>) -> Reply {
 }
 
 pub(crate) fn append_header(call: &mut Call<'_>) -> Reply {
-    call.fuel += call.exchange.request.headers.cost() + copying(call.args[3] as usize);
-    let Call { guest, args, exchange, .. } = call;
+    let Call { guest, args, exchange, fuel, .. } = call;
+    let headers = &mut exchange.request.headers;
     let (name, value) = field(guest, *args)?;
-    done(exchange.request.headers.append(name, value))
+    *fuel += headers.cost() + copying(value.len());
+    done(headers.append(name, value))
 }
 
 pub(crate) fn delete_header(call: &mut Call<'_>) -> Reply {

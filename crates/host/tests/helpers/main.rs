@@ -1,5 +1,7 @@
 //! What each helper does, seen from a script.
 
+#![allow(clippy::unwrap_used)] // of what stands beside the tests
+
 mod hostile;
 mod plain;
 mod request;

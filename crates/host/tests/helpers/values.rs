@@ -1,6 +1,6 @@
 //! JSON by handles.
 
-use zeroserve_host::limits::{MAX_JSON_BYTES, MAX_JSON_HANDLES};
+use zeroserve_host::limits::{MAX_JSON_BYTES, MAX_JSON_DEPTH, MAX_JSON_HANDLES};
 
 use crate::cases;
 use crate::rig::{Rig, call, text};
@@ -162,20 +162,23 @@ cases! {
 
     fn nesting_is_bounded() {
         let mut rig = Rig::new();
-        let list = call!(rig, "zs_json_new_array");
+        let mut list = call!(rig, "zs_json_new_array");
         let deeper = (0..1000).take_while(|_| {
-            let copy = call!(rig, "zs_json_clone", list);
-            let pushed = call!(rig, "zs_json_array_push", copy, list);
-            let back = call!(rig, "zs_json_clone", copy);
-            assert!(copy > 0 && back > 0);
-            let first = call!(rig, "zs_json_array_get", list, 0);
-            let place = if first > 0 { first } else { list };
-            let set = call!(rig, "zs_json_array_push", place, copy);
-            for handle in [copy, back, first] {
-                call!(rig, "zs_object_free", handle);
-            }
-            pushed > 0 && set > 0
+            let outer = call!(rig, "zs_json_new_array");
+            let pushed = call!(rig, "zs_json_array_push", outer, list) > 0;
+            call!(rig, "zs_object_free", list);
+            list = outer;
+            pushed
         });
-        assert!(deeper.count() < 200);
+        assert_eq!(deeper.count(), MAX_JSON_DEPTH - 1);
+        // From within as from without.
+        let mut place = call!(rig, "zs_json_new_array");
+        let empty = call!(rig, "zs_json_new_array");
+        let deeper = (0..1000).take_while(|_| {
+            let pushed = call!(rig, "zs_json_array_push", place, empty) > 0;
+            place = call!(rig, "zs_json_array_get", place, 0);
+            pushed
+        });
+        assert_eq!(deeper.count(), MAX_JSON_DEPTH - 1);
     }
 }
