@@ -45,9 +45,9 @@ pub(crate) fn blocks(insns: &[Insn], helpers: &HelperTable) -> Vec<Block> {
         .map(|(&start, end)| Block {
             start: start as u32,
             end: end as u32,
-            fuel: insns[start..end].iter().fold(0, |sum: u32, insn| {
-                sum.saturating_add(fuel(insn, helpers))
-            }),
+            fuel: insns[start..end]
+                .iter()
+                .fold(0, |sum: u32, insn| sum.saturating_add(fuel(insn, helpers))),
             checks: checks[start],
         })
         .collect()
