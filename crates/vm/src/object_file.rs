@@ -451,8 +451,16 @@ impl<'d> Reader<'d, '_> {
             None if symbol.is_common() => {
                 Err(format!("{name} is a common symbol; compile with -fno-common"))
             }
+            None if self.in_jump_tables(symbol) => {
+                Err("jump through a table; compile with -mcpu=v3 or -fno-jump-tables".into())
+            }
             None => Err(format!("{name} is in a section that is not loaded")),
         }
+    }
+
+    fn in_jump_tables(&self, symbol: &Symbol<'d, '_>) -> bool {
+        let section = symbol.section_index().and_then(|i| self.file.section_by_index(i).ok());
+        section.is_some_and(|section| Self::name(&section) == ".jumptables")
     }
 
     fn call_target(&self, symbol: &Symbol<'d, '_>, imm: i32) -> Result<CallTarget, String> {
