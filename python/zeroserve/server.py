@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, Self
 
 from zeroserve import _core, address
@@ -82,13 +83,15 @@ class Server:
         )
         self._report = report or _log
         here = os.getcwd()  # noqa: PTH109
-        self._plugins = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
+        paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
+        # Without a reference to this server: what it holds open goes when it does.
+        scripts = partial(loaded, self._path, paths)
         self._reloader = Reloader(
             self._core,
             self._path,
             self._name,
             self._report,
-            lambda: loaded(self._path, self._plugins),
+            scripts,
         )
         self._watch = watch
         self._own_files = () if log is None or log == "-" else (log,)
@@ -193,7 +196,7 @@ def loaded(site: str, plugins: Sequence[str] = ()) -> list[tuple[str, bytes]]:
         return []
     from zeroserve import scripts  # late: most sites have none
 
-    return [tuple(script) for place in places for script in scripts.objects(place)]
+    return [(s.name, s.object) for place in places for s in scripts.objects(place)]
 
 
 def usable_cores() -> int:

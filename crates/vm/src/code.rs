@@ -95,20 +95,24 @@ impl Code {
 
     /// Refuse code whose frames could outgrow the native stack before the guest's is full.
     ///
-    /// Each call takes a guest frame, so as many native frames as fit into the guest's stack is
-    /// the most there can be.
+    /// Each call takes a guest frame, so what a function takes of the native stack for each byte
+    /// of its guest frame bounds any mix of calls. The callee that finds the guest's stack full
+    /// has its native frame by then: one more, of any size.
     pub(crate) fn check_frames(
         &self,
         functions: &[Function],
         stack_bytes: u32,
         room: u64,
     ) -> Result<(), LoadError> {
+        let largest = self.functions.iter().map(|compiled| compiled.native_bytes).max();
+        let room = room.saturating_sub(largest.unwrap_or(0).into());
         for (function, compiled) in functions.iter().zip(&self.functions) {
-            let depth = u64::from(stack_bytes / function.frame_bytes);
-            if depth * u64::from(compiled.native_bytes) > room {
+            let (frame, native) = (function.frame_bytes, compiled.native_bytes);
+            if u64::from(stack_bytes) * u64::from(native) > room * u64::from(frame) {
                 return Err(LoadError::Object(format!(
-                    "function {} needs {} bytes of native stack for a frame of {}; split it up",
-                    function.name, compiled.native_bytes, function.frame_bytes
+                    "function {} needs {native} bytes of native stack for a frame of {frame}; \
+                     split it up",
+                    function.name
                 )));
             }
         }

@@ -45,7 +45,9 @@ pub(crate) fn blocks(insns: &[Insn], helpers: &HelperTable) -> Vec<Block> {
         .map(|(&start, end)| Block {
             start: start as u32,
             end: end as u32,
-            fuel: insns[start..end].iter().map(|insn| fuel(insn, helpers)).sum(),
+            fuel: insns[start..end]
+                .iter()
+                .fold(0, |sum: u32, insn| sum.saturating_add(fuel(insn, helpers))),
             checks: checks[start],
         })
         .collect()
@@ -54,7 +56,7 @@ pub(crate) fn blocks(insns: &[Insn], helpers: &HelperTable) -> Vec<Block> {
 fn fuel(insn: &Insn, helpers: &HelperTable) -> u32 {
     match insn {
         Insn::Rest => 0,
-        Insn::Call(Callee::Helper(number)) => 1 + helpers.fuel(*number),
+        Insn::Call(Callee::Helper(number)) => helpers.fuel(*number).saturating_add(1),
         _ => 1,
     }
 }

@@ -63,6 +63,9 @@ pub struct Fuel {
     pub budget: u64,
 }
 
+/// Fuel is counted up to here; a budget ends long before.
+const MAX_FUEL: u64 = 1 << 62;
+
 impl Default for Fuel {
     fn default() -> Self {
         Self { slice: SLICE_FUEL, budget: BUDGET_FUEL }
@@ -122,7 +125,7 @@ impl Instance {
         if !self.program.is_entry(function) {
             return Err(std::io::ErrorKind::NotFound.into());
         }
-        self.fuel = Fuel { slice: fuel.slice.max(1), budget: fuel.budget.min(i64::MAX as u64) };
+        self.fuel = Fuel { slice: fuel.slice.max(1), budget: fuel.budget.min(MAX_FUEL / 2) };
         self.granted = self.fuel.slice.min(self.fuel.budget);
         self.memory.context().fuel = self.granted as i64;
         self.reply = None;
@@ -148,8 +151,9 @@ impl Instance {
 
     /// Take fuel for work that a helper did.
     pub fn charge(&mut self, fuel: u64) {
-        let context = self.memory.context();
-        context.fuel = context.fuel.saturating_sub(i64::try_from(fuel).unwrap_or(i64::MAX));
+        // What is used stays the same however it was cut into slices, so it never saturates there.
+        let fuel = fuel.min(MAX_FUEL.saturating_sub(self.fuel_used()));
+        self.memory.context().fuel -= fuel as i64;
     }
 
     /// Go on after the start or after [`Event::Slice`].

@@ -13,6 +13,19 @@ pub const MAX_FUNCTION_INSNS: usize = 32 * 1024;
 /// Most functions of one object.
 pub const MAX_FUNCTIONS: usize = 8 * 1024;
 
+/// Most bytes of the name of a function, a helper or a section.
+pub const MAX_NAME_BYTES: usize = 512;
+
+/// Most relocations of one object: one for each instruction, and many tables of pointers.
+/// Sections may overlap, so the size of the file bounds nothing.
+pub const MAX_RELOCATIONS: usize = 512 * 1024;
+
+/// Most bytes of line information that are read: about four for each instruction, and file names.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Most source files that lines are told of.
+pub const MAX_LINE_FILES: usize = 1024;
+
 /// Most bytes of constants and variables of one object: each pooled instance has its own copy.
 pub const MAX_IMAGE_BYTES: u32 = 8 << 20;
 

@@ -16,7 +16,8 @@ use object::{
 };
 
 use crate::insn::SLOT_BYTES;
-use crate::limits::MAX_INSNS;
+use crate::limits::{MAX_INSNS, MAX_LINE_BYTES, MAX_LINE_FILES, MAX_NAME_BYTES, MAX_RELOCATIONS};
+use crate::object_file::printable;
 
 /// Address sizes and versions are read from the section; its own format is all that is fixed.
 const ADDRESS_BYTES: u8 = 8;
@@ -76,7 +77,7 @@ impl<'d, 'f> Sequences<'d, 'f> {
     pub(crate) fn new(file: &'f Elf<'d>, code: &HashMap<SectionIndex, u32>) -> Self {
         let mut bases = HashMap::new();
         if let Some(section) = file.section_by_name(".debug_line") {
-            for (offset, relocation) in section.relocations() {
+            for (offset, relocation) in section.relocations().take(MAX_RELOCATIONS) {
                 let RelocationTarget::Symbol(index) = relocation.target() else { continue };
                 let symbol = file.symbol_by_index(index).ok();
                 let first = symbol.and_then(|s| code.get(&s.section_index()?).copied());
@@ -109,17 +110,22 @@ impl<'d, 'f> Sequences<'d, 'f> {
 
     fn read_into(&self, lines: &mut Lines) -> gimli::Result<()> {
         let data = self.section(".debug_line");
+        if data.len() > MAX_LINE_BYTES {
+            return Ok(());
+        }
+        let strings =
+            Strings { line: self.section(".debug_line_str"), general: self.section(".debug_str") };
         let slice = EndianSlice::new(data, gimli::LittleEndian);
         let debug_line = DebugLine::from(RelocateReader::new(slice, &self.bases));
         let mut offset = 0;
         while offset < data.len() {
             let program = debug_line.program(DebugLineOffset(offset), ADDRESS_BYTES, None, None)?;
-            let header = program.header().clone();
+            let header = program.header();
             let word = u64::from(header.format().word_size());
             offset += (header.unit_length() as u64 + if word == 8 { 12 } else { 4 }) as usize;
             let mut files: HashMap<u64, u32> = HashMap::new();
             let mut rows = program.rows();
-            while let Some((_, row)) = rows.next_row()? {
+            while let Some((header, row)) = rows.next_row()? {
                 let Ok(slot) = u32::try_from(row.address() / SLOT_BYTES as u64) else { continue };
                 if slot as usize > MAX_INSNS || lines.rows.len() >= MAX_ROWS {
                     continue;
@@ -127,8 +133,11 @@ impl<'d, 'f> Sequences<'d, 'f> {
                 let line = row.line().and_then(|line| u32::try_from(line.get()).ok());
                 let place = line.filter(|_| !row.end_sequence()).map(|line| {
                     let index = *files.entry(row.file_index()).or_insert_with(|| {
-                        lines.files.push(self.file_name(&header, row.file_index()));
-                        lines.files.len() as u32 - 1
+                        if lines.files.len() < MAX_LINE_FILES {
+                            lines.files.push(strings.file_name(header, row.file_index()));
+                            return lines.files.len() as u32 - 1;
+                        }
+                        u32::MAX
                     });
                     (index, line)
                 });
@@ -137,20 +146,32 @@ impl<'d, 'f> Sequences<'d, 'f> {
         }
         Ok(())
     }
+}
 
+/// Where version 5 keeps its names.
+struct Strings<'d> {
+    line: &'d [u8],
+    general: &'d [u8],
+}
+
+impl<'d> Strings<'d> {
     /// Without its directory: scripts are known by their file names.
     fn file_name(&self, header: &LineProgramHeader<Relocated<'d, '_>>, index: u64) -> String {
         let name = header.file(index).and_then(|file| {
             let (section, offset) = match file.path_name() {
-                AttributeValue::String(name) => return Some(name.to_slice().ok()?.into_owned()),
-                AttributeValue::DebugLineStrRef(offset) => (".debug_line_str", offset.0),
-                AttributeValue::DebugStrRef(offset) => (".debug_str", offset.0),
+                AttributeValue::String(name) => {
+                    let name = name.to_slice().ok()?;
+                    return Some(name[..name.len().min(MAX_NAME_BYTES)].to_vec());
+                }
+                AttributeValue::DebugLineStrRef(offset) => (self.line, offset.0),
+                AttributeValue::DebugStrRef(offset) => (self.general, offset.0),
                 _ => return None,
             };
-            let rest = self.section(section).get(offset..)?;
+            let rest = section.get(offset..)?;
+            let rest = &rest[..rest.len().min(MAX_NAME_BYTES)];
             Some(rest.split(|byte| *byte == 0).next()?.to_vec())
         });
-        let path = String::from_utf8_lossy(name.as_deref().unwrap_or(b"?")).into_owned();
+        let path = printable(name.as_deref().unwrap_or(b"?"));
         path.rsplit(['/', '\\']).next().unwrap_or("?").to_owned()
     }
 }

@@ -66,7 +66,7 @@ impl Machine {
         args: [u64; 5],
         fp: u64,
     ) -> std::io::Result<Self> {
-        let spare = STACKS.with_borrow_mut(Vec::pop);
+        let spare = STACKS.try_with(|stacks| stacks.borrow_mut().pop()).ok().flatten();
         let stack = match spare {
             Some(stack) => stack,
             None => DefaultStack::new(NATIVE_STACK_BYTES)?,
@@ -132,7 +132,9 @@ impl Drop for Machine {
             return;
         }
         let stack = run.into_stack();
-        STACKS.with_borrow_mut(|stacks| {
+        // At the end of a thread its spares may be gone before its last run is.
+        let _ = STACKS.try_with(|stacks| {
+            let mut stacks = stacks.borrow_mut();
             if stacks.len() < SPARE_STACKS {
                 stacks.push(stack);
             }

@@ -14,8 +14,8 @@ use object::{
 use crate::error::{LoadError, refuse};
 use crate::insn::{Raw, SLOT_BYTES, call};
 use crate::limits::{
-    FUNCTION_BASE, MAX_FUNCTIONS, MAX_IMAGE_BYTES, MAX_INSNS, MAX_OBJECT_BYTES, NULL_BYTES,
-    PAGE_BYTES,
+    FUNCTION_BASE, MAX_FUNCTIONS, MAX_IMAGE_BYTES, MAX_INSNS, MAX_NAME_BYTES, MAX_OBJECT_BYTES,
+    MAX_RELOCATIONS, NULL_BYTES, PAGE_BYTES,
 };
 use crate::lines::{Lines, Sequences};
 
@@ -119,6 +119,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ObjectFile, LoadError> {
         return refuse("not 64-bit little-endian; compile for bpfel");
     }
     let file = Elf::parse(bytes).map_err(|error| LoadError::Object(format!("ELF: {error}")))?;
+    check_names(&file)?;
     let header = file.elf_header();
     let machine = header.e_machine(LittleEndian);
     if machine != elf::EM_BPF {
@@ -156,6 +157,27 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ObjectFile, LoadError> {
     Ok(ObjectFile { functions, calls, image, lines, pointed_at })
 }
 
+/// No name is longer than it may be: they are copied, and a table whose names overlap would make
+/// gigabytes out of a few.
+fn check_names(file: &Elf<'_>) -> Result<(), LoadError> {
+    let header = file.elf_header();
+    let names = header.e_shstrndx(LittleEndian).0;
+    if header.e_shnum(LittleEndian) == 0 || names >= elf::SHN_LORESERVE {
+        return refuse("no sections, or more than 65,279");
+    }
+    for section in file.sections() {
+        let table = section.elf_section_header().sh_type.get(LittleEndian) == elf::SHT_STRTAB;
+        if !table && section.index().0 != usize::from(names) {
+            continue;
+        }
+        let data = section.data().unwrap_or(&[]);
+        if data.split(|byte| *byte == 0).any(|name| name.len() > MAX_NAME_BYTES) {
+            return refuse(format!("a name of more than {MAX_NAME_BYTES} bytes"));
+        }
+    }
+    Ok(())
+}
+
 fn pad(memory: &mut Vec<u8>, align: u32) -> Result<(), LoadError> {
     let size = memory.len().next_multiple_of(align as usize);
     grow(memory, size)
@@ -171,7 +193,7 @@ fn grow(memory: &mut Vec<u8>, size: usize) -> Result<(), LoadError> {
 
 impl<'d> Reader<'d, '_> {
     fn name(section: &Section<'d, '_>) -> String {
-        String::from_utf8_lossy(section.name_bytes().unwrap_or(b"?")).into_owned()
+        printable(section.name_bytes().unwrap_or(b"?"))
     }
 
     fn has(section: &Section<'d, '_>, flag: elf::SectionFlags) -> bool {
@@ -194,8 +216,11 @@ impl<'d> Reader<'d, '_> {
                 continue;
             }
             let data = Self::data(&section)?;
+            let name = Self::name(&section);
+            if data.len() as u64 != section.size() {
+                return refuse(format!("section {name}: its data ends early"));
+            }
             if !data.len().is_multiple_of(SLOT_BYTES) {
-                let name = Self::name(&section);
                 return refuse(format!(
                     "section {name}: {} bytes are no whole instructions",
                     data.len()
@@ -254,29 +279,32 @@ impl<'d> Reader<'d, '_> {
 
     /// Functions are what their symbols say; each ends where the next begins.
     fn find_functions(&mut self) -> Result<(), LoadError> {
-        let mut found: Vec<(u32, String, SectionIndex)> = Vec::new();
+        let mut found: Vec<(u32, SectionIndex, Option<SymbolIndex>)> = Vec::new();
         for symbol in self.file.symbols() {
             let Some(index) = symbol.section_index() else { continue };
             let Some(Place::Code(first)) = self.places.get(&index) else { continue };
             if symbol.kind() != SymbolKind::Text {
                 continue;
             }
-            let name = symbol_name(&symbol);
             let size = self.file.section_by_index(index).map_or(0, |section| section.size());
             let offset = symbol.address();
             if offset >= size || offset % SLOT_BYTES as u64 != 0 {
+                let name = symbol_name(&symbol);
                 return refuse(format!("function {name}: it begins outside of its section"));
             }
-            found.push((first + (offset / SLOT_BYTES as u64) as u32, name, index));
+            let start = first + (offset / SLOT_BYTES as u64) as u32;
+            found.push((start, index, Some(symbol.index())));
         }
-        for section in self.file.sections() {
-            let Some(Place::Code(first)) = self.places.get(&section.index()) else { continue };
-            if !found.iter().any(|(start, ..)| start == first) {
-                found.push((*first, Self::name(&section), section.index()));
+        // A section whose start has no name is called as the section is.
+        for (index, place) in &self.places {
+            if let Place::Code(first) = place {
+                found.push((*first, *index, None));
             }
         }
         // Of two names for one place the first in the file counts.
-        found.sort_by_key(|(start, ..)| *start);
+        found.sort_by_key(|(start, _, symbol)| {
+            (*start, symbol.map_or(usize::MAX, |symbol| symbol.0))
+        });
         found.dedup_by_key(|(start, ..)| *start);
         if found.is_empty() {
             return refuse("no functions in it");
@@ -286,10 +314,13 @@ impl<'d> Reader<'d, '_> {
         }
         let ends: Vec<u32> = found.iter().skip(1).map(|(start, ..)| *start).collect();
         let last = self.slots.len() as u32;
-        for ((start, name, index), end) in found.into_iter().zip(ends.into_iter().chain([last])) {
+        let ends = ends.into_iter().chain([last]);
+        for ((start, index, symbol), end) in found.into_iter().zip(ends) {
             let section = self.file.section_by_index(index).map(|section| Self::name(&section));
-            let slots = self.slots[start as usize..end as usize].to_vec();
             let section = section.unwrap_or_default();
+            let symbol = symbol.and_then(|index| self.file.symbol_by_index(index).ok());
+            let name = symbol.map_or_else(|| section.clone(), |symbol| symbol_name(&symbol));
+            let slots = self.slots[start as usize..end as usize].to_vec();
             self.functions.push(RawFunction { name, section, start, slots });
         }
         Ok(())
@@ -305,10 +336,20 @@ impl<'d> Reader<'d, '_> {
                 self.calls.insert(at as u32, CallTarget::Slot(target));
             }
         }
+        let mut count = 0;
         for section in self.file.sections() {
             let Some(&place) = self.places.get(&section.index()) else { continue };
             let name = Self::name(&section);
             for (offset, relocation) in section.relocations() {
+                count += 1;
+                if count > MAX_RELOCATIONS {
+                    return refuse(format!("more than {MAX_RELOCATIONS} relocations"));
+                }
+                if !relocation.has_implicit_addend() && relocation.addend() != 0 {
+                    return refuse(format!(
+                        "section {name}: relocation at {offset:#x} with an addend of its own"
+                    ));
+                }
                 let RelocationTarget::Symbol(index) = relocation.target() else {
                     return refuse(format!(
                         "section {name}: relocation at {offset:#x} without symbol"
@@ -410,8 +451,16 @@ impl<'d> Reader<'d, '_> {
             None if symbol.is_common() => {
                 Err(format!("{name} is a common symbol; compile with -fno-common"))
             }
+            None if self.in_jump_tables(symbol) => {
+                Err("jump through a table; compile with -mcpu=v3 or -fno-jump-tables".into())
+            }
             None => Err(format!("{name} is in a section that is not loaded")),
         }
+    }
+
+    fn in_jump_tables(&self, symbol: &Symbol<'d, '_>) -> bool {
+        let section = symbol.section_index().and_then(|i| self.file.section_by_index(i).ok());
+        section.is_some_and(|section| Self::name(&section) == ".jumptables")
     }
 
     fn call_target(&self, symbol: &Symbol<'d, '_>, imm: i32) -> Result<CallTarget, String> {
@@ -455,7 +504,12 @@ fn data_range(
 }
 
 fn symbol_name(symbol: &Symbol<'_, '_>) -> String {
-    String::from_utf8_lossy(symbol.name_bytes().unwrap_or(b"?")).into_owned()
+    printable(symbol.name_bytes().unwrap_or(b"?"))
+}
+
+/// A name for messages and for comparison: it stays in its line.
+pub(crate) fn printable(name: &[u8]) -> String {
+    String::from_utf8_lossy(name).replace(char::is_control, "\u{fffd}")
 }
 
 /// The guest's pointer to a function: far outside of its memory.
