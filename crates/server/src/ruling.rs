@@ -68,10 +68,10 @@ pub fn answer(
             ));
             return Ok(Some(pipeline::text(502, now, request.method, out)));
         }
-        Some(Decided::Respond { status, body, content_type }) => {
-            let typed = exchange.response_headers().any(|(name, _)| name == "content-type");
+        Some(Decided::Respond { status, mut body, content_type }) => {
+            let typed = exchange.has_response_headers()
+                && exchange.response_headers().any(|(name, _)| name == "content-type");
             write_start(out, status, now);
-            let mut body = body;
             if has_no_content(status) {
                 body = Vec::new();
             } else {
@@ -82,6 +82,10 @@ pub fn answer(
             }
             let silent = body.is_empty() || request.method == Method::Head;
             let body = if silent { Body::Empty } else { Body::Bytes(body) };
+            if !scripted.sees_response() {
+                write_given(&scripted.exchange, out);
+                scripted.head_is_done = true;
+            }
             return Ok(Some(Answer { status, body }));
         }
         None => {}
@@ -184,7 +188,7 @@ fn with_request<T>(head: &[u8], with: impl FnOnce(Result<&Request<'_, '_>, Rejec
 
 /// Whether scripts have anything to say about the head of the response.
 pub fn changes_head(scripted: &Scripted) -> bool {
-    !scripted.is_trapped() && scripted.exchange.response_headers().next().is_some()
+    !scripted.is_trapped() && !scripted.head_is_done && scripted.exchange.has_response_headers()
 }
 
 /// Show the head at the end of `out` to those that see responses.
@@ -223,6 +227,14 @@ pub fn finish(
         if !replaced && !dropped && !name.eq_ignore_ascii_case("date") {
             append(out, name, value);
         }
+    }
+    write_given(exchange, out);
+}
+
+/// The fields that scripts gave the response.
+fn write_given(exchange: &Exchange, out: &mut Vec<u8>) {
+    if !exchange.has_response_headers() {
+        return;
     }
     for (name, value) in exchange.response_headers() {
         if !is_one_of(&FRAMING, name) && !name.eq_ignore_ascii_case("date") && !value.is_empty() {

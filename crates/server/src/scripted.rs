@@ -45,7 +45,7 @@ enum Stage {
 /// A function that runs, or waits for one that it called.
 struct Running {
     script: usize,
-    instance: Instance,
+    instance: Box<Instance>,
     /// Whether another script called it.
     called: bool,
 }
@@ -55,7 +55,9 @@ pub struct Scripted {
     /// The generation that the request began with.
     pub generation: Arc<Generation>,
     /// What scripts see and change.
-    pub exchange: Exchange,
+    pub exchange: Box<Exchange>,
+    /// Whether the head says already all that scripts want it to say.
+    pub head_is_done: bool,
     stack: Vec<Running>,
     stage: Stage,
     hooks: Vec<Hook>,
@@ -68,10 +70,11 @@ pub struct Scripted {
 
 impl Scripted {
     /// Begin with the first script.
-    pub fn new(generation: Arc<Generation>, exchange: Exchange) -> Self {
+    pub fn new(generation: Arc<Generation>, exchange: Box<Exchange>) -> Self {
         Self {
             generation,
             exchange,
+            head_is_done: false,
             stack: Vec::new(),
             stage: Stage::Request(0),
             hooks: Vec::new(),
@@ -225,7 +228,7 @@ impl Scripted {
         let program = &scripts.list[script].program;
         let made = match view.take_instance(self.generation.number, script) {
             Some(instance) => Ok(instance),
-            None => Instance::new(Arc::clone(program)),
+            None => Instance::new(Arc::clone(program)).map(Box::new),
         };
         let started = made.and_then(|mut instance| {
             instance.start(function, [argument, 0, 0, 0, 0], Fuel { budget, ..fuel })?;

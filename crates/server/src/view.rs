@@ -43,7 +43,7 @@ pub struct View {
     generation: RefCell<Arc<Generation>>,
     slots: RefCell<Box<[Slot]>>,
     /// For each script of the generation, instances that wait for their next run.
-    instances: RefCell<Vec<Vec<Instance>>>,
+    instances: RefCell<Vec<Vec<Box<Instance>>>>,
 }
 
 impl View {
@@ -93,7 +93,7 @@ impl View {
     }
 
     /// An instance of a script that has run before.
-    pub fn take_instance(&self, generation: u64, script: usize) -> Option<Instance> {
+    pub fn take_instance(&self, generation: u64, script: usize) -> Option<Box<Instance>> {
         if generation != self.number.get() {
             return None;
         }
@@ -101,7 +101,7 @@ impl View {
     }
 
     /// Keep an instance for its next run; it is as new from here on.
-    pub fn give_instance(&self, generation: u64, script: usize, mut instance: Instance) {
+    pub fn give_instance(&self, generation: u64, script: usize, mut instance: Box<Instance>) {
         if generation != self.number.get() {
             return;
         }

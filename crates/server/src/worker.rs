@@ -71,7 +71,7 @@ pub struct Worker {
     pub draining: Cell<bool>,
     inputs: RefCell<Vec<Vec<u8>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
-    exchanges: RefCell<Vec<Exchange>>,
+    exchanges: RefCell<Vec<Box<Exchange>>>,
     /// Wakes who waits for a connection to open or close.
     changed: Notify,
 }
@@ -116,12 +116,12 @@ impl Worker {
     }
 
     /// The state of a request for scripts, empty.
-    pub fn take_exchange(&self) -> Exchange {
+    pub fn take_exchange(&self) -> Box<Exchange> {
         self.exchanges.borrow_mut().pop().unwrap_or_default()
     }
 
     /// Give the state of a request back.
-    pub fn give_exchange(&self, mut exchange: Exchange) {
+    pub fn give_exchange(&self, mut exchange: Box<Exchange>) {
         let mut exchanges = self.exchanges.borrow_mut();
         if exchanges.len() < SPARE_BUFFERS {
             exchange.clear();
