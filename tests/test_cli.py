@@ -56,7 +56,7 @@ def test_version() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"zeroserve {__version__}\n", "")
 
 
-@pytest.mark.parametrize("name", ["", "pack", "ls", "check"])
+@pytest.mark.parametrize("name", ["", "pack", "ls", "check", "compile", "explain", "sdk"])
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help(name: str, flag: str) -> None:
     done = command(*filter(None, [name]), flag)
@@ -102,8 +102,6 @@ def test_every_limit_has_a_flag_with_its_range(archive: Path) -> None:
             None,
         ),
         (["a.tar", "b.tar"], "more than one SITE: 'b.tar'", "start one zeroserve for each"),
-        (["guard.py"], "scripts do not run yet: 'guard.py'", "give a .tar archive"),
-        (["guard.o"], "scripts do not run yet: 'guard.o'", "give a .tar archive"),
         (["pack"], "DIR is missing", "usage: zeroserve pack [flags] DIR"),
         (["pack", "a", "b"], "unexpected argument: 'b'", "usage: zeroserve pack"),
         (["ls", "--", "-l", "x"], "unexpected argument: 'x'", "usage: zeroserve ls"),
@@ -118,6 +116,22 @@ def test_wrong_usage(arguments: list[str], error: str, hint: str | None) -> None
     assert len(lines) == (2 if hint else 1)
     if hint:
         assert lines[1].startswith(f"hint: {hint}")
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("guard.py", "scripts in Python do not run yet: "),
+        ("guard.o", "not an ELF object: "),
+    ],
+)
+def test_scripts_that_are_refused(tmp_path: Path, name: str, error: str) -> None:
+    (tmp_path / name).write_text("no script")
+    done = command(tmp_path / name, "--addr", "127.0.0.1:0")
+    assert (done.returncode, done.stdout) == (1, "")
+    line = done.stderr.splitlines()[0]
+    assert line.startswith("zeroserve: error: ")
+    assert error in line and name in line
 
 
 @pytest.mark.parametrize("name", ["", "ls", "check", "pack"])

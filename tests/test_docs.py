@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+
+import pytest
+from zeroserve import clang, scripts, sdk
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,3 +22,25 @@ def test_limits_page() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_helpers_page() -> None:
+    page = (ROOT / "docs" / "helpers.md").read_text(encoding="utf-8")
+    assert page == sdk.reference(), f"run `{sdk.REFERENCE_COMMAND} > docs/helpers.md`"
+
+
+@pytest.mark.skipif(
+    next(clang.compilers(), None) is None, reason="neither clang nor ziglang is installed"
+)
+def test_scripts_of_the_page_compile(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "scripts-c.md").read_text(encoding="utf-8")
+    first = re.search(r"<<'EOF'\n(.*?)\n +EOF\n", page, re.DOTALL)
+    second = re.search(r"\n\n( +ZS_CALL_ENTRY.*?)\n\n\S", page, re.DOTALL)
+    assert first
+    assert second
+    for text in (first[1], "#include <zeroserve.h>\n" + textwrap.dedent(second[1])):
+        source = tmp_path / "f.c"
+        source.write_text(textwrap.dedent(text), encoding="utf-8")
+        made = clang.compile(source)
+        assert made.messages == ()
+        scripts.load(made.object, "f.c")

@@ -95,7 +95,7 @@ def test_import_is_cheap() -> None:
 
 
 def test_public_names() -> None:
-    assert set(zeroserve.__all__) == {"Error", "Server", "__version__"}
+    assert set(zeroserve.__all__) == {"Error", "Program", "Server", "__version__"}
     assert set(zeroserve.__all__) <= set(dir(zeroserve))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = zeroserve.nonsense

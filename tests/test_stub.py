@@ -21,8 +21,8 @@ def test_stub_matches_extension(tmp_path: Path) -> None:
     allowed.write_text(
         "\n".join(
             [
-                r"zeroserve\._core\.(Limit|Entry|Problem)(\..*)?",
-                r"zeroserve\._core\.(Archive|ContentHasher|Server|Site)\.__(new|init)__",
+                r"zeroserve\._core\.(Entry|Function|Helper|Limit|Line|Problem|Run|Trap)(\..*)?",
+                r"zeroserve\._core\.(Archive|ContentHasher|Program|Server|Site)\.__(new|init)__",
             ]
         ),
         encoding="utf-8",
@@ -47,7 +47,7 @@ def test_stub_matches_extension(tmp_path: Path) -> None:
 
 def test_named_tuples_have_the_fields_of_the_stub() -> None:
     text = (PACKAGE / "_core.pyi").read_text(encoding="utf-8")
-    for name in ("Limit", "Entry", "Problem"):
+    for name in ("Limit", "Helper", "Entry", "Problem", "Function", "Line", "Trap", "Run"):
         body = text.split(f"class {name}(NamedTuple):")[1].split("\nclass ")[0].split("\n@")[0]
         stated = [
             line.strip().split(":")[0]

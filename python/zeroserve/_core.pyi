@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, final
 
 __all__ = [
+    "HELPERS",
     "LIMITS",
     "Archive",
     "ContentHasher",
     "Entry",
     "Error",
     "Function",
+    "Helper",
     "Limit",
     "Line",
     "Problem",
@@ -53,6 +55,28 @@ class Limit(NamedTuple):
     """What is limited, what happens beyond it, and why there is a limit."""
 
 LIMITS: tuple[Limit, ...]
+
+class Helper(NamedTuple):
+    """One row of the table of helpers: what scripts may ask of the server."""
+
+    name: str
+    """The symbol: ``zs_req_path``."""
+    number: int
+    """What compiled programs call it by; never changes."""
+    result: str
+    """Type in C: ``zs_s64``."""
+    parameters: str
+    """In C: ``char *out, zs_u64 out_len``, or ``void``."""
+    arity: int
+    """How many of r1 to r5 it takes."""
+    fuel: int
+    """Of one call; what grows with its input is charged on top."""
+    group: str
+    """Heading in the header and the documentation: ``request``."""
+    doc: str
+    """What it does, what it returns and when it fails; in lines."""
+
+HELPERS: tuple[Helper, ...]
 
 class Entry(NamedTuple):
     """One file of an archive as ``ls`` shows it."""
@@ -130,8 +154,8 @@ class Archive:
     def warnings(self) -> list[Problem]:
         """Entries left out of the site, such as links that lead outside of it."""
     def __len__(self) -> int: ...
-    def entries(self) -> list[Entry]:
-        """In byte order of their names."""
+    def entries(self, *, under: str = "") -> list[Entry]:
+        """Those whose names begin with ``under``, in byte order of their names."""
     def read(self, name: str) -> bytes:
         """The bytes of one entry. Raises KeyError when there is none of that name."""
 
@@ -146,7 +170,15 @@ def check(path: str) -> list[Problem]:
 class Site:
     """The request pipeline without sockets."""
 
-    def __init__(self, path: str, *, index: str = "index.html", try_html: bool = False) -> None: ...
+    def __init__(
+        self,
+        path: str,
+        *,
+        index: str = "index.html",
+        try_html: bool = False,
+        scripts: Sequence[tuple[str, bytes]] | None = None,
+    ) -> None:
+        """``scripts``: names and ELF objects that run before those of an archive."""
     def exchange(self, request: bytes) -> bytes:
         """Bytes in as a client would send them, bytes out as it would receive them."""
 
@@ -174,14 +206,18 @@ class Server:
         ``access_log``: None (off), ``-`` (standard error) or the path of a file to append to.
         ``limits``: names and values from ``LIMITS``; what is missing has its default.
         """
-    def start(self) -> list[str]:
+    def start(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> list[str]:
         """Open the site, bind, and start the workers; returns one URL per listener.
+
+        ``scripts``: names and ELF objects that run before those of an archive, in this order.
 
         ``http://127.0.0.1:43121`` or ``http+unix:/run/site.sock``. Raises Error, and then
         nothing is left bound.
         """
-    def reload(self) -> int:
+    def reload(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> int:
         """Open the site anew and swap it in; returns the new generation, counted from 1.
+
+        ``scripts``: as for ``start``; those of before are gone.
 
         Raises Error when the new archive is refused: the old one goes on.
         """
@@ -261,7 +297,8 @@ class Program:
     def __init__(
         self, object: bytes, *, helpers: Mapping[str, tuple[int, int]] | None = None
     ) -> None:
-        """From an ELF object. ``helpers``: name to ``(number, count of arguments)``.
+        """From an ELF object. ``helpers``: name to ``(number, count of arguments)``; the
+        server's own (``HELPERS``) unless given.
 
         Raises Error, naming function, instruction and reason, when it is refused.
         """
@@ -274,11 +311,14 @@ class Program:
         """In the order of the object."""
     def disassemble(self) -> list[Line]:
         """All instructions, function by function."""
+    @property
+    def memory_address(self) -> int:
+        """Where the program sees the memory that ``run`` is given."""
     def code_bytes(self) -> int:
         """Size of the machine code."""
     def run(
         self,
-        memory: bytes = b"",
+        memory: bytes | None = None,
         *,
         engine: str = "jit",
         function: str | None = None,

@@ -56,8 +56,17 @@ def file_state(path: str) -> FileState | None:
 class Reloader:
     """Reloads one at a time, whoever asks: the watcher, a signal, or the program around it."""
 
-    def __init__(self, core: _core.Server, path: str, name: str, report: Report) -> None:
+    def __init__(
+        self,
+        core: _core.Server,
+        path: str,
+        name: str,
+        report: Report,
+        scripts: Callable[[], list[tuple[str, bytes]]],
+    ) -> None:
+        """``scripts``: those to run before the archive's own, made anew for each opening."""
         self._core = core
+        self._scripts = scripts
         self._path = path
         self._name = name
         self._report = report
@@ -76,7 +85,7 @@ class Reloader:
         """Open the site for the first time; returns the URLs."""
         with self._lock:
             self._look()
-            return self._core.start()
+            return self._core.start(scripts=self._scripts())
 
     def reload(self) -> int:
         """Open the site anew; returns the new generation or raises ``Error``."""
@@ -84,7 +93,7 @@ class Reloader:
             if self._closed:
                 raise _core.Error("the server is stopped already", "make a new Server")
             self._look()
-            return self._core.reload()
+            return self._core.reload(scripts=self._scripts())
 
     def close(self) -> None:
         """Begin no further reload, and keep quiet about one that is under way; never waits."""

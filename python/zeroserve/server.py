@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Literal, Self
 
 from zeroserve import _core, address
@@ -10,6 +11,9 @@ from zeroserve.reload import Reloader, Report, Severity
 from zeroserve.watch import Watcher
 
 DRAIN_TIMEOUT_S = 10.0
+
+SCRIPT_SUFFIXES = (".c", ".o", ".py")
+"""A SITE of such a name is a script, and has no files."""
 
 
 class Server:
@@ -36,6 +40,7 @@ class Server:
         threads: int | None = None,
         index: str = "index.html",
         try_html: bool = False,
+        plugins: Sequence[str | os.PathLike[str]] = (),
         access_log: str | os.PathLike[str] | None = None,
         access_log_format: Literal["json", "combined"] = "json",
         watch: bool = True,
@@ -45,12 +50,13 @@ class Server:
     ) -> None:
         """Nothing is opened or bound before ``start`` or ``with``.
 
-        ``site``: a ``.tar`` or a directory.
+        ``site``: a ``.tar``, a directory, or a script (``.c`` or ``.o``).
         ``addr``: one address or several: ``HOST:PORT`` (port 0 takes any free one),
         ``unix:PATH`` or ``fd:N``.
         ``threads``: workers; by default as many as cores this process may use.
         ``index``: file name that stands for its directory.
         ``try_html``: ``/about`` may be answered by ``about.html``.
+        ``plugins``: scripts (``.c`` or ``.o``) that run before those of the site, in this order.
         ``access_log``: None (off), ``-`` (standard error) or a file to append to.
         ``watch``: serve changes of the site within a second.
         ``drain_timeout_s``: seconds that ``stop`` lets running requests finish in.
@@ -76,7 +82,17 @@ class Server:
             limits=_checked(limits),
         )
         self._report = report or _log
-        self._reloader = Reloader(self._core, self._path, self._name, self._report)
+        here = os.getcwd()  # noqa: PTH109
+        paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
+        # Without a reference to this server: what it holds open goes when it does.
+        scripts = partial(loaded, self._path, paths)
+        self._reloader = Reloader(
+            self._core,
+            self._path,
+            self._name,
+            self._report,
+            scripts,
+        )
         self._watch = watch
         self._own_files = () if log is None or log == "-" else (log,)
         self._watcher: Watcher | None = None
@@ -165,6 +181,22 @@ class Server:
 
     def __repr__(self) -> str:
         return f"<zeroserve.Server {self._name!r} {self._phase}>"
+
+
+def loaded(site: str, plugins: Sequence[str] = ()) -> list[tuple[str, bytes]]:
+    """Names and objects of what runs before the scripts of an archive.
+
+    Those are the plugins, then the scripts of a site that is no archive. Raises ``Error`` for
+    the first that is refused.
+    """
+    own = site.endswith(SCRIPT_SUFFIXES) and not os.path.isdir(site)  # noqa: PTH112
+    own = own or os.path.isdir(os.path.join(site, ".zeroserve", "scripts"))  # noqa: PTH112, PTH118
+    places = [*plugins, *([site] if own else [])]
+    if not places:
+        return []
+    from zeroserve import scripts  # late: most sites have none
+
+    return [(s.name, s.object) for place in places for s in scripts.objects(place)]
 
 
 def usable_cores() -> int:

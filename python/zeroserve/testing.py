@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import quote
 
 from zeroserve._core import Error, Site
+from zeroserve.server import loaded
 
 HeadersIn = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -97,7 +98,8 @@ class Client:
             raise Error(
                 f"engine is not available: {engine!r}", "scripts do not run yet: leave it out"
             )
-        self._site = Site(os.fspath(site), index=index, try_html=try_html)
+        path = os.fspath(site)
+        self._site = Site(path, index=index, try_html=try_html, scripts=loaded(path))
 
     def request(
         self,

@@ -24,6 +24,7 @@ pub struct Archive {
 }
 
 enum Store {
+    Nothing,
     Tar(Arc<File>),
     /// The directory stays the one that was walked, even when its path comes to mean another.
     Directory(OwnedFd),
@@ -83,6 +84,17 @@ impl EntryFile {
 }
 
 impl Archive {
+    /// An archive without entries.
+    pub fn empty() -> Self {
+        Self {
+            index: Index::from_sorted(Box::default(), Box::default()),
+            store: Store::Nothing,
+            indexed: false,
+            warnings: Vec::new(),
+            stamp: Stamp { inode: 0, size: 0, changed_ns: 0 },
+        }
+    }
+
     /// Open a tar archive or a directory; refuses what can't be read in one way only.
     pub fn open(path: &Path) -> Result<Self, Error> {
         // NONBLOCK: a fifo in the place of an archive must not hang the open.
@@ -142,6 +154,7 @@ impl Archive {
     pub fn open_entry(&self, id: EntryId) -> io::Result<EntryFile> {
         let entry = self.index.entry(id);
         match &self.store {
+            Store::Nothing => Err(io::ErrorKind::NotFound.into()),
             Store::Tar(file) => Ok(EntryFile {
                 file: Arc::clone(file),
                 offset: entry.offset,

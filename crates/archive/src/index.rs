@@ -183,6 +183,13 @@ impl Index {
         }
     }
 
+    /// The entries whose names begin with `prefix`, hidden or not, in byte order.
+    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = EntryId> + 'a {
+        let first = self.records.partition_point(|r| self.bytes_of(r) < prefix.as_bytes());
+        let ids = (first as u32..self.records.len() as u32).map(EntryId);
+        ids.take_while(move |id| self.name(id.0).starts_with(prefix))
+    }
+
     /// Every entry in byte order of the names.
     pub fn ids(&self) -> impl Iterator<Item = EntryId> + use<> {
         (0..self.records.len() as u32).map(EntryId)

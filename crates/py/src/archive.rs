@@ -131,11 +131,13 @@ impl Archive {
         self.0.index().len()
     }
 
-    /// Every entry in byte order of the names.
-    fn entries<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    /// The entries whose names begin with `under`, in byte order of the names.
+    #[pyo3(signature = (*, under = ""))]
+    fn entries<'py>(&self, py: Python<'py>, under: &str) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let class = tuples::class(py, "Entry")?;
         let index = self.0.index();
-        let rows = index.ids().map(|id| {
+        let ids = index.ids().filter(|id| index.entry(*id).name.starts_with(under));
+        let rows = ids.map(|id| {
             let entry = index.entry(id);
             let encodings: Vec<_> = Variant::ALL
                 .iter()

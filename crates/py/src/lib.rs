@@ -3,6 +3,7 @@
 //! Everything that blocks or takes long lets go of the GIL. Worker threads never take it.
 
 mod archive;
+mod helpers;
 mod program;
 mod serve;
 mod tuples;
@@ -45,6 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     archive::add(module)?;
     serve::add(module)?;
     program::add(module)?;
+    helpers::add(module)?;
     Ok(())
 }
 

@@ -46,10 +46,11 @@ impl Source {
 
 type Helpers = BTreeMap<String, (u32, u8)>;
 
-/// Names live as long as the process: programs with helpers of their own are made by tests.
+/// The host's, unless others are given. The names of those live as long as the process: programs
+/// with helpers of their own are made by tests.
 fn table(helpers: Option<Helpers>) -> HelperTable {
-    let rows = helpers.unwrap_or_default().into_iter();
-    HelperTable::new(rows.map(|(name, (number, arity))| {
+    let Some(helpers) = helpers else { return zeroserve_host::table() };
+    HelperTable::new(helpers.into_iter().map(|(name, (number, arity))| {
         let name: &'static str = Box::leak(name.into_boxed_str());
         Helper { number, name, arity, fuel: 0 }
     }))
@@ -116,6 +117,12 @@ impl Program {
         Ok(lines)
     }
 
+    /// Guest address of the memory that `run` is given.
+    #[getter]
+    fn memory_address(&self) -> u32 {
+        self.interpreted.layout().heap
+    }
+
     /// Bytes of machine code.
     fn code_bytes(&self, py: Python<'_>) -> PyResult<usize> {
         Ok(self.compiled(py)?.code_bytes())
@@ -123,14 +130,14 @@ impl Program {
 
     /// Run one function on memory of its own.
     #[pyo3(signature = (
-        memory = Vec::new(), *, engine = "jit", function = None, args = None,
+        memory = None, *, engine = "jit", function = None, args = None,
         fuel = 10_000_000, slice = 50_000, on_helper = None,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn run<'py>(
         &self,
         py: Python<'py>,
-        memory: Vec<u8>,
+        memory: Option<Vec<u8>>,
         engine: &str,
         function: Option<&str>,
         args: Option<Vec<u64>>,
@@ -143,6 +150,7 @@ impl Program {
             "interpreter" => Arc::clone(&self.interpreted),
             other => return Err(refuse(format!("engine: {other} is neither jit nor interpreter"))),
         };
+        let memory = memory.unwrap_or_default();
         let index = match function {
             None => 0,
             Some(name) => program

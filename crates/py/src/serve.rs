@@ -11,13 +11,21 @@ use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
 use zeroserve_server::listen::Address;
 use zeroserve_server::server::MAX_WORKERS;
-use zeroserve_server::{Config, Limits, SiteOptions};
+use zeroserve_server::{Config, Limits, Object, SiteOptions};
 
 use crate::{refuse, tuples};
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Site>()?;
     module.add_class::<Server>()
+}
+
+/// File names and ELF objects, in the order in which they run.
+type Scripts = Vec<(String, Vec<u8>)>;
+
+fn objects(scripts: Option<Scripts>) -> Vec<Object> {
+    let scripts = scripts.unwrap_or_default().into_iter();
+    scripts.map(|(name, bytes)| Object { name, bytes }).collect()
 }
 
 /// The request pipeline without sockets.
@@ -27,12 +35,18 @@ struct Site(Arc<server::Site>);
 #[pymethods]
 impl Site {
     #[new]
-    #[pyo3(signature = (path, *, index = "index.html".to_owned(), try_html = false))]
-    fn new(py: Python<'_>, path: PathBuf, index: String, try_html: bool) -> PyResult<Self> {
+    #[pyo3(signature = (path, *, index = "index.html".to_owned(), try_html = false, scripts = None))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        index: String,
+        try_html: bool,
+        scripts: Option<Scripts>,
+    ) -> PyResult<Self> {
         let max_cache_bytes = Limits::default().max_cache_bytes;
         let options = SiteOptions { index, try_html, max_cache_bytes };
         let shown = path.display().to_string();
-        let site = py.detach(|| server::Site::open(path, options));
+        let site = py.detach(|| server::Site::open(path, options, &objects(scripts)));
         site.map(|site| Self(Arc::new(site))).map_err(|error| refuse(format!("{shown}: {error}")))
     }
 
@@ -116,19 +130,22 @@ impl Server {
             try_html,
             access_log,
             limits: values,
+            plugins: Vec::new(),
         };
         Ok(Self { config, running: Mutex::new(None) })
     }
 
     /// Open the site, bind, and start the workers; returns one URL per listener.
-    fn start(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+    #[pyo3(signature = (*, scripts = None))]
+    fn start(&self, py: Python<'_>, scripts: Option<Scripts>) -> PyResult<Vec<String>> {
+        let plugins = objects(scripts);
         // Errors stay text until the lock is free: making a Python exception takes the GIL.
         let started = py.detach(|| {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
             if running.is_some() {
                 return Err("the server was started already".to_owned());
             }
-            let server = server::Server::start(self.config.clone())?;
+            let server = server::Server::start(Config { plugins, ..self.config.clone() })?;
             let urls = server.urls().to_vec();
             *running = Some(Arc::new(server));
             Ok(urls)
@@ -137,9 +154,10 @@ impl Server {
     }
 
     /// Open the site anew and swap it in; returns the new generation.
-    fn reload(&self, py: Python<'_>) -> PyResult<u64> {
+    #[pyo3(signature = (*, scripts = None))]
+    fn reload(&self, py: Python<'_>, scripts: Option<Scripts>) -> PyResult<u64> {
         let running = self.running()?;
-        py.detach(|| running.reload()).map_err(refuse)
+        py.detach(|| running.reload(&objects(scripts))).map_err(refuse)
     }
 
     /// Close the access log and open its path again.

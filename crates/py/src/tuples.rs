@@ -28,6 +28,11 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     named_tuple(module, "Trap", &["kind", "reason", "function", "slot", "file", "line"])?;
     named_tuple(module, "Run", &["result", "memory", "fuel", "trap"])?;
     named_tuple(module, "Problem", &["severity", "entry", "offset", "message"])?;
+    named_tuple(
+        module,
+        "Helper",
+        &["name", "number", "result", "parameters", "arity", "fuel", "group", "doc"],
+    )?;
     let class = module.getattr("Limit")?;
     let rows = LIMITS.iter().map(|row| {
         class.call1((row.name, row.default, row.minimum, row.maximum, row.unit, row.doc))

@@ -7,17 +7,23 @@
 //! brought is answered with one write.
 
 use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use zeroserve_host::{Body as ScriptBody, Incoming};
 use zeroserve_http::body::{Decoder, Framing, Step as BodyStep};
-use zeroserve_http::request::{Head, HeadLimits, field_slots, parse};
-use zeroserve_http::{Method, Reject};
+use zeroserve_http::request::{Head, HeadLimits, Target, field_slots, parse};
+use zeroserve_http::{Method, Reject, Request};
 
 use crate::access_log::Line;
+use crate::clock::Now;
 use crate::pipeline::{self, Answer, Body, Scratch};
+use crate::ruling;
+use crate::scripted::{Progress, Scripted};
 use crate::stream::Stream;
 use crate::transfer::{Closed, Transfer, Wait};
-use crate::view::{Loaded, Missing};
+use crate::view::{Loaded, Missing, View};
 use crate::worker::Worker;
 
 /// Bytes of buffered responses after which they are sent before more requests are looked at.
@@ -26,6 +32,9 @@ const FLUSH_BYTES: usize = 64 * 1024;
 /// Bodies up to this size are copied behind their head and leave in the same write.
 const MAX_COPIED_BYTES: u64 = 16 * 1024;
 
+/// What the access log says of a request that a script left without answer.
+const NO_RESPONSE: u16 = 444;
+
 /// Bytes of an unfinished line after which it is looked at all the same, for the limits.
 const REPARSE_BYTES: usize = 4 * 1024;
 
@@ -33,14 +42,46 @@ const REPARSE_BYTES: usize = 4 * 1024;
 pub struct Connection<S> {
     worker: Rc<Worker>,
     io: Transfer<S>,
-    /// Who is at the other end, for the access log.
-    peer: Box<str>,
+    peer: Peer,
     /// Head of the request whose body is being read, taken out of the input.
     detached: Option<Detached>,
     /// What the present request had to wait for: few, since each answer needs few.
     loaded: Vec<Loaded>,
     /// Bytes of an incomplete head that have been parsed in vain.
     parsed: usize,
+    /// The scripts of the present request.
+    scripted: Option<Box<Scripted>>,
+    /// The answer, while scripts see its head.
+    held: Option<Held>,
+    /// For a request whose generation is no longer in force.
+    old_view: Option<Box<View>>,
+}
+
+/// Who is at the other end.
+pub struct Peer {
+    /// The address, for the access log.
+    ip: Box<str>,
+    /// Address and port, for scripts; empty for a Unix socket.
+    address: Box<str>,
+}
+
+impl Peer {
+    /// Somebody who came over TCP.
+    pub fn new(ip: IpAddr, port: u16) -> Self {
+        let address = SocketAddr::new(ip, port).to_string().into();
+        Self { ip: ip.to_string().into(), address }
+    }
+
+    /// A process on this machine.
+    pub fn unix() -> Self {
+        Self { ip: "unix".into(), address: "".into() }
+    }
+}
+
+/// An answer without its head, which is with the scripts.
+struct Held {
+    head: Vec<u8>,
+    answer: Answer,
 }
 
 struct Detached {
@@ -54,8 +95,11 @@ enum Step {
     Read(Wait),
     /// What has been answered so far goes out, then on.
     Flush,
-    /// The rest of a request body, after saying 100 if the client waits for it.
-    ReadBody { say_continue: bool },
+    /// The rest of a request body, after saying 100 if the client waits for it; so much of it is
+    /// kept for scripts.
+    ReadBody { say_continue: bool, keep: Option<u64> },
+    /// The other connections of the worker have their turn.
+    Yield,
     /// A representation.
     Load(Missing),
     /// Content too large to buffer; then on.
@@ -66,9 +110,19 @@ enum Step {
 
 impl<S: Stream> Connection<S> {
     /// A connection that was just accepted.
-    pub fn new(worker: Rc<Worker>, stream: S, peer: Box<str>) -> Self {
+    pub fn new(worker: Rc<Worker>, stream: S, peer: Peer) -> Self {
         let io = Transfer::new(Rc::clone(&worker), stream);
-        Self { worker, io, peer, detached: None, loaded: Vec::new(), parsed: 0 }
+        Self {
+            worker,
+            io,
+            peer,
+            detached: None,
+            loaded: Vec::new(),
+            parsed: 0,
+            scripted: None,
+            held: None,
+            old_view: None,
+        }
     }
 
     /// Serve until either side closes; returns the stream.
@@ -92,8 +146,12 @@ impl<S: Stream> Connection<S> {
                     }
                 }
                 Step::Flush => self.io.flush(false).await?,
-                Step::ReadBody { say_continue } => {
-                    if let Err(reject) = self.read_body(say_continue).await? {
+                Step::Yield => {
+                    self.io.flush(false).await?;
+                    tokio::task::yield_now().await;
+                }
+                Step::ReadBody { say_continue, keep } => {
+                    if let Err(reject) = self.read_body(say_continue, keep).await? {
                         self.refuse(reject);
                         return self.close().await;
                     }
@@ -102,7 +160,8 @@ impl<S: Stream> Connection<S> {
                     // What has been answered does not wait for it, nor do other connections.
                     self.io.flush(false).await?;
                     let now = self.worker.clock.now_s();
-                    self.loaded.push(self.worker.view.load(missing, now).await);
+                    let view = self.old_view.as_deref().unwrap_or(&self.worker.view);
+                    self.loaded.push(view.load(missing, now).await);
                     tokio::task::yield_now().await;
                 }
                 Step::Send { body, line, status, close } => {
@@ -159,7 +218,38 @@ impl<S: Stream> Connection<S> {
                 }
             };
             self.parsed = 0;
-            if detached.is_none() && request.framing != Framing::None {
+            let framed = request.framing != Framing::None;
+            if self.held.is_none() {
+                if self.scripted.is_none() {
+                    worker.view.refresh();
+                    self.scripted = begin(&worker, &request, &self.peer);
+                }
+                if let Some(scripted) = &mut self.scripted {
+                    match scripted.advance(&worker.view) {
+                        Progress::Done => {}
+                        Progress::Slice => return Step::Yield,
+                        Progress::Body(_) if !framed || detached.is_some() => {
+                            scripted.exchange.set_body(ScriptBody::Whole(Vec::new()));
+                            continue;
+                        }
+                        Progress::Body(keep) => {
+                            let say_continue = request.expects_continue;
+                            match Decoder::new(request.framing, limits.max_body_bytes) {
+                                Ok(decoder) => {
+                                    let head = self.io.take_input(len);
+                                    self.detached = Some(Detached { head, decoder });
+                                    return Step::ReadBody { say_continue, keep: Some(keep) };
+                                }
+                                Err(reject) => {
+                                    self.refuse(reject);
+                                    return Step::Close;
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            if detached.is_none() && framed {
                 let say_continue = request.expects_continue;
                 // Nobody will read this body: refusing it now spares the client from sending it.
                 let wanted = !matches!(request.method, Method::Other(_));
@@ -168,7 +258,7 @@ impl<S: Stream> Connection<S> {
                         Ok(decoder) => {
                             let head = self.io.take_input(len);
                             self.detached = Some(Detached { head, decoder });
-                            return Step::ReadBody { say_continue };
+                            return Step::ReadBody { say_continue, keep: None };
                         }
                         Err(reject) => {
                             self.refuse(reject);
@@ -178,36 +268,68 @@ impl<S: Stream> Connection<S> {
                 }
             }
             // A body that was not asked for may come all the same: only closing is safe.
-            let unread = detached.is_none() && request.framing != Framing::None;
+            let unread = detached.is_none() && framed;
             if out.capacity() == 0 {
                 *out = worker.take_buffer();
             }
-            worker.view.refresh();
             let now = worker.clock.now();
             let mut scratch = worker.scratch.take();
-            let answered =
-                pipeline::respond(&worker.view, &request, now, &self.loaded, &mut scratch, out);
+            let answered = match (&mut self.scripted, self.held.take()) {
+                (None, _) => {
+                    let (view, loaded) = (&worker.view, &self.loaded);
+                    pipeline::respond(view, &request, now, loaded, &mut scratch, out)
+                        .map(Ruled::Now)
+                }
+                (Some(scripted), held) => {
+                    let view = match &mut self.old_view {
+                        None if scripted.generation.number != worker.view.number() => {
+                            let site = Arc::clone(worker.view.site());
+                            let view = View::of(site, Arc::clone(&scripted.generation));
+                            &**self.old_view.insert(Box::new(view))
+                        }
+                        None => &worker.view,
+                        Some(view) => view,
+                    };
+                    rule(scripted, held, view, &request, now, &self.loaded, &mut scratch, out)
+                }
+            };
             worker.scratch.replace(scratch);
             let Answer { status, body } = match answered {
-                Ok(answer) => answer,
+                Ok(Ruled::Now(answer)) => answer,
+                Ok(Ruled::Held(held)) => {
+                    self.held = Some(held);
+                    return Step::Yield;
+                }
+                Ok(Ruled::Nothing) => {
+                    let log = worker.log.as_ref();
+                    let line = log.map(|log| {
+                        log.begin(&self.peer.ip, Some(&request), worker.clock.precise())
+                    });
+                    self.finish_line(line, NO_RESPONSE, 0);
+                    return Step::Close;
+                }
                 Err(missing) => return Step::Load(missing),
             };
+            if let Some(scripted) = self.scripted.take() {
+                worker.give_exchange(scripted.exchange);
+                self.old_view = None;
+            }
             worker.stats.answered(status);
             let close = unread || !request.keep_alive || worker.draining.get();
             finish_head(out, close, request.minor_version);
             let line = worker
                 .log
                 .as_ref()
-                .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
+                .map(|log| log.begin(&self.peer.ip, Some(&request), worker.clock.precise()));
             self.loaded.clear();
             if self.detached.take().is_none() {
                 self.io.consume_input(len);
             }
             match body {
                 Body::Empty => self.finish_line(line, status, 0),
-                Body::Text(text) => {
-                    self.io.append(text.0.as_bytes());
-                    self.finish_line(line, status, text.0.len() as u64);
+                Body::Bytes(bytes) => {
+                    self.io.append(&bytes);
+                    self.finish_line(line, status, bytes.len() as u64);
                 }
                 Body::Part(ref local, part) if part.len <= MAX_COPIED_BYTES => {
                     if !self.io.append_part(local, part) {
@@ -228,12 +350,12 @@ impl<S: Stream> Connection<S> {
         let now = self.worker.clock.now();
         let worker = Rc::clone(&self.worker);
         let log = worker.log.as_ref();
-        let line = log.map(|log| log.begin(&self.peer, None, worker.clock.precise()));
+        let line = log.map(|log| log.begin(&self.peer.ip, None, worker.clock.precise()));
         let (_, out) = self.io.buffers();
         let Answer { status, body } = pipeline::refuse(reject, now, out);
         finish_head(out, true, 1);
-        if let Body::Text(text) = &body {
-            self.io.append(text.0.as_bytes());
+        if let Body::Bytes(bytes) = &body {
+            self.io.append(bytes);
         }
         worker.stats.answered(status);
         self.finish_line(line, status, body.size());
@@ -246,8 +368,14 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    /// Read past a request body. The inner error is the client's fault and gets an answer.
-    async fn read_body(&mut self, say_continue: bool) -> Result<Result<(), Reject>, Closed> {
+    /// Read past a request body, and keep up to `keep` bytes of it for the scripts. The inner error
+    /// is the client's fault and gets an answer.
+    async fn read_body(
+        &mut self,
+        say_continue: bool,
+        keep: Option<u64>,
+    ) -> Result<Result<(), Reject>, Closed> {
+        let mut kept = ScriptBody::Whole(Vec::new());
         let Some(Detached { head, mut decoder }) = self.detached.take() else {
             return Ok(Ok(()));
         };
@@ -265,12 +393,24 @@ impl<S: Stream> Connection<S> {
                 continue;
             }
             match decoder.step(self.io.input()) {
-                Ok(BodyStep::Consumed { used, .. }) => self.io.consume_input(used),
+                Ok(BodyStep::Consumed { used, content: data }) => {
+                    if let (Some(keep), ScriptBody::Whole(bytes)) = (keep, &mut kept) {
+                        if (bytes.len() + data.len()) as u64 > keep {
+                            kept = ScriptBody::Missing;
+                        } else {
+                            bytes.extend_from_slice(&self.io.input()[data]);
+                        }
+                    }
+                    self.io.consume_input(used);
+                }
                 Ok(BodyStep::Done) => break,
                 Err(reject) => return Ok(Err(reject)),
             }
         }
         self.detached = Some(Detached { head, decoder });
+        if let (Some(_), Some(scripted)) = (keep, &mut self.scripted) {
+            scripted.exchange.set_body(kept);
+        }
         Ok(Ok(()))
     }
 
@@ -278,6 +418,82 @@ impl<S: Stream> Connection<S> {
         self.io.flush(false).await?;
         self.io.linger().await
     }
+}
+
+/// What the scripts of a request have come to.
+enum Ruled {
+    Now(Answer),
+    /// Those that see the response are not done.
+    Held(Held),
+    /// The client gets no answer.
+    Nothing,
+}
+
+/// Begin with the scripts, when there are any.
+fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Box<Scripted>> {
+    let generation = worker.view.scripted()?;
+    let mut exchange = worker.take_exchange();
+    let mut scratch = worker.scratch.take();
+    let name = match request.target {
+        Target::Path { path, .. } => scratch.resolve(path),
+        Target::Asterisk => None,
+    };
+    let incoming = Incoming {
+        method: request.method.as_str(),
+        target: request.raw_target,
+        name,
+        scheme: "http",
+        peer: &peer.address,
+        version: (1, request.minor_version),
+        tls: None,
+    };
+    exchange.begin(&incoming, request.headers());
+    worker.scratch.replace(scratch);
+    Some(Box::new(Scripted::new(generation, exchange)))
+}
+
+/// Answer as the scripts have it, and show the head to those that see responses.
+#[allow(clippy::too_many_arguments)]
+fn rule(
+    scripted: &mut Scripted,
+    held: Option<Held>,
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Ruled, Missing> {
+    let start = out.len();
+    let mut answer = match held {
+        Some(Held { head, answer }) => {
+            out.extend_from_slice(&head);
+            answer
+        }
+        None => {
+            let answer = ruling::answer(scripted, view, request, now, loaded, scratch, out)?;
+            let Some(answer) = answer else { return Ok(Ruled::Nothing) };
+            if scripted.sees_response() {
+                ruling::show(scripted, &out[start..], &answer);
+            } else if !ruling::changes_head(scripted) {
+                return Ok(Ruled::Now(answer));
+            }
+            answer
+        }
+    };
+    loop {
+        match scripted.advance(view) {
+            Progress::Done => break,
+            // The request's body is of the past.
+            Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+            Progress::Slice => {
+                let head = out.split_off(start);
+                return Ok(Ruled::Held(Held { head, answer }));
+            }
+        }
+    }
+    ruling::finish(scripted, request, now, &mut answer, start, out);
+    Ok(Ruled::Now(answer))
 }
 
 /// Say what becomes of the connection, and end the head.
@@ -297,6 +513,6 @@ pub type SharedScratch = std::cell::Cell<Scratch>;
 /// Serve a client in memory from start to end; returns what it receives.
 pub async fn exchange(worker: Rc<Worker>, input: Vec<u8>) -> io::Result<Vec<u8>> {
     let stream = crate::stream::Memory::new(input);
-    let connection = Connection::new(worker, stream, "127.0.0.1".into());
+    let connection = Connection::new(worker, stream, Peer::new(Ipv4Addr::LOCALHOST.into(), 0));
     Ok(connection.run().await.output)
 }

@@ -54,9 +54,14 @@ impl Notice {
 /// Lines that may wait to be written; whoever does not read them loses the rest.
 const QUEUE_LINES: usize = 64;
 
+/// Something that somebody should look at.
+pub fn warn(message: &str) {
+    say(&format!("warning: {message}"));
+}
+
 /// One line on standard error, written by a thread of its own: a terminal that was stopped or a
 /// pipe that nobody reads must not stop a worker.
-pub fn warn(message: &str) {
+pub fn say(message: &str) {
     static SENDER: OnceLock<Option<SyncSender<String>>> = OnceLock::new();
     let sender = SENDER.get_or_init(|| {
         let (sender, receiver) = sync_channel::<String>(QUEUE_LINES);
@@ -69,6 +74,6 @@ pub fn warn(message: &str) {
         thread.ok().map(|_| sender)
     });
     if let Some(sender) = sender {
-        let _ = sender.try_send(format!("zeroserve: warning: {message}\n"));
+        let _ = sender.try_send(format!("zeroserve: {message}\n"));
     }
 }

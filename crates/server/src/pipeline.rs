@@ -34,10 +34,10 @@ pub struct Answer {
 
 /// The content of an answer.
 pub enum Body {
-    /// Nothing, or text already appended behind the head by [`Text`].
+    /// Nothing.
     Empty,
-    /// A few words from the server itself.
-    Text(Text),
+    /// What the server or a script made for this answer.
+    Bytes(Vec<u8>),
     /// Bytes of a representation.
     Part(Local, Part),
     /// `multipart/byteranges`.
@@ -49,7 +49,7 @@ impl Body {
     pub fn size(&self) -> u64 {
         match self {
             Self::Empty => 0,
-            Self::Text(text) => text.0.len() as u64,
+            Self::Bytes(bytes) => bytes.len() as u64,
             Self::Part(_, part) => part.len,
             Self::Parts(_, parts) => {
                 parts.iter().map(|(head, part)| head.len() as u64 + part.len).sum()
@@ -57,9 +57,6 @@ impl Body {
         }
     }
 }
-
-/// A short plain text.
-pub struct Text(pub String);
 
 /// Answer one request: append the head to `out`, without the blank line.
 ///
@@ -89,7 +86,7 @@ pub fn refuse(reject: Reject, now: Now, out: &mut Vec<u8>) -> Answer {
     let text = format!("{code} {}: {}\n", status::reason(code), reject.explain());
     write_start(out, code, now);
     write_text_fields(out, &text);
-    Answer { status: code, body: Body::Text(Text(text)) }
+    Answer { status: code, body: Body::Bytes(text.into_bytes()) }
 }
 
 /// Buffers that are used again for every request.
@@ -97,6 +94,13 @@ pub fn refuse(reject: Reject, now: Now, out: &mut Vec<u8>) -> Answer {
 pub struct Scratch {
     path: Vec<u8>,
     name: String,
+}
+
+impl Scratch {
+    /// The path as files are found by it, when it can name one.
+    pub fn resolve<'a>(&'a mut self, path: &'a str) -> Option<&'a str> {
+        path::resolve(path, &mut self.path).ok().flatten()
+    }
 }
 
 struct Exchange<'a, 'h, 'b> {
@@ -339,16 +343,32 @@ impl Exchange<'_, '_, '_> {
     }
 
     fn text(&mut self, code: u16, fields: &[(&str, &str)], more: &str) -> Answer {
-        let text = format!("{code} {}{more}\n", status::reason(code));
-        write_start(self.out, code, self.now);
-        for (name, value) in fields {
-            field(self.out, name, value);
-        }
-        write_text_fields(self.out, &text);
-        let head = self.request.method == Method::Head;
-        let body = if head { Body::Empty } else { Body::Text(Text(text)) };
-        Answer { status: code, body }
+        say(code, fields, more, self.now, self.request.method, self.out)
     }
+}
+
+/// An answer of a few words.
+pub(crate) fn text(code: u16, now: Now, method: Method<'_>, out: &mut Vec<u8>) -> Answer {
+    say(code, &[], "", now, method, out)
+}
+
+fn say(
+    code: u16,
+    fields: &[(&str, &str)],
+    more: &str,
+    now: Now,
+    method: Method<'_>,
+    out: &mut Vec<u8>,
+) -> Answer {
+    let text = format!("{code} {}{more}\n", status::reason(code));
+    write_start(out, code, now);
+    for (name, value) in fields {
+        field(out, name, value);
+    }
+    write_text_fields(out, &text);
+    let head = method == Method::Head;
+    let body = if head { Body::Empty } else { Body::Bytes(text.into_bytes()) };
+    Answer { status: code, body }
 }
 
 fn join(name: &mut String, front: &str, back: &str) {
@@ -361,7 +381,7 @@ fn content_range(part: Part, size: u64) -> String {
     format!("bytes {}-{}/{size}", part.start, part.start + part.len - 1)
 }
 
-fn write_start(out: &mut Vec<u8>, code: u16, now: Now) {
+pub(crate) fn write_start(out: &mut Vec<u8>, code: u16, now: Now) {
     out.extend_from_slice(b"HTTP/1.1 ");
     out.extend_from_slice(itoa::Buffer::new().format(code).as_bytes());
     out.push(b' ');
@@ -377,13 +397,13 @@ fn write_text_fields(out: &mut Vec<u8>, text: &str) {
     field(out, "X-Content-Type-Options", "nosniff");
 }
 
-fn field(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(crate) fn field(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-fn length(out: &mut Vec<u8>, bytes: u64) {
+pub(crate) fn length(out: &mut Vec<u8>, bytes: u64) {
     field(out, "Content-Length", itoa::Buffer::new().format(bytes));
 }

@@ -15,6 +15,7 @@ use crate::access_log::{Destination, Format, Writer};
 use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
 use crate::notice::plain;
+use crate::scripts::Object;
 use crate::site::{Site, SiteOptions};
 use crate::stats::WorkerStats;
 use crate::worker::{self, Phase, Worker};
@@ -39,6 +40,8 @@ pub struct Config {
     pub access_log: Option<(Destination, Format)>,
     /// Limits.
     pub limits: Limits,
+    /// Scripts that run before those of the archive.
+    pub plugins: Vec<Object>,
 }
 
 impl Config {
@@ -77,7 +80,7 @@ impl Server {
     /// Open the site, bind, start the workers. On failure nothing stays bound.
     pub fn start(config: Config) -> Result<Self, String> {
         let shown = config.path.display().to_string();
-        let site = Site::open(config.path.clone(), config.site_options())
+        let site = Site::open(config.path.clone(), config.site_options(), &config.plugins)
             .map_err(|error| format!("{shown}: {error}"))?;
         let site = Arc::new(site);
         let mut bound = Vec::new();
@@ -174,10 +177,11 @@ impl Server {
         &self.urls
     }
 
-    /// Open the site anew; on failure the generation in force goes on.
-    pub fn reload(&self) -> Result<u64, String> {
+    /// Open the site anew, with scripts that run before its own; on failure the generation in force
+    /// goes on.
+    pub fn reload(&self, plugins: &[Object]) -> Result<u64, String> {
         let _one_at_a_time = lock(&self.reloading);
-        match self.site.reload() {
+        match self.site.reload(plugins) {
             Ok(number) => {
                 self.reloads_ok.fetch_add(1, Ordering::Relaxed);
                 Ok(number)

@@ -9,8 +9,10 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tokio::sync::Notify;
 use zeroserve_archive::{Archive, Error};
+use zeroserve_host::RateLimiter;
 
 use crate::representation::{Key, Representation};
+use crate::scripts::{Object, Scripts};
 
 /// How names are found.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Generation {
     pub archive: Archive,
     /// How names are found.
     pub options: SiteOptions,
+    /// What runs on each request; `None` costs nothing.
+    pub scripts: Option<Scripts>,
     cache: Cache<u32, Arc<Representation>, Weight>,
 }
 
@@ -47,9 +51,15 @@ impl Weighter<u32, Arc<Representation>> for Weight {
 }
 
 impl Generation {
-    fn new(number: u64, archive: Archive, options: SiteOptions) -> Self {
+    fn new(
+        number: u64,
+        archive: Archive,
+        options: SiteOptions,
+        plugins: &[Object],
+    ) -> Result<Self, Error> {
+        let scripts = Scripts::load(&archive, plugins)?;
         let cache = Cache::with_weighter(CACHE_ITEMS_GUESS, options.max_cache_bytes, Weight);
-        Self { number, archive, options, cache }
+        Ok(Self { number, archive, options, scripts, cache })
     }
 
     /// A representation from the shared cache.
@@ -63,6 +73,12 @@ impl Generation {
     }
 }
 
+/// A lone script is a site without files.
+fn open(path: &Path) -> Result<Archive, Error> {
+    let script = path.extension().is_some_and(|ext| ext == "c" || ext == "o" || ext == "py");
+    if script && path.is_file() { Ok(Archive::empty()) } else { Archive::open(path) }
+}
+
 /// A path that is served, and the generation of it that is in force.
 pub struct Site {
     path: PathBuf,
@@ -70,29 +86,33 @@ pub struct Site {
     current: ArcSwap<Generation>,
     /// Last generation in force; also says to workers that theirs is old.
     number: AtomicU64,
+    /// How often clients may come, whichever generation and worker they meet.
+    pub limiter: RateLimiter,
     /// Wakes workers without connections, so that they let go of an old generation too.
     pub reloaded: Notify,
 }
 
 impl Site {
-    /// Open the first generation.
-    pub fn open(path: PathBuf, options: SiteOptions) -> Result<Self, Error> {
-        let archive = Archive::open(&path)?;
-        let first = Generation::new(1, archive, options.clone());
+    /// Open the first generation. `plugins` run before the scripts of the archive.
+    pub fn open(path: PathBuf, options: SiteOptions, plugins: &[Object]) -> Result<Self, Error> {
+        let archive = open(&path)?;
+        let first = Generation::new(1, archive, options.clone(), plugins)?;
         Ok(Self {
             path,
             options,
             current: ArcSwap::from_pointee(first),
             number: AtomicU64::new(1),
+            limiter: RateLimiter::default(),
             reloaded: Notify::new(),
         })
     }
 
     /// Open the path anew and swap it in. Calls must not overlap.
-    pub fn reload(&self) -> Result<u64, Error> {
-        let archive = Archive::open(&self.path)?;
+    pub fn reload(&self, plugins: &[Object]) -> Result<u64, Error> {
+        let archive = open(&self.path)?;
         let number = self.number() + 1;
-        self.current.store(Arc::new(Generation::new(number, archive, self.options.clone())));
+        let next = Generation::new(number, archive, self.options.clone(), plugins)?;
+        self.current.store(Arc::new(next));
         self.number.store(number, Ordering::Release);
         self.reloaded.notify_waiters();
         Ok(number)

@@ -360,8 +360,8 @@ impl<S: Stream> Transfer<S> {
     pub async fn send_body(&mut self, body: Body) -> Result<(), Closed> {
         match body {
             Body::Empty => self.flush(false).await,
-            Body::Text(text) => {
-                self.append(text.0.as_bytes());
+            Body::Bytes(bytes) => {
+                self.append(&bytes);
                 self.flush(false).await
             }
             Body::Part(local, part) => self.send_part(&local, part, false).await,

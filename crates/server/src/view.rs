@@ -6,6 +6,8 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use zeroserve_vm::Instance;
+
 use crate::representation::{Key, Representation};
 use crate::site::{Generation, Site};
 
@@ -17,6 +19,9 @@ const SLOTS: usize = 128;
 
 /// Largest body that a slot keeps alive: 8 MiB per worker at most, outside of the cache's budget.
 const MAX_HELD_BYTES: u64 = 64 * 1024;
+
+/// Instances kept of each script: as many requests as wait in the middle of it at a time.
+const SPARE_INSTANCES: usize = 32;
 
 /// What a load ended with, for the request that waited for it.
 pub struct Loaded {
@@ -37,17 +42,25 @@ pub struct View {
     number: Cell<u64>,
     generation: RefCell<Arc<Generation>>,
     slots: RefCell<Box<[Slot]>>,
+    /// For each script of the generation, instances that wait for their next run.
+    instances: RefCell<Vec<Vec<Instance>>>,
 }
 
 impl View {
     /// See the generation that is in force now.
     pub fn new(site: Arc<Site>) -> Self {
         let generation = site.current();
+        Self::of(site, generation)
+    }
+
+    /// See one generation, whatever is in force by now.
+    pub fn of(site: Arc<Site>, generation: Arc<Generation>) -> Self {
         let slots = (0..SLOTS).map(|_| None).collect();
         Self {
             number: Cell::new(generation.number),
             generation: RefCell::new(generation),
             slots: RefCell::new(slots),
+            instances: RefCell::default(),
             site,
         }
     }
@@ -58,13 +71,48 @@ impl View {
             let generation = self.site.current();
             self.number.set(generation.number);
             self.slots.borrow_mut().fill_with(|| None);
+            self.instances.borrow_mut().clear();
             self.generation.replace(generation);
         }
     }
 
     /// The site itself.
-    pub fn site(&self) -> &Site {
+    pub fn site(&self) -> &Arc<Site> {
         &self.site
+    }
+
+    /// Number of the generation seen at the last refresh.
+    pub fn number(&self) -> u64 {
+        self.number.get()
+    }
+
+    /// The generation, if it has scripts.
+    pub fn scripted(&self) -> Option<Arc<Generation>> {
+        let generation = self.generation.borrow();
+        generation.scripts.is_some().then(|| Arc::clone(&generation))
+    }
+
+    /// An instance of a script that has run before.
+    pub fn take_instance(&self, generation: u64, script: usize) -> Option<Instance> {
+        if generation != self.number.get() {
+            return None;
+        }
+        self.instances.borrow_mut().get_mut(script)?.pop()
+    }
+
+    /// Keep an instance for its next run; it is as new from here on.
+    pub fn give_instance(&self, generation: u64, script: usize, mut instance: Instance) {
+        if generation != self.number.get() {
+            return;
+        }
+        let mut instances = self.instances.borrow_mut();
+        if instances.len() <= script {
+            instances.resize_with(script + 1, Vec::new);
+        }
+        if instances[script].len() < SPARE_INSTANCES {
+            instance.reset();
+            instances[script].push(instance);
+        }
     }
 
     /// The generation seen at the last refresh.

@@ -17,10 +17,11 @@ use slab::Slab;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, watch};
+use zeroserve_host::Exchange;
 
 use crate::access_log::Log;
 use crate::clock::Clock;
-use crate::connection::{Connection, SharedScratch};
+use crate::connection::{Connection, Peer, SharedScratch};
 use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
@@ -70,6 +71,7 @@ pub struct Worker {
     pub draining: Cell<bool>,
     inputs: RefCell<Vec<Vec<u8>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
+    exchanges: RefCell<Vec<Exchange>>,
     /// Wakes who waits for a connection to open or close.
     changed: Notify,
 }
@@ -89,6 +91,7 @@ impl Worker {
             draining: Cell::new(false),
             inputs: RefCell::default(),
             buffers: RefCell::default(),
+            exchanges: RefCell::default(),
             changed: Notify::new(),
         }
     }
@@ -110,6 +113,20 @@ impl Worker {
     pub fn take_buffer(&self) -> Vec<u8> {
         let spare = self.buffers.borrow_mut().pop();
         spare.unwrap_or_else(|| Vec::with_capacity(READ_BYTES))
+    }
+
+    /// The state of a request for scripts, empty.
+    pub fn take_exchange(&self) -> Exchange {
+        self.exchanges.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Give the state of a request back.
+    pub fn give_exchange(&self, mut exchange: Exchange) {
+        let mut exchanges = self.exchanges.borrow_mut();
+        if exchanges.len() < SPARE_BUFFERS {
+            exchange.clear();
+            exchanges.push(exchange);
+        }
     }
 
     /// Give a buffer of output back.
@@ -261,7 +278,7 @@ impl Accepting {
             Socket::Unix(listener) => {
                 while let Some(fd) = accept(listener.as_fd()) {
                     if let Ok(stream) = UnixStream::from_std(fd.into()) {
-                        serve(worker, stream, "unix".into());
+                        serve(worker, stream, Peer::unix());
                     }
                 }
             }
@@ -279,7 +296,7 @@ async fn accept_all(worker: &Rc<Worker>, socket: &Socket) {
                 listener.accept().await.map(|(stream, peer)| serve_tcp(worker, stream, peer))
             }
             Socket::Unix(listener) => {
-                listener.accept().await.map(|(stream, _)| serve(worker, stream, "unix".into()))
+                listener.accept().await.map(|(stream, _)| serve(worker, stream, Peer::unix()))
             }
         };
         if let Err(error) = accepted {
@@ -304,10 +321,10 @@ fn serve_tcp(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
         return;
     }
     // A dual-stack listener shows IPv4 clients in IPv6's clothes.
-    serve(worker, stream, peer.ip().to_canonical().to_string().into());
+    serve(worker, stream, Peer::new(peer.ip().to_canonical(), peer.port()));
 }
 
-fn serve<S: crate::stream::Stream + 'static>(worker: &Rc<Worker>, stream: S, peer: Box<str>) {
+fn serve<S: crate::stream::Stream + 'static>(worker: &Rc<Worker>, stream: S, peer: Peer) {
     worker.stats.connections_accepted.add(1);
     worker.stats.connections_open.add(1);
     let connection = Connection::new(Rc::clone(worker), stream, peer);

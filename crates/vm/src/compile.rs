@@ -4,24 +4,32 @@
 //! reads, for direct calls, and an entry with all of them, for the host and for indirect calls.
 //! Their only link to the world is the address of guest memory: see [`crate::memory`].
 
+use std::mem::offset_of;
+
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{
-    AbiParam, ExternalName, Function as Ir, InstBuilder as _, Signature, UserExternalName,
-    UserFuncName, types,
+    AbiParam, ExtFuncData, ExternalName, FuncRef, Function as Ir, InstBuilder as _, MemFlagsData,
+    SigRef, Signature, UserExternalName, UserFuncName, types,
 };
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable as _};
 use cranelift_codegen::{Context as Codegen, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use crate::code::{Code, Compiled};
 use crate::error::LoadError;
+use crate::limits::NATIVE_MARGIN_BYTES;
+use crate::memory::{Context, FRONT_BYTES};
 use crate::program::Program;
 use crate::translate::translate;
 
-/// Function names of inner forms have this namespace in relocations.
+/// Namespace of the inner forms in relocations.
 const INNER: u32 = 0;
+
+/// Namespace of what all functions share, and its only member.
+const SHARED: u32 = 1;
+const REFUEL: u32 = 0;
 
 /// Native stack of a call besides the frame: return address, saved frame pointer, stack
 /// arguments, alignment.
@@ -54,7 +62,10 @@ pub(crate) fn compile(program: &Program) -> Result<Code, LoadError> {
             compiled.native_bytes += native_bytes;
         }
     }
-    compiler.patch(&starts)?;
+    let ir = compiler.refuel();
+    let (refuel, native_bytes) = compiler.emit(ir, "refuel")?;
+    debug_assert!(native_bytes as usize <= NATIVE_MARGIN_BYTES);
+    compiler.patch(&starts, refuel)?;
     Code::new(&compiler.code, functions)
 }
 
@@ -82,7 +93,7 @@ struct Patch {
     at: u32,
     kind: Reloc,
     addend: i64,
-    function: u32,
+    callee: UserExternalName,
 }
 
 struct Compiler<'a> {
@@ -108,7 +119,7 @@ impl Compiler<'_> {
     fn entry(&mut self, index: usize) -> Ir {
         let mask = self.program.arguments[index];
         let signature = inner_signature(&self.isa, 0b11_1110);
-        let mut ir = Ir::with_name_signature(UserFuncName::user(1, index as u32), signature);
+        let mut ir = Ir::with_name_signature(UserFuncName::user(2, index as u32), signature);
         let mut builder = FunctionBuilder::new(&mut ir, &mut self.frontend);
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
@@ -121,6 +132,27 @@ impl Compiler<'_> {
         let call = builder.ins().call(callee, &args);
         let results = builder.inst_results(call).to_vec();
         builder.ins().return_(&results);
+        builder.finalize(self.isa.frontend_config());
+        ir
+    }
+
+    /// Leaves for more fuel with all registers kept, so that loops need not be prepared for it.
+    fn refuel(&mut self) -> Ir {
+        let mut ir =
+            Ir::with_name_signature(UserFuncName::user(SHARED, REFUEL), refuel_signature());
+        let mut builder = FunctionBuilder::new(&mut ir, &mut self.frontend);
+        let block = builder.create_block();
+        builder.append_block_params_for_function_params(block);
+        builder.switch_to_block(block);
+        builder.seal_block(block);
+        let params = builder.block_params(block).to_vec();
+        let mut signature = refuel_signature();
+        signature.call_conv = self.isa.default_call_conv();
+        let signature = builder.import_signature(signature);
+        let field = offset_of!(Context, on_fuel) as i32 - FRONT_BYTES as i32;
+        let host = builder.ins().load(types::I64, MemFlagsData::trusted(), params[0], field);
+        builder.ins().call_indirect(signature, host, &params);
+        builder.ins().return_(&[]);
         builder.finalize(self.isa.frontend_config());
         ir
     }
@@ -154,15 +186,17 @@ impl Compiler<'_> {
                 at: start + relocation.offset,
                 kind: relocation.kind,
                 addend: relocation.addend,
-                function: names[name].index,
+                callee: names[name].clone(),
             });
         }
         Ok((start, frame + CALL_BYTES))
     }
 
-    fn patch(&mut self, starts: &[u32]) -> Result<(), LoadError> {
-        for Patch { at, kind, addend, function } in &self.patches {
-            let distance = i64::from(starts[*function as usize]) + addend - i64::from(*at);
+    fn patch(&mut self, starts: &[u32], refuel: u32) -> Result<(), LoadError> {
+        for Patch { at, kind, addend, callee } in &self.patches {
+            let start =
+                if callee.namespace == INNER { starts[callee.index as usize] } else { refuel };
+            let distance = i64::from(start) + addend - i64::from(*at);
             let place = &mut self.code[*at as usize..*at as usize + 4];
             let mut old = [0; 4];
             old.copy_from_slice(place);
@@ -197,14 +231,31 @@ pub(crate) fn import(
     isa: &OwnedTargetIsa,
     index: u32,
     mask: u16,
-) -> cranelift_codegen::ir::FuncRef {
+) -> FuncRef {
     let signature = builder.import_signature(inner_signature(isa, mask));
-    let name = UserExternalName { namespace: INNER, index };
+    import_name(builder, signature, UserExternalName { namespace: INNER, index })
+}
+
+/// Memory and the slot where the fuel ran out.
+fn refuel_signature() -> Signature {
+    let mut signature = Signature::new(CallConv::PreserveAll);
+    signature.params = vec![AbiParam::new(types::I64), AbiParam::new(types::I32)];
+    signature
+}
+
+/// Make `refuel` callable from the function that is being built.
+pub(crate) fn import_refuel(builder: &mut FunctionBuilder<'_>) -> FuncRef {
+    let signature = builder.import_signature(refuel_signature());
+    let name = UserExternalName { namespace: SHARED, index: REFUEL };
+    import_name(builder, signature, name)
+}
+
+fn import_name(
+    builder: &mut FunctionBuilder<'_>,
+    signature: SigRef,
+    name: UserExternalName,
+) -> FuncRef {
     let name = builder.func.declare_imported_user_function(name);
-    builder.import_function(cranelift_codegen::ir::ExtFuncData {
-        name: ExternalName::user(name),
-        signature,
-        colocated: true,
-        patchable: false,
-    })
+    let name = ExternalName::user(name);
+    builder.import_function(ExtFuncData { name, signature, colocated: true, patchable: false })
 }

@@ -13,8 +13,9 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 use crate::code::{Entry, Returned};
 use crate::instance::{Pause, Stop};
-use crate::limits::NATIVE_STACK_BYTES;
+use crate::limits::{NATIVE_STACK_BYTES, NULL_BYTES};
 use crate::memory::{Context, FRONT_BYTES, Memory};
+use crate::program::Layout;
 use crate::trap::TrapKind;
 
 /// Stacks kept for the next runs of this thread.
@@ -39,6 +40,7 @@ type Run = Coroutine<u64, Wish, u64, DefaultStack>;
 pub(crate) struct Machine {
     /// `None` only while it is dropped.
     run: ManuallyDrop<Run>,
+    layout: Layout,
 }
 
 /// What compiled code is called with.
@@ -89,7 +91,7 @@ impl Machine {
             unsafe { (*context_of(base)).fuel = fuel };
             value
         });
-        Ok(Self { run: ManuallyDrop::new(run) })
+        Ok(Self { run: ManuallyDrop::new(run), layout: memory.layout() })
     }
 
     /// Go on; after a helper with its result. Not to be called again after the end.
@@ -103,6 +105,13 @@ impl Machine {
             CoroutineResult::Yield(Wish::Fuel { slot }) => Pause::Fuel { slot },
             CoroutineResult::Yield(Wish::Trap { kind, slot, address }) => {
                 let kind = TrapKind::from_number(kind).unwrap_or(TrapKind::Abort);
+                // Of an access comes the distance from the lowest address it may have.
+                let lowest = match kind {
+                    TrapKind::Read => NULL_BYTES,
+                    TrapKind::Write => self.layout.writable,
+                    _ => 0,
+                };
+                let address = address.wrapping_add(lowest.into());
                 Pause::Stopped(Stop { kind, slot, address })
             }
         }

@@ -8,7 +8,9 @@ use std::ffi::c_void;
 use std::fmt;
 use std::ptr::{self, NonNull};
 
-use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
+};
 
 use crate::limits::{NULL_BYTES, PAGE_BYTES};
 use crate::object_file::Image;
@@ -71,10 +73,13 @@ impl Memory {
     /// Memory as `image` describes it.
     pub(crate) fn new(layout: Layout, image: &Image) -> std::io::Result<Self> {
         assert!(layout.end.is_multiple_of(PAGE_BYTES) && layout.end / PAGE_BYTES <= MAX_PAGES);
-        let len = FRONT_BYTES + layout.end as usize;
-        let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
+        let (len, flags) = (reserved_bytes(layout), MapFlags::PRIVATE | MapFlags::NORESERVE);
         // SAFETY: a new mapping that nothing else refers to.
-        let mapping = unsafe { mmap_anonymous(ptr::null_mut(), len, prot, flags) }?;
+        let mapping = unsafe { mmap_anonymous(ptr::null_mut(), len, ProtFlags::empty(), flags) }?;
+        let (used, prot) =
+            (FRONT_BYTES + layout.end as usize, MprotectFlags::READ | MprotectFlags::WRITE);
+        // SAFETY: the front part of the mapping just made.
+        unsafe { mprotect(mapping, used, prot) }?;
         let mapping = NonNull::new(mapping.cast::<u8>()).ok_or(std::io::ErrorKind::OutOfMemory)?;
         // SAFETY: the mapping is longer than its front.
         let base = unsafe { mapping.add(FRONT_BYTES) };
@@ -186,9 +191,15 @@ impl Memory {
     }
 }
 
+/// What is mapped: behind what the guest may use lies what a masked address can reach in
+/// speculation, without access.
+fn reserved_bytes(layout: Layout) -> usize {
+    FRONT_BYTES + layout.writable as usize + layout.mask() as usize + 1 + PAGE_BYTES as usize
+}
+
 impl Drop for Memory {
     fn drop(&mut self) {
-        let len = FRONT_BYTES + self.layout.end as usize;
+        let len = reserved_bytes(self.layout);
         // SAFETY: exactly what `new` mapped; no borrow outlives `self`.
         let _ = unsafe { munmap(self.base.as_ptr().sub(FRONT_BYTES).cast(), len) };
     }

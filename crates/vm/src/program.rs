@@ -78,6 +78,13 @@ pub struct Layout {
     pub end: u32,
 }
 
+impl Layout {
+    /// All bits that the distance of two guest addresses can have.
+    pub(crate) fn mask(self) -> u32 {
+        self.end.next_power_of_two() - 1
+    }
+}
+
 /// A program that passed the verifier.
 #[derive(Debug)]
 pub struct Program {

@@ -1,9 +1,9 @@
 //! One guest function as Cranelift IR.
 //!
 //! Guest registers are SSA variables, and so is the fuel: it is written to memory only where the
-//! host looks at it. An access is a compare that branches to a trap, then a select that keeps a
-//! mispredicted branch from reading elsewhere. Accesses to the function's own frame at constant
-//! offsets need neither: the frame was checked when the function was entered.
+//! host looks at it. An access is a compare that branches to a trap, then a mask that keeps a
+//! mispredicted branch from reaching out of the mapping. Accesses to the function's own frame at
+//! constant offsets need neither: the frame was checked when the function was entered.
 
 use std::mem::offset_of;
 
@@ -15,7 +15,7 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_frontend::{FunctionBuilder, Variable};
 
-use crate::compile::{import, inner_signature};
+use crate::compile::{import, import_refuel, inner_signature};
 use crate::insn::{AluOp, AtomicOp, Callee, Cond, Insn, Operand, Order, Reg, Size};
 use crate::limits::{FUNCTION_BASE, NULL_BYTES, PAGE_BYTES};
 use crate::memory::{Context, DIRTY, FRONT_BYTES};
@@ -56,10 +56,10 @@ pub(crate) fn translate(
     };
     let signatures = Host {
         helper: builder.import_signature(host(&[I64; 7], &[I64])),
-        fuel: builder.import_signature(host(&[I64, I32], &[])),
         trap: builder.import_signature(host(&[I64, I32, I32, I64], &[])),
         entry: builder.import_signature(inner_signature(isa, 0b11_1110)),
     };
+    let refuel = import_refuel(&mut builder);
     let mut translator = Translator {
         program,
         isa,
@@ -72,6 +72,7 @@ pub(crate) fn translate(
         trap,
         blocks,
         host: signatures,
+        refuel,
         callees: Default::default(),
     };
     translator.prologue(entry);
@@ -85,7 +86,6 @@ pub(crate) fn translate(
 
 struct Host {
     helper: cranelift_codegen::ir::SigRef,
-    fuel: cranelift_codegen::ir::SigRef,
     trap: cranelift_codegen::ir::SigRef,
     entry: cranelift_codegen::ir::SigRef,
 }
@@ -102,6 +102,7 @@ struct Translator<'a, 'b> {
     trap: Block,
     blocks: Vec<Block>,
     host: Host,
+    refuel: FuncRef,
     callees: std::collections::HashMap<u32, FuncRef>,
 }
 
@@ -152,7 +153,7 @@ impl Translator<'_, '_> {
         let mut depth = 1;
         loop {
             let address = self.builder.ins().iadd_imm_u(self.fp, -i64::from(depth));
-            self.mark(address);
+            self.mark(address, 0);
             if depth == frame {
                 return;
             }
@@ -166,12 +167,13 @@ impl Translator<'_, '_> {
         base == Reg::FP && off >= -frame && off + i64::from(size.bytes()) <= 0
     }
 
-    /// Mark the page of a guest address as written.
-    fn mark(&mut self, address: Value) {
-        let page = self.builder.ins().ushr_imm_u(address, i64::from(PAGE_BYTES.ilog2()));
+    /// Mark the page of a guest address as written: `distance` from `start`, where a page begins.
+    fn mark(&mut self, distance: Value, start: i64) {
+        let shift = PAGE_BYTES.ilog2();
+        let page = self.builder.ins().ushr_imm_u(distance, i64::from(shift));
         let place = self.builder.ins().iadd(self.base, page);
         let one = self.builder.ins().iconst(I32, 1);
-        self.builder.ins().istore8(host_flags(), one, place, DIRTY);
+        self.builder.ins().istore8(host_flags(), one, place, DIRTY + (start >> shift) as i32);
     }
 
     fn block(&mut self, index: usize) {
@@ -204,8 +206,7 @@ impl Translator<'_, '_> {
         self.builder.switch_to_block(out);
         self.spill_fuel();
         let slot = self.slot(at);
-        let entry = self.context(offset_of!(Context, on_fuel));
-        self.builder.ins().call_indirect(self.host.fuel, entry, &[self.base, slot]);
+        self.builder.ins().call(self.refuel, &[self.base, slot]);
         self.fill_fuel();
         self.builder.ins().jump(on, &[]);
         self.builder.seal_block(on);
@@ -483,23 +484,30 @@ impl Translator<'_, '_> {
             return Place { address, offset: off.into() };
         }
         let layout = self.program.layout;
-        let lowest = if write { layout.writable } else { NULL_BYTES };
-        let last = i64::from(layout.end - lowest - size.bytes());
+        let lowest = i64::from(if write { layout.writable } else { NULL_BYTES });
+        let last = i64::from(layout.end) - lowest - i64::from(size.bytes());
         let reg = self.get(reg);
-        let address = self.builder.ins().iadd_imm_u(reg, i64::from(off));
-        let distance = self.builder.ins().iadd_imm_u(address, -i64::from(lowest));
+        let distance = self.builder.ins().iadd_imm_u(reg, i64::from(off) - lowest);
         let last = self.builder.ins().iconst(I64, last);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, distance, last);
+        let (out, on) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.set_cold_block(out);
+        self.builder.ins().brif(outside, out, &[], on, &[]);
+        self.builder.seal_block(out);
+        self.builder.seal_block(on);
+        self.builder.switch_to_block(out);
+        // The host adds the rest: here it would keep the address alive next to the distance.
         let kind = if write { TrapKind::Write } else { TrapKind::Read };
-        self.trap_if(outside, kind, at, address);
-        // The null page is there, empty: what is read of it in vain tells nothing.
-        let zero = self.builder.ins().iconst(I64, 0);
-        let address = self.builder.ins().select_spectre_guard(outside, zero, address);
+        self.go_trap(kind, at, distance);
+        self.builder.switch_to_block(on);
+        // Speculation past the branch stays in the mapping, which holds nothing but this guest's.
+        // A select on the same condition would do as well and costs four instructions more.
+        let distance = self.builder.ins().band_imm_u(distance, i64::from(layout.mask()));
         if write {
-            self.mark(address);
+            self.mark(distance, lowest);
         }
-        let address = self.builder.ins().iadd(self.base, address);
-        Place { address, offset: 0 }
+        let address = self.builder.ins().iadd(self.base, distance);
+        Place { address, offset: lowest as i32 }
     }
 
     fn load(&mut self, size: Size, signed: bool, place: &Place) -> Value {

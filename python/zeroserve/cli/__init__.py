@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from zeroserve.cli.terminal import complain
+from zeroserve.cli.terminal import complain, say_lines
 
 SHOW_TRACEBACK = "ZEROSERVE_TRACEBACK"
 """Environment variable for those who look for a bug in zeroserve itself."""
@@ -81,6 +81,8 @@ def _explain(error: Exception) -> int:
         complain(message, hint)
         return 2
     if isinstance(error, Error):
+        for note in getattr(error, "__notes__", ()):  # what a compiler said
+            say_lines(note)
         complain(message, hint)
         return 1
     if isinstance(error, OSError):

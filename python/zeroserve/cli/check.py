@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from zeroserve import _core
+from zeroserve import _core, scripts
 from zeroserve._core import Archive, Entry, Problem
 from zeroserve.cli.flags import Options
 from zeroserve.codings import CODINGS, Coding
@@ -41,6 +41,7 @@ def _problems(site: str) -> list[Problem]:
     if directory:
         found.extend(archive.warnings)
     found.extend(_stale_siblings(archive))
+    found.extend(scripts.problems(site, None if directory else archive))
     return found
 
 

@@ -58,6 +58,14 @@ SERVE_FLAGS = (
     ),
     Flag("--try-html", "", False, "answer /about with about.html", "site"),
     Flag(
+        "--plugin",
+        "PATH",
+        None,
+        "script (.c or .o) that sees each request before those of SITE; may be repeated",
+        "site",
+        repeat=True,
+    ),
+    Flag(
         "--watch",
         "",
         True,
@@ -109,6 +117,31 @@ LS_FLAGS = (
     Flag("--json", "", False, "one JSON object per line, with everything", "output"),
     Flag("--all", "", False, "entries that are never served, too", "output", short="-a"),
 )
+
+COMPILE_FLAGS = (
+    Flag(
+        "--output",
+        "FILE",
+        None,
+        "where to write the object, - for stdout (default: nowhere, it is verified only)",
+        "output",
+        non_empty,
+        short="-o",
+    ),
+    Flag("--json", "", False, "one JSON object per function and line", "output"),
+)
+
+EXPLAIN_FLAGS = (
+    Flag(
+        "--asm",
+        "",
+        False,
+        "all instructions, below the source lines that they were made of",
+        "output",
+    ),
+)
+
+SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
 
 def limit_flags() -> tuple[Flag, ...]:
@@ -170,6 +203,38 @@ COMMANDS = (
         "one). Exit code 1 when there is an error, that is, something refused when serving.",
         lambda: (),
         "zeroserve.cli.check",
+    ),
+    Command(
+        "compile",
+        "FILE",
+        1,
+        1,
+        "compile and verify a script",
+        "Compile FILE, a script in C (.c), or take an eBPF object (.o); verify it as the server\n"
+        "does, and print its functions with what they cost at most.",
+        lambda: COMPILE_FLAGS,
+        "zeroserve.cli.compile",
+    ),
+    Command(
+        "explain",
+        "FILE",
+        1,
+        1,
+        "show what a script does",
+        "Print what each function of a script (.c or .o) asks of the server.",
+        lambda: EXPLAIN_FLAGS,
+        "zeroserve.cli.explain",
+    ),
+    Command(
+        "sdk",
+        "",
+        0,
+        0,
+        "print zeroserve.h for scripts in C",
+        "Print the header that scripts in C include. pack and compile have it at hand:\n"
+        "this is for editors and other compilers.",
+        lambda: SDK_FLAGS,
+        "zeroserve.cli.sdk",
     ),
 )
 

@@ -20,8 +20,6 @@ from zeroserve.words import plural, quoted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-SCRIPTS = (".py", ".c", ".o")
-
 
 class _Log(NamedTuple):
     path: str | None
@@ -51,6 +49,7 @@ def run(options: Options) -> int:
         threads=options.threads,
         index=options.index,
         try_html=options.try_html,
+        plugins=options.plugin or (),
         access_log=log.path,
         access_log_format=log.format,
         watch=options.watch,
@@ -124,10 +123,6 @@ def _report(severity: Severity, line: str) -> None:
 def _require_site(site: str) -> None:
     if os.path.isdir(site):  # noqa: PTH112
         return
-    if site.endswith(SCRIPTS):
-        raise UsageError(
-            f"scripts do not run yet: {quoted(site)}", "give a .tar archive or a directory"
-        )
     if not os.path.exists(site):  # noqa: PTH110
         raise _core.Error(f"no such file or directory: {quoted(site)}", _meant(site))
     if not os.path.isfile(site):  # noqa: PTH113

@@ -19,6 +19,12 @@ def say(line: str) -> None:
         pass
 
 
+def say_lines(text: str) -> None:
+    """What another program said, as it is but for control characters."""
+    for line in text.splitlines():
+        say(line.expandtabs())
+
+
 def complain(message: str, hint: str | None = None, severity: str = "error") -> None:
     """An error in the form that all of them have: one line, and a hint if there is one."""
     say(f"zeroserve: {severity}: {message}")

@@ -10,16 +10,18 @@ seconds and no later than ``SOURCE_DATE_EPOCH`` when that is set.
 """
 
 import os
+import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 from zeroserve._core import Error
-from zeroserve.pack import siblings
+from zeroserve.pack import scripts, siblings
 from zeroserve.pack.archive import ArchiveWriter
 from zeroserve.pack.members import Member, plan
 from zeroserve.pack.output import output as open_output
@@ -63,7 +65,7 @@ class Summary:
     outside_links: tuple[str, ...]
     """Symbolic links that lead outside of the directory and were followed."""
     warnings: tuple[str, ...]
-    """What could not be packed."""
+    """What could not be packed, and the compiler's warnings about scripts."""
 
 
 class _Task(NamedTuple):
@@ -92,11 +94,13 @@ def pack(
         raise Error(f"{what}: {quoted(root)}")
     require_replaceable(target)
     tree = walk(root, skip=target, latest=_source_date_epoch())
-    members = plan(tree.sources, compress=compress)
-    with open_output(target) as stream:
-        writer = ArchiveWriter(stream)
-        written = _Packer(writer, members, progress).run()
-        writer.finish()
+    with tempfile.TemporaryDirectory(prefix="zeroserve-") as workshop:
+        sources, warnings = scripts.compiled(tree.sources, Path(workshop))
+        members = plan(sources, compress=compress)
+        with open_output(target) as stream:
+            writer = ArchiveWriter(stream)
+            written = _Packer(writer, members, progress).run()
+            writer.finish()
     sizes = {source.name: source.size for source in tree.sources}
     brotli = {name[:-3]: size for name, size in written.items() if name.endswith(".br")}
     brotli = {name: size for name, size in brotli.items() if name in sizes}
@@ -112,7 +116,7 @@ def pack(
         seconds=time.monotonic() - began,
         left_out=tuple(tree.left_out),
         outside_links=tuple(tree.outside_links),
-        warnings=tuple(tree.warnings),
+        warnings=(*tree.warnings, *warnings),
     )
 
 

@@ -1,0 +1,41 @@
+//! What helpers take from outside.
+
+use crate::RateLimiter;
+
+/// Time, randomness, environment, log, files: the server's, or a test's.
+pub trait World {
+    /// Milliseconds since 1970, UTC.
+    fn now_ms(&self) -> u64;
+
+    /// Random bytes fit for keys.
+    fn fill_random(&self, out: &mut [u8]);
+
+    /// A variable that scripts may see.
+    fn env(&self, name: &str) -> Option<String>;
+
+    /// A line for the log: no control characters, not long.
+    fn log(&self, script: &str, message: &str);
+
+    /// The counts of this site, which outlive its reloads.
+    fn limiter(&self) -> &RateLimiter;
+
+    /// An entry of the site, unless it is larger. The name has no leading slash.
+    fn file(&self, path: &str, max_bytes: u64) -> Option<Vec<u8>>;
+
+    /// What is known of an entry of the site. The name has no leading slash.
+    fn file_metadata(&self, path: &str) -> Option<FileMetadata>;
+
+    /// The server's version.
+    fn version(&self) -> &str;
+}
+
+/// What is known of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileMetadata {
+    /// Bytes of it.
+    pub size: u64,
+    /// Its entity tag, with the quotes.
+    pub etag: String,
+    /// Seconds since 1970 of its last change.
+    pub mtime: i64,
+}

@@ -1,0 +1,123 @@
+//! Arguments that nobody would pass in good faith.
+
+use proptest::prelude::*;
+use zeroserve_host::{Body, HELPERS, Incoming, Outcome, Row};
+
+use crate::rig::{Arg, Rig, call, incoming};
+
+/// An argument: a small number, a place in memory or near its borders, or anything.
+fn argument() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        4 => 0..70_u64,
+        2 => prop::sample::select(vec![144, 200, 404, 4096, 65_536, 262_144, 1 << 20]),
+        3 => 4096..0x150000_u64,
+        1 => (0..64_u64).prop_map(|back| 0_u64.wrapping_sub(back)),
+        1 => any::<u64>(),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn anything_goes(
+        calls in prop::collection::vec((0..HELPERS.len(), prop::array::uniform5(argument())), 60),
+        text in "[a-z*{}\\[\\]:\"0-9/. \\r\\n]{0,64}",
+        in_hook: bool,
+    ) {
+        let mut rig = Rig::new();
+        rig.exchange.set_body(Body::Whole(b"[1, {\"a\": \"b\"}]".to_vec()));
+        if in_hook {
+            rig.exchange.begin_response(200, [("A", &b"b"[..])]);
+        }
+        rig.put(text.repeat(20).as_bytes());
+        for (index, args) in calls {
+            let row = &HELPERS[index];
+            match rig.raw(row.name, args) {
+                Outcome::Value(_) | Outcome::Body { .. } => {}
+                Outcome::Trap(reason) => prop_assert!(reason.starts_with(row.name)),
+                Outcome::Call { script, input, .. } => {
+                    rig.exchange.enter(&script, input);
+                }
+            }
+        }
+        while rig.exchange.call_depth() > 0 {
+            rig.exchange.leave(1);
+        }
+    }
+}
+
+/// Arguments for a helper that let it come to all of its pointers: each names the text
+/// "abcdefgh", again and again, and what goes by that name is there.
+fn good(rig: &mut Rig, row: &Row) -> [u64; 5] {
+    rig.exchange
+        .begin(&Incoming { target: "/?abcdefgh=1", ..incoming() }, [("abcdefgh", &b"1"[..])]);
+    rig.exchange.start("main");
+    rig.exchange.begin_response(200, [("abcdefgh", &b"1"[..])]);
+    assert_eq!(call!(rig, "zs_meta_set", "abcdefgh", "1"), 0);
+    let json = rig.json(match row.name {
+        "zs_json_read_string" => "\"x\"",
+        "zs_json_read_i64" => "1",
+        "zs_json_read_bool" => "true",
+        _ => "{}",
+    });
+    let len = match row.name {
+        "zs_aws_v4_authorization_header" | "zs_aws_v4_presigned_url" => 144,
+        "zs_sha256" => 32,
+        "zs_json_read_bool" => 1,
+        _ => 8,
+    };
+    let place = rig.put(&b"abcdefgh".repeat(32));
+    let mut args = [0; 5];
+    for (arg, parameter) in args.iter_mut().zip(row.parameters.split(", ")) {
+        *arg = if parameter.contains('*') {
+            place
+        } else if parameter.contains("len") || parameter.ends_with(" n") {
+            len
+        } else {
+            u64::from(parameter.ends_with("json")) * json as u64
+        };
+    }
+    args
+}
+
+/// For every pointer of every helper.
+#[test]
+fn pointers_outside_of_memory_stop_the_script() {
+    for row in HELPERS {
+        for (at, parameter) in row.parameters.split(", ").enumerate() {
+            if !parameter.contains('*') {
+                continue;
+            }
+            let mut rig = Rig::new();
+            let end = u64::from(rig.instance.memory().layout().end);
+            let near = if row.name == "zs_json_read_bool" { end } else { end - 4 };
+            for bad in [0, 8, near, end, u64::MAX - 3, 1 << 63] {
+                let mut args = good(&mut rig, row);
+                args[at] = bad;
+                let Outcome::Trap(reason) = rig.raw(row.name, args) else {
+                    panic!("{}: {parameter} = {bad:#x}", row.name);
+                };
+                let name = parameter.rsplit(['*', ' ']).next().unwrap();
+                assert!(reason.starts_with(&format!("{}: {name}: ", row.name)), "{reason}");
+                assert!(reason.contains(&format!("{bad:#x}")), "{reason}");
+            }
+        }
+    }
+}
+
+/// The parameters of a signature name memory as well.
+#[test]
+fn pointers_inside_of_parameters() {
+    for at in [0, 2, 4, 6, 8, 10, 13] {
+        let mut rig = Rig::new();
+        let good = rig.put(b"/aaaaaaa");
+        let headers = rig.json("{\"host\": \"a\"}") as u64;
+        let mut fields = [good, 8, good, 8, good, 8, good, 8, good, 8, good, 8, headers, good, 8];
+        fields[8] = rig.put(b"GETGETGE");
+        fields[at] = 1 << 40;
+        let fields = fields.into_iter().chain([0, 0, 0]).flat_map(u64::to_le_bytes).collect();
+        let outcome = rig.outcome("zs_aws_v4_authorization_header", vec![Arg::Bytes(fields)]);
+        assert!(matches!(outcome, Outcome::Trap(_)), "{at}: {outcome:?}");
+    }
+}

@@ -1,0 +1,22 @@
+//! The host's helpers, as Python writes the header, the documentation and the checks from them.
+
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use zeroserve_host::HELPERS;
+
+pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let class = module.getattr("Helper")?;
+    let rows = HELPERS.iter().map(|row| {
+        class.call1((
+            row.name,
+            row.number,
+            row.result,
+            row.parameters,
+            row.arity,
+            row.fuel,
+            row.group,
+            row.doc,
+        ))
+    });
+    module.add("HELPERS", PyTuple::new(module.py(), rows.collect::<PyResult<Vec<_>>>()?)?)
+}

@@ -1,0 +1,257 @@
+//! What the scripts of a request have decided, made into an answer.
+
+use zeroserve_host::{Answer as Decided, Exchange, replace_meta};
+use zeroserve_http::request::{Head, HeadLimits, MAX_FIELDS, field_slots, parse};
+use zeroserve_http::{Method, Reject, Request};
+
+use crate::clock::Now;
+use crate::notice::Notice;
+use crate::pipeline::{self, Answer, Body, Scratch, field, length, write_start};
+use crate::scripted::Scripted;
+use crate::view::{Loaded, Missing, View};
+
+/// Largest page in which `<zs-meta>` is replaced; it is in memory as a whole for that.
+const MAX_TEMPLATE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// For heads that a script has changed: bounds of its own have kept them short.
+const REWRITTEN: HeadLimits = HeadLimits {
+    request_line_bytes: 1024 * 1024,
+    header_bytes: 1024 * 1024,
+    header_fields: MAX_FIELDS,
+};
+
+/// Fields that say where a message ends: ours, whatever scripts make of the rest.
+const FRAMING: [&str; 5] =
+    ["content-length", "transfer-encoding", "connection", "keep-alive", "trailer"];
+
+/// Fields that speak of the bytes in the archive, and are wrong for what is made from them.
+const STORED: [&str; 4] = ["content-length", "etag", "last-modified", "accept-ranges"];
+
+/// Fields of a request that make its answer less than the whole page as it is stored.
+const PARTIAL: [&str; 7] = [
+    "accept-encoding",
+    "range",
+    "if-range",
+    "if-match",
+    "if-none-match",
+    "if-modified-since",
+    "if-unmodified-since",
+];
+
+static NO_PROXY: Notice = Notice::new();
+
+/// Answer as the scripts have it; `None` is no answer at all.
+///
+/// Appends the head to `out`, without the blank line, and may come back for what it needs loaded,
+/// like [`pipeline::respond`].
+pub fn answer(
+    scripted: &mut Scripted,
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Option<Answer>, Missing> {
+    if scripted.is_trapped() {
+        return Ok(Some(pipeline::text(500, now, request.method, out)));
+    }
+    let exchange = &mut scripted.exchange;
+    match exchange.take_answer() {
+        Some(Decided::Abort) => return Ok(None),
+        Some(Decided::ReverseProxy { url }) => {
+            let script = exchange.script();
+            NO_PROXY.say(&format!(
+                "script {script}: can't pass the request on to {}: this version has no reverse \
+                 proxy, answered 502",
+                url.escape_debug()
+            ));
+            return Ok(Some(pipeline::text(502, now, request.method, out)));
+        }
+        Some(Decided::Respond { status, body, content_type }) => {
+            let typed = exchange.response_headers().any(|(name, _)| name == "content-type");
+            write_start(out, status, now);
+            let mut body = body;
+            if has_no_content(status) {
+                body = Vec::new();
+            } else {
+                if !typed {
+                    field(out, "Content-Type", content_type);
+                }
+                length(out, body.len() as u64);
+            }
+            let silent = body.is_empty() || request.method == Method::Head;
+            let body = if silent { Body::Empty } else { Body::Bytes(body) };
+            return Ok(Some(Answer { status, body }));
+        }
+        None => {}
+    }
+    let start = out.len();
+    if exchange.has_template_values() && matches!(request.method, Method::Get | Method::Head) {
+        if let Some(answer) = template(exchange, view, request, now, loaded, scratch, out)? {
+            return Ok(Some(answer));
+        }
+        out.truncate(start);
+    }
+    if !exchange.request_changed() {
+        return pipeline::respond(view, request, now, loaded, scratch, out).map(Some);
+    }
+    let head = rewrite(exchange, exchange.method(), request.minor_version, &[]);
+    with_request(&head, |request| match request {
+        Ok(request) => pipeline::respond(view, request, now, loaded, scratch, out),
+        Err(reject) => Ok(pipeline::refuse(reject, now, out)),
+    })
+    .map(Some)
+}
+
+/// Fill a page with metadata; `None` when the answer is no page with places for it.
+fn template(
+    exchange: &Exchange,
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Option<Answer>, Missing> {
+    let start = out.len();
+    let head = rewrite(exchange, "GET", request.minor_version, &PARTIAL);
+    let answer = with_request(&head, |request| match request {
+        Ok(request) => pipeline::respond(view, request, now, loaded, scratch, out).map(Some),
+        Err(_) => Ok(None),
+    })?;
+    let Some(Answer { status, body: Body::Part(local, _) }) = answer else { return Ok(None) };
+    if !is_markup(&local.media_type) || local.size() > MAX_TEMPLATE_BYTES {
+        return Ok(None);
+    }
+    let page = match (&local.body, &local.file) {
+        (Some(body), _) => body.to_vec(),
+        (None, Some(file)) => {
+            let mut page = vec![0; file.size as usize];
+            if file.read_exact_at(&mut page, 0).is_err() {
+                return Ok(None);
+            }
+            page
+        }
+        (None, None) => return Ok(None),
+    };
+    if !zeroserve_host::has_meta(&page) {
+        return Ok(None);
+    }
+    let page = replace_meta(&page, |key| exchange.meta(key));
+    let stored = out.split_off(start);
+    write_start(out, status, now);
+    for (name, value) in fields(&stored) {
+        if !is_one_of(&STORED, name) && !name.eq_ignore_ascii_case("date") {
+            append(out, name, value);
+        }
+    }
+    length(out, page.len() as u64);
+    let body = if request.method == Method::Head { Body::Empty } else { Body::Bytes(page) };
+    Ok(Some(Answer { status, body }))
+}
+
+fn is_markup(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or("").trim_ascii();
+    matches!(essence, "text/html" | "application/xhtml+xml" | "application/xml" | "text/xml")
+        || essence.ends_with("+xml")
+}
+
+/// The request as scripts left it, in the form in which clients send it, without its body.
+fn rewrite(exchange: &Exchange, method: &str, minor_version: u8, without: &[&str]) -> Vec<u8> {
+    let mut head =
+        format!("{method} {} HTTP/1.{minor_version}\r\n", exchange.target()).into_bytes();
+    for (name, value) in exchange.headers().iter() {
+        if !is_one_of(&FRAMING, name)
+            && !is_one_of(without, name)
+            && !name.eq_ignore_ascii_case("expect")
+        {
+            append(&mut head, name, value);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+fn with_request<T>(head: &[u8], with: impl FnOnce(Result<&Request<'_, '_>, Reject>) -> T) -> T {
+    let mut slots = field_slots();
+    match parse(head, &mut slots, &REWRITTEN) {
+        Ok(Head::Complete { request, .. }) => with(Ok(&request)),
+        Ok(Head::Partial) => with(Err(Reject::Malformed("a script made the request incomplete"))),
+        Err(reject) => with(Err(reject)),
+    }
+}
+
+/// Whether scripts have anything to say about the head of the response.
+pub fn changes_head(scripted: &Scripted) -> bool {
+    !scripted.is_trapped() && scripted.exchange.response_headers().next().is_some()
+}
+
+/// Show the head at the end of `out` to those that see responses.
+pub fn show(scripted: &mut Scripted, head: &[u8], answer: &Answer) {
+    scripted.exchange.begin_response(answer.status, fields(head));
+    scripted.begin_response();
+}
+
+/// Write the head anew, as scripts changed it.
+pub fn finish(
+    scripted: &Scripted,
+    request: &Request<'_, '_>,
+    now: Now,
+    answer: &mut Answer,
+    start: usize,
+    out: &mut Vec<u8>,
+) {
+    let head = out.split_off(start);
+    if scripted.is_trapped() {
+        *answer = pipeline::text(500, now, request.method, out);
+        return;
+    }
+    let exchange = &scripted.exchange;
+    if let Some(response) = exchange.response() {
+        answer.status = response.status;
+    }
+    let no_content = has_no_content(answer.status);
+    if no_content {
+        answer.body = Body::Empty;
+    }
+    write_start(out, answer.status, now);
+    for (name, value) in fields(&head) {
+        let replaced = !is_one_of(&FRAMING, name)
+            && exchange.response_headers().any(|(other, _)| name.eq_ignore_ascii_case(other));
+        let dropped = no_content && name.eq_ignore_ascii_case("content-length");
+        if !replaced && !dropped && !name.eq_ignore_ascii_case("date") {
+            append(out, name, value);
+        }
+    }
+    for (name, value) in exchange.response_headers() {
+        if !is_one_of(&FRAMING, name) && !name.eq_ignore_ascii_case("date") && !value.is_empty() {
+            append(out, name, value.as_bytes());
+        }
+    }
+}
+
+/// Statuses whose responses end with their head (RFC 9110, sections 15.3.5 and 15.4.5).
+fn has_no_content(status: u16) -> bool {
+    matches!(status, 204 | 304)
+}
+
+/// The fields of a head that this server wrote.
+fn fields(head: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+    head.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
+        let line = line.strip_suffix(b"\r")?;
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        Some((std::str::from_utf8(&line[..colon]).ok()?, line[colon + 1..].trim_ascii()))
+    })
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
+}
+
+fn append(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,288 @@
+//! The scripts of one request, run one after another until one answers.
+//!
+//! [`Scripted::advance`] never waits: it comes back when a slice is used up or the body is needed,
+//! and goes on where it was. All waiting is the connection's.
+
+use std::sync::Arc;
+
+use zeroserve_host::{Exchange, Hook, Outcome};
+use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
+
+use crate::notice;
+use crate::scripts::{Place, Scripts};
+use crate::site::Generation;
+use crate::surroundings::Surroundings;
+use crate::view::View;
+
+/// What a call that can't be made returns: -1.
+const NOTHING: u64 = u64::MAX;
+
+/// Deepest nesting of calls between scripts.
+const MAX_CALL_DEPTH: usize = 8;
+
+/// How a run of scripts comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Others may work before it goes on.
+    Slice,
+    /// It needs the request body, at most so many bytes of it.
+    Body(u64),
+    /// All that had to run has run.
+    Done,
+}
+
+/// What comes next once the stack is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The nth function that sees requests.
+    Request(usize),
+    /// The nth response hook that a script asked for.
+    Hook(usize),
+    /// The nth function that sees responses.
+    Response(usize),
+}
+
+/// A function that runs, or waits for one that it called.
+struct Running {
+    script: usize,
+    instance: Instance,
+    /// Whether another script called it.
+    called: bool,
+}
+
+/// A request and the scripts that see it.
+pub struct Scripted {
+    /// The generation that the request began with.
+    pub generation: Arc<Generation>,
+    /// What scripts see and change.
+    pub exchange: Exchange,
+    stack: Vec<Running>,
+    stage: Stage,
+    hooks: Vec<Hook>,
+    /// Fuel used by functions that have ended.
+    used: u64,
+    /// A helper that waits for the body.
+    waiting: Option<(u32, [u64; 5])>,
+    trapped: bool,
+}
+
+impl Scripted {
+    /// Begin with the first script.
+    pub fn new(generation: Arc<Generation>, exchange: Exchange) -> Self {
+        Self {
+            generation,
+            exchange,
+            stack: Vec::new(),
+            stage: Stage::Request(0),
+            hooks: Vec::new(),
+            used: 0,
+            waiting: None,
+            trapped: false,
+        }
+    }
+
+    /// Whether a script was stopped: then nothing of what scripts decided counts.
+    pub fn is_trapped(&self) -> bool {
+        self.trapped
+    }
+
+    /// Whether anything has to see the response.
+    pub fn sees_response(&self) -> bool {
+        let on_response = |scripts: &Scripts| !scripts.on_response.is_empty();
+        !self.trapped
+            && (self.exchange.has_hooks()
+                || self.generation.scripts.as_ref().is_some_and(on_response))
+    }
+
+    /// Go on with those that see the response.
+    pub fn begin_response(&mut self) {
+        self.hooks = self.exchange.take_hooks();
+        self.stage = Stage::Hook(0);
+    }
+
+    /// Run until something has to be waited for or nothing is left.
+    pub fn advance(&mut self, view: &View) -> Progress {
+        let generation = Arc::clone(&self.generation);
+        let Some(scripts) = generation.scripts.as_ref().filter(|_| !self.trapped) else {
+            return Progress::Done;
+        };
+        let world = Surroundings::new(&generation, view);
+        let mut event = match (self.waiting.take(), self.stack.last_mut()) {
+            (Some((number, args)), _) => Event::Helper { number, args },
+            (None, Some(top)) => top.instance.resume(),
+            (None, None) => match self.start_next(scripts, view) {
+                Some(event) => event,
+                None => return Progress::Done,
+            },
+        };
+        loop {
+            event = match event {
+                Event::Slice => return Progress::Slice,
+                Event::Done(value) => {
+                    match self.end(value, view).or_else(|| self.start_next(scripts, view)) {
+                        Some(event) => event,
+                        None => return Progress::Done,
+                    }
+                }
+                Event::Helper { number, args } => {
+                    let Some(top) = self.stack.last_mut() else { return Progress::Done };
+                    let (exchange, instance) = (&mut self.exchange, &mut top.instance);
+                    match zeroserve_host::call(number, args, exchange, instance, &world) {
+                        Outcome::Value(value) => top.instance.reply(value),
+                        Outcome::Trap(reason) => Event::Trapped(top.instance.fail(reason)),
+                        Outcome::Body { limit } => {
+                            self.waiting = Some((number, args));
+                            return Progress::Body(limit);
+                        }
+                        Outcome::Call { script, function, input } => {
+                            self.call(scripts, view, &script, &function, input)
+                        }
+                    }
+                }
+                Event::Trapped(trap) => {
+                    self.trap(scripts, view, &trap);
+                    return Progress::Done;
+                }
+            };
+        }
+    }
+
+    /// Call a function of a script, this one when it has no name; -1 when that can't be.
+    fn call(
+        &mut self,
+        scripts: &Scripts,
+        view: &View,
+        script: &str,
+        function: &str,
+        input: serde_json::Value,
+    ) -> Event {
+        let own = self.stack.last().map(|top| top.script);
+        let place =
+            find(scripts, if script.is_empty() { own } else { scripts.named(script) }, function);
+        match place {
+            Some(place) if self.stack.len() <= MAX_CALL_DEPTH => {
+                let handle = self.exchange.enter(&scripts.list[place.0].name, input);
+                self.start(scripts, view, place, handle, true)
+            }
+            _ => match self.stack.last_mut() {
+                Some(top) => top.instance.reply(NOTHING),
+                None => Event::Done(0),
+            },
+        }
+    }
+
+    /// Start the next function of the stage; `None` when there is none.
+    fn start_next(&mut self, scripts: &Scripts, view: &View) -> Option<Event> {
+        loop {
+            let (place, argument) = match self.stage {
+                Stage::Request(n) => {
+                    let place = *scripts.on_request.get(n)?;
+                    if self.exchange.answer().is_some() {
+                        return None;
+                    }
+                    self.stage = Stage::Request(n + 1);
+                    self.exchange.start(&scripts.list[place.0].name);
+                    (place, 0)
+                }
+                Stage::Hook(n) => {
+                    let Some(hook) = self.hooks.get_mut(n) else {
+                        self.stage = Stage::Response(0);
+                        continue;
+                    };
+                    self.stage = Stage::Hook(n + 1);
+                    let Some(place) = find(scripts, scripts.named(&hook.script), &hook.function)
+                    else {
+                        let trap = not_started(&hook.function, "there is no such response hook");
+                        return Some(trap);
+                    };
+                    let input = hook.input.take();
+                    self.exchange.start(&scripts.list[place.0].name);
+                    (place, self.exchange.adopt(input))
+                }
+                Stage::Response(n) => {
+                    let place = *scripts.on_response.get(n)?;
+                    self.stage = Stage::Response(n + 1);
+                    self.exchange.start(&scripts.list[place.0].name);
+                    (place, 0)
+                }
+            };
+            return Some(self.start(scripts, view, place, argument, false));
+        }
+    }
+
+    fn start(
+        &mut self,
+        scripts: &Scripts,
+        view: &View,
+        (script, function): Place,
+        argument: u64,
+        called: bool,
+    ) -> Event {
+        // The budget is for all scripts of the request together; callers have used some of it.
+        let fuel = Fuel::default();
+        let waiting: u64 = self.stack.iter_mut().map(|r| r.instance.fuel_used()).sum();
+        let budget = fuel.budget.saturating_sub(self.used + waiting);
+        let program = &scripts.list[script].program;
+        let made = match view.take_instance(self.generation.number, script) {
+            Some(instance) => Ok(instance),
+            None => Instance::new(Arc::clone(program)),
+        };
+        let started = made.and_then(|mut instance| {
+            instance.start(function, [argument, 0, 0, 0, 0], Fuel { budget, ..fuel })?;
+            Ok(instance)
+        });
+        match started {
+            Ok(mut instance) => {
+                let event = instance.resume();
+                self.stack.push(Running { script, instance, called });
+                event
+            }
+            Err(error) => {
+                let name = &program.functions()[function].name;
+                not_started(name, &format!("can't be started: {}", notice::plain(&error)))
+            }
+        }
+    }
+
+    /// The top of the stack has ended; what its caller makes of it.
+    fn end(&mut self, value: u64, view: &View) -> Option<Event> {
+        let mut ended = self.stack.pop()?;
+        self.used += ended.instance.fuel_used();
+        view.give_instance(self.generation.number, ended.script, ended.instance);
+        if !ended.called {
+            return None;
+        }
+        let result = self.exchange.leave(value);
+        let handle = result.map_or(NOTHING, |value| self.exchange.adopt(value));
+        Some(self.stack.last_mut()?.instance.reply(handle))
+    }
+
+    /// Fails closed: later scripts and the file are not reached.
+    fn trap(&mut self, scripts: &Scripts, view: &View, trap: &Trap) {
+        let script = match self.stack.last() {
+            Some(running) => scripts.list[running.script].name.clone(),
+            None => self.exchange.script().to_owned(),
+        };
+        notice::say(&format!("script {script}: {trap}; answered 500"));
+        self.trapped = true;
+        self.give_up(view);
+    }
+
+    /// End what runs, and keep its memory for others.
+    fn give_up(&mut self, view: &View) {
+        while let Some(Running { script, instance, .. }) = self.stack.pop() {
+            view.give_instance(self.generation.number, script, instance);
+        }
+    }
+}
+
+fn find(scripts: &Scripts, script: Option<usize>, function: &str) -> Option<Place> {
+    let script = script?;
+    Some((script, scripts.list[script].callable(function)?))
+}
+
+/// What could not even begin counts as a trap.
+fn not_started(function: &str, reason: &str) -> Event {
+    let (reason, function) = (reason.to_owned(), function.to_owned());
+    Event::Trapped(Box::new(Trap { kind: TrapKind::Helper, reason, function, at: 0, line: None }))
+}
