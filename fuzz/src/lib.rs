@@ -6,6 +6,9 @@
 
 #![forbid(unsafe_code)]
 
+mod executors;
+mod generate;
+
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +17,9 @@ use zeroserve_http::body::{Decoder, Framing, Step};
 use zeroserve_http::request::{field_slots, parse};
 use zeroserve_http::{Head, HeadLimits};
 use zeroserve_server::{Limits, Site, SiteOptions, offline};
+use zeroserve_vm::{Engine, Helper, HelperTable, Program};
+
+pub use executors::{Summary, compare, executors};
 
 /// A foreign tar: what is indexed lies inside the archive under a name that can't leave it.
 pub fn tar(data: &[u8]) {
@@ -114,4 +120,29 @@ pub fn conversation(data: &[u8]) {
     let server_fault = status[0] == b'5' && status != b"501" && status != b"505";
     assert!(!server_fault, "{}", String::from_utf8_lossy(&answer));
     assert!(answer.windows(4).any(|end| end == b"\r\n\r\n"), "the head ends");
+}
+
+/// An eBPF object: it is refused in one line, or both executors take it.
+pub fn objects(data: &[u8]) {
+    let helper = |number, name| Helper { number, name, arity: 5, fuel: 1 };
+    let helpers = [helper(1, "sum"), helper(2, "work"), helper(3, "refuse")];
+    let load = |engine| Program::load(data, Arc::new(HelperTable::new(helpers)), engine);
+    match load(Engine::Interpreted) {
+        Ok(program) => {
+            assert!(!program.functions().is_empty());
+            for function in 0..program.functions().len() {
+                let last = program.functions()[function].insns.len() as u32 - 1;
+                let _ = (program.line(function, last), program.text(function, last));
+            }
+            if let Err(error) = load(Engine::Compiled) {
+                let error = error.to_string();
+                assert!(error.contains("of native stack"), "only interpreted: {error}");
+            }
+        }
+        Err(error) => {
+            let text = error.to_string();
+            assert!(!text.is_empty() && text.len() < 2000, "{} bytes of error", text.len());
+            assert!(!text.contains(char::is_control), "{text:?}");
+        }
+    }
 }

@@ -3,17 +3,19 @@
 use std::fs;
 use std::path::PathBuf;
 
-/// Mutations of each file.
+/// Mutations of each file, if it is small and quick to take.
 const MUTATIONS: u64 = 2000;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 5] = [
+const TARGETS: [(&str, Target); 7] = [
     ("tar", zeroserve_fuzz::tar),
     ("packed", zeroserve_fuzz::packed),
     ("request", zeroserve_fuzz::request),
     ("chunked", zeroserve_fuzz::chunked),
     ("conversation", zeroserve_fuzz::conversation),
+    ("objects", zeroserve_fuzz::objects),
+    ("executors", zeroserve_fuzz::executors),
 ];
 
 #[test]
@@ -27,8 +29,13 @@ fn corpus_and_mutations() {
             let data = fs::read(&file).unwrap();
             target(&data);
             let mut random = Random(data.len() as u64 + 1);
-            // Archives are large and slow to mutate meaningfully; requests are small and quick.
-            let count = if data.len() > 4096 { MUTATIONS / 10 } else { MUTATIONS };
+            // Archives are large and slow to mutate meaningfully; requests are small and quick;
+            // programs are compiled and run six times.
+            let count = match name {
+                "executors" => MUTATIONS / 100,
+                _ if data.len() > 4096 => MUTATIONS / 10,
+                _ => MUTATIONS,
+            };
             for _ in 0..count {
                 target(&mutate(&data, &mut random));
             }

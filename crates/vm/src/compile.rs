@@ -31,6 +31,11 @@ const INNER: u32 = 0;
 const SHARED: u32 = 1;
 const REFUEL: u32 = 0;
 
+/// Blocks and instructions of the largest functions that are optimised: the time that it takes
+/// grows with the square of the blocks.
+const OPTIMISED_BLOCKS: usize = 4 * 1024;
+const OPTIMISED_INSTS: usize = 64 * 1024;
+
 /// Native stack of a call besides the frame: return address, saved frame pointer, stack
 /// arguments, alignment.
 const CALL_BYTES: u32 = 64;
@@ -39,7 +44,8 @@ const CALL_BYTES: u32 = 64;
 pub(crate) fn compile(program: &Program) -> Result<Code, LoadError> {
     let mut compiler = Compiler {
         program,
-        isa: target()?,
+        isa: target("speed")?,
+        plain: target("none")?,
         codegen: Codegen::new(),
         frontend: FunctionBuilderContext::new(),
         code: Vec::new(),
@@ -69,11 +75,11 @@ pub(crate) fn compile(program: &Program) -> Result<Code, LoadError> {
     Code::new(&compiler.code, functions)
 }
 
-fn target() -> Result<OwnedTargetIsa, LoadError> {
+fn target(opt_level: &str) -> Result<OwnedTargetIsa, LoadError> {
     let wrong = |error: &dyn std::fmt::Display| LoadError::System(format!("compiler: {error}"));
     let mut flags = settings::builder();
     for (name, value) in [
-        ("opt_level", "speed"),
+        ("opt_level", opt_level),
         // Our own output is checked by tests and fuzzing; at load time the check would cost
         // a tenth.
         ("enable_verifier", "false"),
@@ -99,6 +105,8 @@ struct Patch {
 struct Compiler<'a> {
     program: &'a Program,
     isa: OwnedTargetIsa,
+    /// The same without optimisation.
+    plain: OwnedTargetIsa,
     codegen: Codegen,
     frontend: FunctionBuilderContext,
     code: Vec<u8>,
@@ -160,8 +168,10 @@ impl Compiler<'_> {
     /// Append the code of a function; returns where it begins and what stack it needs.
     fn emit(&mut self, ir: Ir, name: &str) -> Result<(u32, u32), LoadError> {
         self.codegen.clear();
+        let large = ir.dfg.num_blocks() > OPTIMISED_BLOCKS || ir.dfg.num_insts() > OPTIMISED_INSTS;
+        let isa = if large { &self.plain } else { &self.isa };
         self.codegen.func = ir;
-        if let Err(error) = self.codegen.compile(&*self.isa, &mut ControlPlane::default()) {
+        if let Err(error) = self.codegen.compile(&**isa, &mut ControlPlane::default()) {
             let why = format!("function {name}: compiler: {}", error.inner);
             return Err(LoadError::System(why));
         }

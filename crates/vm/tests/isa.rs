@@ -467,7 +467,9 @@ fn memory() -> Vec<Case> {
 }
 
 /// Section 5.3: what is stored, of the old value and the operand.
-const ATOMICS: [(i32, &str, fn(u64, u64) -> u64); 4] = [
+type Atomic = (i32, &'static str, fn(u64, u64) -> u64);
+
+const ATOMICS: [Atomic; 4] = [
     (0x00, "add", |old, operand| (u128::from(old) + u128::from(operand)) as u64),
     (0x40, "or", |old, operand| old | operand),
     (0x50, "and", |old, operand| old & operand),

@@ -13,7 +13,7 @@ typedef unsigned char u8;
 #if __clang_major__ >= 20
 #define TRAP() __builtin_trap()
 #else
-extern void __bpf_trap(void);
+extern void __bpf_trap(void) __attribute__((noreturn));
 #define TRAP() __bpf_trap()
 #endif
 

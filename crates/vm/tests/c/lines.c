@@ -7,7 +7,7 @@ typedef unsigned long long u64;
 #if __clang_major__ >= 20
 #define TRAP() __builtin_trap()
 #else
-extern void __bpf_trap(void);
+extern void __bpf_trap(void) __attribute__((noreturn));
 #define TRAP() __bpf_trap()
 #endif
 

@@ -107,6 +107,7 @@ impl Asm {
 pub struct Outcome {
     pub end: Result<u64, Trap>,
     pub fuel: u64,
+    /// Its beginning.
     pub heap: Vec<u8>,
     /// Arguments of the calls of helpers.
     pub calls: Vec<(u32, [u64; 5])>,
@@ -148,10 +149,15 @@ pub fn run(instance: &mut Instance, function: usize, args: [u64; 5], fuel: Fuel)
             Event::Trapped(trap) => break Err(*trap),
         };
     };
-    let layout = instance.memory().layout();
-    let size = u64::from(layout.end - layout.heap);
-    let heap = instance.memory().read(layout.heap.into(), size).expect("the heap").to_vec();
+    let heap = heap(instance, 4096);
     Outcome { end, fuel: instance.fuel_used(), heap, calls }
+}
+
+/// Its first bytes, or all of it.
+fn heap(instance: &mut Instance, most: u32) -> Vec<u8> {
+    let layout = instance.memory().layout();
+    let size = most.min(layout.end - layout.heap);
+    instance.memory().read(layout.heap.into(), size.into()).expect("the heap").to_vec()
 }
 
 /// Run the first function on both executors, which have to agree.
@@ -162,7 +168,8 @@ pub fn both(asm: &Asm, args: [u64; 5]) -> Outcome {
 pub fn both_with(asm: &Asm, args: [u64; 5], fuel: Fuel) -> Outcome {
     let [interpreted, compiled] = ENGINES.map(|engine| {
         let mut instance = Instance::new(asm.program(engine)).expect("memory");
-        run(&mut instance, 0, args, fuel)
+        let outcome = run(&mut instance, 0, args, fuel);
+        Outcome { heap: heap(&mut instance, u32::MAX), ..outcome }
     });
     assert!(
         interpreted == compiled,
