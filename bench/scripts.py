@@ -18,8 +18,8 @@ from pathlib import Path
 from bench.archives import pack
 from bench.compare import Comparison, Served, Settings, Tell, run_rounds
 from bench.errors import BenchError
-from bench.servers import BUILD, REPOSITORY, Server, find_program
-from bench.servers import zeroserve_launch as zeroserve
+from bench.running import pinned
+from bench.servers import BUILD, REPOSITORY, Server, find_program, zeroserve_launch
 from bench.site import SMALLEST, Size, write_site
 from bench.stats import Spread, spread
 from bench.webapps import granian, nginx_js, nginx_lua, uvicorn
@@ -40,9 +40,9 @@ _MODULES = Path("/usr/lib/nginx/modules")
 _LUA, _JS = "libnginx-mod-http-lua", "libnginx-mod-http-js"
 _JSON = (JSON,)
 SCRIPT_SERVERS = (
-    Server("zeroserve", "zeroserve", BUILD, ("--version",), zeroserve, (FILE,)),
-    Server("zeroserve+empty", "zeroserve", BUILD, ("--version",), zeroserve, (FILE,)),
-    Server("zeroserve+json", "zeroserve", BUILD, ("--version",), zeroserve, _JSON),
+    Server("zeroserve", "zeroserve", BUILD, ("--version",), zeroserve_launch, (FILE,)),
+    Server("zeroserve+empty", "zeroserve", BUILD, ("--version",), zeroserve_launch, (FILE,)),
+    Server("zeroserve+json", "zeroserve", BUILD, ("--version",), zeroserve_launch, _JSON),
     Server(
         *("nginx+lua", "nginx", f"apt-get install nginx {_LUA}", ("-v",), nginx_lua, _JSON),
         needs=(_MODULES / "ndk_http_module.so", _MODULES / "ngx_http_lua_module.so"),
@@ -65,6 +65,7 @@ INSIDE_REQUESTS = 20_000
 class Inside:
     """CPU time per request in memory, in nanoseconds: a list of rounds for each script."""
 
+    build: list[str]
     command: list[str]
     requests: int
     ns_per_request: dict[str, list[float]] = field(default_factory=dict)
@@ -94,16 +95,16 @@ class Scripted:
 def scripts(settings: Settings, inside_rounds: int, tell: Tell) -> Scripted:
     """Run all rounds, then those in memory."""
     result = run_rounds(settings, tell, prepare)
-    zeroserve = find_program("zeroserve", settings.programs)
+    program = find_program("zeroserve", settings.programs)
     given = settings.programs.get("pipeline")
     if inside_rounds == 0:
         return Scripted(result, None, "not asked for")
-    if zeroserve is None or (given is None and shutil.which("cargo") is None):
-        tell("skipped the pipeline in memory: there is no cargo to build it with")
-        return Scripted(result, None, "no cargo to build it with")
+    if program is None or (given is None and shutil.which("cargo") is None):
+        tell("skipped the pipeline in memory: no zeroserve, or no cargo to build it with")
+        return Scripted(result, None, "no zeroserve, or no cargo to build it with")
     pipeline = given or build_pipeline(tell)
     tell(f"in memory: {inside_rounds} rounds")
-    return Scripted(result, inside(pipeline, zeroserve, inside_rounds, settings.cores.server))
+    return Scripted(result, inside(pipeline, program, inside_rounds, settings.cores.server))
 
 
 def prepare(work: Path, programs: dict[str, Path]) -> Served:
@@ -165,16 +166,12 @@ def inside(pipeline: Path, zeroserve: Path, rounds: int, core: int) -> Inside:
             _compile(zeroserve, PROGRAMS / f"{script}.c", work / f"{script}.o")
         objects = [f"{script}={script}.o" for script in SCRIPTS.values()]
         words = ["site.tar", f"/{FILE.name}", str(INSIDE_REQUESTS), str(rounds), *objects]
-        done = subprocess.run(
-            ["taskset", "-c", str(core), str(pipeline), *words],
-            cwd=work,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = pinned([str(pipeline), *words], core)
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise BenchError(f"the pipeline in memory failed: {done.stderr.strip()}")
-        return Inside(["pipeline", *words], INSIDE_REQUESTS, json.loads(done.stdout))
+        readable = pinned(["pipeline", *words], core)
+        return Inside(BUILD_PIPELINE, readable, INSIDE_REQUESTS, json.loads(done.stdout))
 
 
 def _compile(zeroserve: Path, source: Path, made: Path) -> None:

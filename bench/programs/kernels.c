@@ -84,7 +84,7 @@ ENTRY u64 siphash(const u8 *data, u64 len, u64 rounds)
 
 /* ---- A name, looked for among 64 ------------------------------------------------------------ */
 
-static const char names[64][32] = {
+static const u8 names[64][32] = {
     "accept", "accept-charset", "accept-encoding", "accept-language", "accept-ranges", "age",
     "allow", "authorization", "cache-control", "connection", "content-disposition",
     "content-encoding", "content-language", "content-length", "content-location", "content-range",
