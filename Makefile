@@ -54,7 +54,11 @@ format: $(STAMPS)/dev ## Format the sources of both languages
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMPS)/dev ## Compare with nginx, h2o, lighttpd and Caddy on this machine
+$(STAMPS)/bench: $(STAMPS)/dev pyproject.toml
+	$(PIP) install --quiet --group bench
+	@touch $@
+
+bench: $(STAMPS)/bench ## Compare with nginx, h2o, Caddy, granian ... on this machine
 	sh tools/test-peers.sh bench
 	$(BIN)/python -m bench
 

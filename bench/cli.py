@@ -1,4 +1,4 @@
-"""The command line: `python -m bench` with `compare`, `startup`, or `all` (the default)."""
+"""The command line: `python -m bench` with one of its parts, or `all` (the default)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,29 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import report
-from bench.compare import Settings, compare
+from bench.compare import Comparison, Settings, compare
 from bench.errors import BenchError
 from bench.load import Cores, wrk_program
 from bench.progress import Progress
+from bench.scripts import CASES, SCRIPT_SERVERS, scripts
 from bench.servers import SERVERS, Server
 from bench.site import SIZES, Size, size_of
 from bench.startup import MILLION, startup
-from bench.table import show
-from bench.targets import ENTRIES, compare_targets, failed, startup_targets
+from bench.table import Table, show
+from bench.targets import (
+    ENTRIES,
+    Target,
+    compare_targets,
+    compute_targets,
+    failed,
+    scripts_targets,
+    startup_targets,
+)
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -32,10 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         ok = True
-        if options.mode in ("compare", "all"):
-            ok = _compare(options, progress)
-        if options.mode in ("startup", "all"):
-            ok = _startup(options, progress) and ok
+        for part in PARTS:
+            if options.mode in (part.mode, "all"):
+                ok = part.run(options, progress) and ok
     except BenchError as error:
         progress.clear()
         print(f"error: {error}", file=sys.stderr)
@@ -52,31 +61,53 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if options.assert_ and not ok else 0
 
 
-def _compare(options: argparse.Namespace, progress: Progress) -> bool:
-    cores = _cores(options.server_core, options.client_core)
-    settings = Settings(
-        servers=options.servers,
-        sizes=options.sizes,
+def _settings(
+    options: argparse.Namespace, servers: tuple[Server, ...], sizes: tuple[Size, ...]
+) -> Settings:
+    wrk_program()
+    return Settings(
+        servers=servers,
+        sizes=sizes,
         rounds=options.rounds,
         seconds=options.seconds,
         warmup_seconds=options.warmup,
         connections=options.connections,
-        cores=cores,
+        cores=_cores(options.server_core, options.client_core),
         programs=dict(options.binary),
     )
-    wrk_program()
-    result = compare(settings, progress.tell)
+
+
+def _compare(options: argparse.Namespace, progress: Progress) -> bool:
+    result = compare(_settings(options, options.servers, options.sizes), progress.tell)
     progress.clear()
     targets = compare_targets(result)
     report.write_compare(result, targets, options.results, options.compare_name)
-    for table in report.compare_tables(result):
+    return _show_rounds(
+        result, report.compare_tables(result), targets, options.results / options.compare_name
+    )
+
+
+def _scripts(options: argparse.Namespace, progress: Progress) -> bool:
+    settings = _settings(options, options.script_servers, CASES)
+    result = scripts(settings, options.inside_rounds, progress.tell)
+    progress.clear()
+    targets = scripts_targets(result)
+    report.write_scripts(result, targets, options.results, options.scripts_name)
+    tables = report.scripts_tables(result)
+    return _show_rounds(result.rounds, tables, targets, options.results / options.scripts_name)
+
+
+def _show_rounds(
+    result: Comparison, tables: list[Table], targets: list[Target], written: Path
+) -> bool:
+    for table in tables:
         show(table)
     show(report.target_table(targets))
     if warning := report.noise(result):
         print(f"warning: {warning}\n", file=sys.stderr)
     if invalid := result.invalid():
         print(f"warning: invalid rounds, left out: {len(invalid)}\n", file=sys.stderr)
-    _say_where(options.results / f"{options.compare_name}.md")
+    _say_where(written.with_name(f"{written.name}.md"))
     return not failed(targets) and not invalid
 
 
@@ -89,6 +120,26 @@ def _startup(options: argparse.Namespace, progress: Progress) -> bool:
     show(report.startup_table(result))
     show(report.target_table(targets))
     _say_where(options.results / f"{options.startup_name}.md")
+    return not failed(targets)
+
+
+def _compute(options: argparse.Namespace, progress: Progress) -> bool:
+    # Here, so that the other parts need no zeroserve that this Python can import.
+    try:
+        from bench.compute import compute
+    except ImportError as error:
+        hint = "run .venv/bin/python after `make build`"
+        raise BenchError("zeroserve is not installed for this Python", hint) from error
+    result = compute(
+        options.samples, options.scale, options.loads, dict(options.binary), progress.tell
+    )
+    progress.clear()
+    targets = compute_targets(result)
+    report.write_compute(result, targets, options.results, options.compute_name)
+    for table in report.compute_tables(result):
+        show(table)
+    show(report.target_table(targets))
+    _say_where(options.results / f"{options.compute_name}.md")
     return not failed(targets)
 
 
@@ -113,17 +164,17 @@ def _cores(server: int | None, client: int | None) -> Cores:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     modes = parser.add_subparsers(dest="mode", required=True)
-    for mode, text in (
-        ("compare", "zeroserve beside nginx, h2o, lighttpd and Caddy"),
-        ("startup", "time to the first byte, and memory, by number of entries"),
-        ("all", "both, one after the other"),
-    ):
-        sub = modes.add_parser(mode, help=text, description=text)
+    everything = modes.add_parser("all", help="all of them, one after the other")
+    _common_options(everything)
+    groups = []
+    for part in PARTS:
+        sub = modes.add_parser(part.mode, help=part.text, description=part.text)
         _common_options(sub)
-        if mode != "startup":
-            _compare_options(sub)
-        if mode != "compare":
-            _startup_options(sub)
+        for group in part.options:
+            group(sub)
+            if group not in groups:
+                groups.append(group)
+                group(everything)
     return parser
 
 
@@ -146,6 +197,31 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     names = ",".join(server.name for server in SERVERS)
     add("--servers", metavar="LIST", type=_servers, default=SERVERS, help=f"of: {names}")
     add("--sizes", metavar="LIST", type=_sizes, default=SIZES, help="of: 174,1k,10k,100k,1m")
+    add("--compare-name", metavar="NAME", default="compare", help="of the result files")
+
+
+def _scripts_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    names = ",".join(server.name for server in SCRIPT_SERVERS)
+    add(
+        "--script-servers",
+        metavar="LIST",
+        type=_script_servers,
+        default=SCRIPT_SERVERS,
+        help=f"of: {names}",
+    )
+    add(
+        "--inside-rounds",
+        metavar="N",
+        type=int,
+        default=25,
+        help="rounds in memory, 0 for none (default: 25)",
+    )
+    add("--scripts-name", metavar="NAME", default="scripts", help="of the result files")
+
+
+def _load_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--rounds", metavar="N", type=_positive, default=5, help="rounds (default: 5)")
     add("--seconds", metavar="N", type=_positive, default=2, help="of each load (default: 2)")
     add(
@@ -158,7 +234,6 @@ def _compare_options(parser: argparse.ArgumentParser) -> None:
     add("--connections", metavar="N", type=_positive, default=64, help="kept open (default: 64)")
     add("--server-core", metavar="N", type=int, help="core of the servers (default: the last)")
     add("--client-core", metavar="N", type=int, help="core of wrk (default: the first)")
-    add("--compare-name", metavar="NAME", default="compare", help="of the result files")
 
 
 def _startup_options(parser: argparse.ArgumentParser) -> None:
@@ -176,6 +251,58 @@ def _startup_options(parser: argparse.ArgumentParser) -> None:
     add("--startup-name", metavar="NAME", default="startup", help="of the result files")
 
 
+def _compute_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--samples", metavar="N", type=_positive, default=7, help="of each kernel (default: 7)")
+    add(
+        "--scale",
+        metavar="F",
+        type=float,
+        default=1.0,
+        help="times the rounds in a sample, 0.1 for a quick look (default: 1)",
+    )
+    add("--loads", metavar="N", type=_positive, default=1000, help="programs (default: 1000)")
+    add("--compute-name", metavar="NAME", default="compute", help="of the result files")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the benchmark, and its options."""
+
+    mode: str
+    text: str
+    run: Callable[[argparse.Namespace, Progress], bool]
+    options: tuple[Callable[[argparse.ArgumentParser], None], ...]
+
+
+PARTS = (
+    Part(
+        "compare",
+        "zeroserve beside nginx, h2o, lighttpd and Caddy",
+        _compare,
+        (_load_options, _compare_options),
+    ),
+    Part(
+        "scripts",
+        "what a script costs, beside servers that run Lua, JavaScript and Python",
+        _scripts,
+        (_load_options, _scripts_options),
+    ),
+    Part(
+        "compute",
+        "what programs compute, beside native code; loading them",
+        _compute,
+        (_compute_options,),
+    ),
+    Part(
+        "startup",
+        "time to the first byte, and memory, by number of entries",
+        _startup,
+        (_startup_options,),
+    ),
+)
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -184,7 +311,15 @@ def _positive(text: str) -> int:
 
 
 def _servers(text: str) -> tuple[Server, ...]:
-    known = {server.name: server for server in SERVERS}
+    return _among(SERVERS, text)
+
+
+def _script_servers(text: str) -> tuple[Server, ...]:
+    return _among(SCRIPT_SERVERS, text)
+
+
+def _among(servers: tuple[Server, ...], text: str) -> tuple[Server, ...]:
+    known = {server.name: server for server in servers}
     for name in text.split(","):
         if name not in known:
             raise argparse.ArgumentTypeError(f"no such server: {name} (of: {','.join(known)})")

@@ -1,4 +1,7 @@
-"""`compare`: rounds of load, interleaved over sizes and servers, and what they add up to."""
+"""`compare`: rounds of load, interleaved over sizes and servers, and what they add up to.
+
+`scripts` is made of the same rounds, with other servers and other things to ask for.
+"""
 
 from __future__ import annotations
 
@@ -85,16 +88,41 @@ class Comparison:
 Tell = Callable[[str], None]
 
 
+@dataclass(frozen=True)
+class Served:
+    """What the servers are given: files, and an archive for each that serves one."""
+
+    root: Path
+    archive: Callable[[Server], Path]
+
+
+# Makes what is served, in a directory and with the programs that there are.
+Prepare = Callable[[Path, dict[str, Path]], Served]
+
+
 def compare(settings: Settings, tell: Tell) -> Comparison:
     """Run all rounds. `tell` is called with a line before each load."""
+
+    def prepare(work: Path, programs: dict[str, Path]) -> Served:
+        root, archive = work / "site", work / "site.tar"
+        write_site(root, settings.sizes)
+        if zeroserve := programs.get("zeroserve") or programs.get("zeroserve+log"):
+            pack(zeroserve, root, archive)
+        return Served(root, lambda _: archive)
+
+    return run_rounds(settings, tell, prepare)
+
+
+def run_rounds(settings: Settings, tell: Tell, prepare: Prepare) -> Comparison:
+    """Run all rounds on what `prepare` makes."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         work = Path(directory)
         # Servers that drop root have to get through.
         work.chmod(0o755)
-        return _compare(settings, tell, work)
+        return _run_rounds(settings, tell, prepare, work)
 
 
-def _compare(settings: Settings, tell: Tell, work: Path) -> Comparison:
+def _run_rounds(settings: Settings, tell: Tell, prepare: Prepare, work: Path) -> Comparison:
     programs, skipped = _programs(settings)
     for name, hint in skipped.items():
         tell(f"skipped {name}: not installed; hint: {hint}")
@@ -103,10 +131,7 @@ def _compare(settings: Settings, tell: Tell, work: Path) -> Comparison:
         for server in settings.servers
         if server.name in programs and set(server.sizes) & set(settings.sizes)
     ]
-    root, archive = work / "site", work / "site.tar"
-    write_site(root, settings.sizes)
-    if (zeroserve := programs.get("zeroserve") or programs.get("zeroserve+log")) is not None:
-        pack(zeroserve, root, archive)
+    served = prepare(work, programs)
     result = Comparison(
         machine=describe(work),
         servers={s.name: ServerFacts(version_of(s, programs[s.name])) for s in present},
@@ -124,7 +149,8 @@ def _compare(settings: Settings, tell: Tell, work: Path) -> Comparison:
             running = []
             for server in present:
                 program, place = programs[server.name], work / f"{server.name}-{number}"
-                started = serving(server, program, root, archive, place, settings.cores.server)
+                archive, core = served.archive(server), settings.cores.server
+                started = serving(server, program, served.root, archive, place, core)
                 running.append(stack.enter_context(started))
             _round(settings, tell, number, running, result)
         if number == 1:
@@ -139,7 +165,7 @@ def _programs(settings: Settings) -> tuple[dict[str, Path], dict[str, str]]:
     skipped: dict[str, str] = {}
     for server in settings.servers:
         found = find_program(server.program, settings.programs)
-        if found is None:
+        if found is None or not all(path.exists() for path in server.needs):
             skipped[server.name] = server.install
         else:
             programs[server.name] = found

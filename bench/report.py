@@ -6,16 +6,20 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.chart import chart
 from bench.compare import NOISY, Comparison
 from bench.load import Round
 from bench.machine import Machine
+from bench.scripts import SCRIPTS, Inside, Scripted
 from bench.startup import Startup
 from bench.stats import Spread, spread
 from bench.table import Table
 from bench.targets import Target
+
+if TYPE_CHECKING:
+    from bench.compute import Computed
 
 
 def _figure(value: Spread | None, digits: int, scale: float = 1.0) -> str:
@@ -131,12 +135,41 @@ def _three_digits(value: float) -> str:
 
 def write_compare(result: Comparison, targets: list[Target], directory: Path, name: str) -> None:
     """Write `name`.json, `name`.md and `name`.svg into `directory`."""
-    data = {**dataclasses.asdict(result), "targets": [dataclasses.asdict(t) for t in targets]}
-    _write_json(directory / f"{name}.json", data)
-    svg = chart(result)
-    (directory / f"{name}.svg").write_text(svg)
+    _write_json(directory / f"{name}.json", dataclasses.asdict(result), targets)
+    _write_rounds("Comparison", result, compare_tables(result), targets, directory / name)
+
+
+def scripts_tables(result: Scripted) -> list[Table]:
+    """Those of the rounds over HTTP, then the rounds in memory."""
+    tables = compare_tables(result.rounds)
+    if result.inside:
+        tables.append(_inside_table(result.inside))
+    return tables
+
+
+def _inside_table(inside: Inside) -> Table:
+    title = f"Inside of the server, in memory, {inside.requests:,} requests a round"
+    table = Table(title, ("script", "CPU µs/request", "added µs"))
+    for name in ("none", *SCRIPTS.values()):
+        added = "" if name == "none" else _figure(inside.added_us(name), 3)
+        table.rows.append((name, _figure(inside.us(name), 3), added))
+    return table
+
+
+def write_scripts(result: Scripted, targets: list[Target], directory: Path, name: str) -> None:
+    """Write `name`.json, `name`.md and `name`.svg into `directory`."""
+    _write_json(directory / f"{name}.json", dataclasses.asdict(result), targets)
+    tables = scripts_tables(result)
+    _write_rounds("Scripts", result.rounds, tables, targets, directory / name)
+
+
+def _write_rounds(
+    title: str, result: Comparison, tables: list[Table], targets: list[Target], path: Path
+) -> None:
+    name = path.name
+    path.with_name(f"{name}.svg").write_text(chart(result))
     parts = [
-        "## Comparison",
+        f"## {title}",
         "",
         f"{_machine(result.machine)} Medians over rounds of {result.seconds} s each with "
         f"{result.connections} kept-alive connections, minimum and maximum in parentheses. "
@@ -145,9 +178,46 @@ def write_compare(result: Comparison, targets: list[Target], directory: Path, na
         "",
         f"![Server CPU time per request by server and size]({name}.svg)",
         "",
-        *(table.markdown() for table in compare_tables(result)),
+        *(table.markdown() for table in tables),
         *(f"Not measured: {server} (not installed).\n" for server in result.skipped),
         *([f"Not a quiet machine: {warning}.\n"] if (warning := noise(result)) else []),
+        target_table(targets).markdown(),
+    ]
+    path.with_name(f"{name}.md").write_text("\n".join(parts).rstrip() + "\n")
+
+
+def compute_tables(result: Computed) -> list[Table]:
+    """The kernels, then loading."""
+    columns = ("kernel", "native ns", "compiled / native", "interpreted / native", "fuel")
+    kernels = Table("Computing, CPU time of one round", columns)
+    for one in result.kernels:
+        row = (one.what, _figure(one.spread("native"), 1), _figure(one.ratio("jit"), 2))
+        fuel = f"{one.fuel:,.0f}"
+        kernels.rows.append((*row, _figure(one.ratio("interpreter"), 1), fuel))
+    loads = result.loading
+    columns = ("instructions", "object kB", "machine code kB", "ms", "CPU ms")
+    loading = Table("Loading a program: verified and compiled", columns, left=0)
+    sizes = (f"{loads.object_bytes / 1e3:.1f}", f"{loads.code_bytes / 1e3:.1f}")
+    times = (_figure(loads.wall(), 1), _figure(loads.cpu(), 1))
+    loading.rows.append((f"{loads.instructions:,}", *sizes, *times))
+    title = "Memory after loading one program after the other"
+    memory = Table(title, ("loads", "RSS MB before", "RSS MB after"), left=0)
+    ends = (loads.rss_bytes[0], loads.rss_bytes[-1])
+    memory.rows.append((f"{loads.loads:,}", *(f"{rss / 1e6:.1f}" for rss in ends)))
+    return [kernels, loading, memory]
+
+
+def write_compute(result: Computed, targets: list[Target], directory: Path, name: str) -> None:
+    """Write `name`.json and `name`.md into `directory`."""
+    _write_json(directory / f"{name}.json", dataclasses.asdict(result), targets)
+    parts = [
+        "## Computing",
+        "",
+        f"{_machine(result.machine)} zeroserve {result.version}; {result.native_compiler} for "
+        f"this machine, {result.ebpf_compiler} for eBPF. Medians, minimum and maximum in "
+        f"parentheses. Commands and all samples are in [{name}.json]({name}.json).",
+        "",
+        *(table.markdown() for table in compute_tables(result)),
         target_table(targets).markdown(),
     ]
     (directory / f"{name}.md").write_text("\n".join(parts).rstrip() + "\n")
@@ -155,8 +225,7 @@ def write_compare(result: Comparison, targets: list[Target], directory: Path, na
 
 def write_startup(result: Startup, targets: list[Target], directory: Path, name: str) -> None:
     """Write `name`.json and `name`.md into `directory`."""
-    data = {**dataclasses.asdict(result), "targets": [dataclasses.asdict(t) for t in targets]}
-    _write_json(directory / f"{name}.json", data)
+    _write_json(directory / f"{name}.json", dataclasses.asdict(result), targets)
     parts = [
         "## Startup",
         "",
@@ -170,8 +239,9 @@ def write_startup(result: Startup, targets: list[Target], directory: Path, name:
     (directory / f"{name}.md").write_text("\n".join(parts).rstrip() + "\n")
 
 
-def _write_json(path: Path, data: dict[str, Any]) -> None:
+def _write_json(path: Path, result: dict[str, Any], targets: list[Target]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    data = {**result, "targets": [dataclasses.asdict(target) for target in targets]}
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -57,10 +57,14 @@ class Server:
     version: tuple[str, ...]
     launch: Callable[[Context], Launch]
     sizes: tuple[Size, ...] = SIZES
+    # Files without which the program cannot do it.
+    needs: tuple[Path, ...] = ()
+    # Debian package whose version is told beside the program's.
+    package: str = ""
 
 
 NGINX = """\
-worker_processes 1;
+{modules}worker_processes 1;
 pid {work}/nginx.pid;
 error_log stderr crit;
 events {{
@@ -70,11 +74,7 @@ events {{
 http {{
     access_log off;
     default_type text/plain;
-    # Open descriptors, sizes and times of files are kept: no open, fstat and close a request.
-    open_file_cache max=1024 inactive=1h;
-    open_file_cache_valid 1h;
-    open_file_cache_min_uses 1;
-{body}
+{http}
     # A connection is closed after 1000 requests by default; reconnecting is not measured.
     keepalive_requests 1000000000;
     keepalive_timeout 1h;
@@ -85,9 +85,15 @@ http {{
     scgi_temp_path {work}/scgi;
     server {{
         listen 127.0.0.1:{port} backlog=4096;
-        root {root};
+{server}
     }}
 }}
+"""
+# Open descriptors, sizes and times of files are kept: no open, fstat and close a request.
+NGINX_FILES = """\
+    open_file_cache max=1024 inactive=1h;
+    open_file_cache_valid 1h;
+    open_file_cache_min_uses 1;
 """
 NGINX_SENDFILE = """\
     # No copy of the body through user space. Header and body leave in the same packets:
@@ -105,13 +111,19 @@ NGINX_COPY = """\
     sendfile off;"""
 
 
+def nginx_launch(context: Context, http: str, server: str, modules: str = "") -> Launch:
+    """nginx with one worker, and these parts of its configuration."""
+    config = context.work / "nginx.conf"
+    command = [str(context.program), "-p", str(context.work), "-c", str(config)]
+    parts = {"work": context.work, "port": context.port}
+    text = NGINX.format(**parts, http=http, server=server, modules=modules)
+    # A master and one worker is what people run; the master only sleeps.
+    return Launch([*command, "-g", "daemon off;"], files={config: text})
+
+
 def _nginx_with(body: str) -> Callable[[Context], Launch]:
     def launch(context: Context) -> Launch:
-        config = context.work / "nginx.conf"
-        command = [str(context.program), "-p", str(context.work), "-c", str(config)]
-        text = NGINX.format(work=context.work, port=context.port, root=context.root, body=body)
-        # A master and one worker is what people run; the master only sleeps.
-        return Launch([*command, "-g", "daemon off;"], files={config: text})
+        return nginx_launch(context, NGINX_FILES + body, f"        root {context.root};")
 
     return launch
 
@@ -203,7 +215,8 @@ def _zeroserve_command(context: Context) -> list[str]:
     return [str(context.program), archive, "--addr", "127.0.0.1:0", "--threads", "1"]
 
 
-def _zeroserve(context: Context) -> Launch:
+def zeroserve_launch(context: Context) -> Launch:
+    """One worker, no access log."""
     command = [*_zeroserve_command(context), "--access-log", "off"]
     return Launch(command, announces_port=True)
 
@@ -224,11 +237,11 @@ def _floor(context: Context) -> Launch:
     return Launch(["sh", "-c", f"{build} && exec {program} {file}"], announces_port=True)
 
 
-_BUILD = "build it with `make build`"
+BUILD = "build it with `make build`"
 _NGINX = "apt-get install nginx-light"
 SERVERS = (
-    Server("zeroserve", "zeroserve", _BUILD, ("--version",), _zeroserve),
-    Server("zeroserve+log", "zeroserve", _BUILD, ("--version",), _zeroserve_log, (SMALLEST,)),
+    Server("zeroserve", "zeroserve", BUILD, ("--version",), zeroserve_launch),
+    Server("zeroserve+log", "zeroserve", BUILD, ("--version",), _zeroserve_log, (SMALLEST,)),
     Server("nginx", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_SENDFILE)),
     Server("nginx+copy", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_COPY)),
     # At small sizes only: there the difference is.
@@ -260,4 +273,15 @@ def version_of(server: Server, program: Path) -> str:
         [str(program), *server.version], capture_output=True, text=True, timeout=30, check=False
     )
     found = re.search(r"\d+(\.\d+)+[\w.+-]*", done.stdout + done.stderr)
-    return found[0] if found else "unknown"
+    version = found[0] if found else "unknown"
+    return f"{version}, {server.package} {_package(server.package)}" if server.package else version
+
+
+def _package(name: str) -> str:
+    """The version of an installed Debian package."""
+    query = ["dpkg-query", "--show", "--showformat=${Version}", name]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return "unknown"
+    return done.stdout.strip() or "unknown"

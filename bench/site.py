@@ -23,11 +23,17 @@ WORDS = VOCABULARY.split()
 
 @dataclass(frozen=True)
 class Size:
-    """One measured file: `label` for people, `name` in the URL, `length` in bytes."""
+    """One measured file: `label` for people, `name` in the URL, `length` in bytes.
+
+    With a `body`, it is no file but an answer that is computed.
+    """
 
     label: str
     name: str
     length: int
+    body: bytes | None = None
+    # What Content-Type has to begin with.
+    media: str = ""
 
 
 SIZES = (
@@ -48,6 +54,8 @@ def size_of(word: str) -> Size | None:
 
 def contents(size: Size) -> bytes:
     """Pseudo-random words, wrapped into lines: text like a page, the same on every machine."""
+    if size.body is not None:
+        return size.body
     rng = random.Random(size.length)
     text = bytearray()
     while len(text) < size.length:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bench.compare import Comparison
+from bench.scripts import JSON, Scripted
 from bench.site import SIZES
 from bench.startup import SMALL_ENTRIES, Startup
+
+if TYPE_CHECKING:
+    from bench.compute import Computed
 
 PASS, MISSED, TIE, UNKNOWN = "pass", "MISSED", "tie", "not measured"
 
@@ -24,6 +29,14 @@ CPU_AGAINST = (
 CPU_AGAINST_BEST = ((KIB100, 1.0), (MIB, 1.0))
 RPS_AGAINST = ("nginx", "h2o", "lighttpd", "caddy")
 LOG_RATIO = 1.15
+
+# The same for a script that answers with JSON.
+JSON_AGAINST = (("nginx+lua", 0.67), ("granian", 0.4))
+EMPTY_SCRIPT_US = 0.15
+
+JIT_RATIO = 2.0
+LOAD_MS = 25.0
+LOADS_GROWTH = 1.05
 
 # From this share of its core on, wrk is what is measured: both servers wait for it, and which
 # of the two rates is higher by a few per cent is luck. That is called a tie.
@@ -99,6 +112,34 @@ def _rps(result: Comparison, peer: str) -> Target:
         if TIE_FROM <= ratio < 1.0:
             status = TIE
     return Target(what, ratio, 1.0, False, "", status, note)
+
+
+def scripts_targets(result: Scripted) -> list[Target]:
+    """The targets of `scripts`: what an empty script adds is of the rounds in memory."""
+    added = result.inside.added_us("empty") if result.inside else None
+    without = result.inside.us("none") if result.inside else None
+    note = f"{without.median:.2f} µs without" if without else result.inside_skipped
+    what = "CPU per request that an empty script adds, inside of the server"
+    targets = [_at_most(what, added.median if added else None, EMPTY_SCRIPT_US, "µs", note)]
+    for peer, limit in JSON_AGAINST:
+        targets.append(_cpu(result.rounds, "zeroserve+json", JSON.label, peer, limit))
+    return targets
+
+
+def compute_targets(result: Computed) -> list[Target]:
+    """The targets of `compute`."""
+    targets = []
+    for kernel in result.kernels:
+        ratio = kernel.ratio("jit")
+        what = f"CPU time, {kernel.what}: compiled eBPF / native"
+        targets.append(_at_most(what, ratio.median if ratio else None, JIT_RATIO, ""))
+    loading = result.loading
+    wall = loading.wall()
+    what = f"loading an object of {loading.instructions:,} instructions"
+    targets.append(_at_most(what, wall.median if wall else None, LOAD_MS, "ms"))
+    what = f"resident memory after {loading.loads:,} loads / before"
+    targets.append(_at_most(what, loading.growth(), LOADS_GROWTH, ""))
+    return targets
 
 
 def startup_targets(result: Startup) -> list[Target]:

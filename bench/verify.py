@@ -39,5 +39,8 @@ def _check(connection: http.client.HTTPConnection, name: str, size: Size) -> Non
         raise BenchError(f"{name} answered {size.label} with status: {response.status}")
     if body != contents(size):
         raise BenchError(f"{name} returned other bytes for {size.label}: {len(body)} bytes")
+    media = response.headers.get("content-type", "")
+    if not media.startswith(size.media):
+        raise BenchError(f"{name} answered {size.label} with content-type: {media}")
     if response.will_close:
         raise BenchError(f"{name} closes the connection after: {size.label}")
