@@ -116,7 +116,9 @@ def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
     directory = os.path.join(site, DIRECTORY)  # noqa: PTH118
     try:
         with os.scandir(directory) as entries:
-            return [(DIRECTORY + e.name, e.path) for e in entries if e.is_file()]
+            # A link that leads nowhere is an error in its place, not one script less.
+            found = (e for e in entries if e.is_file() or (e.is_symlink() and not e.is_dir()))
+            return [(DIRECTORY + e.name, e.path) for e in found]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:

@@ -190,13 +190,24 @@ def loaded(site: str, plugins: Sequence[str] = ()) -> list[tuple[str, bytes]]:
     the first that is refused.
     """
     own = site.endswith(SCRIPT_SUFFIXES) and not os.path.isdir(site)  # noqa: PTH112
-    own = own or os.path.isdir(os.path.join(site, ".zeroserve", "scripts"))  # noqa: PTH112, PTH118
+    own = own or _has_scripts(site)
     places = [*plugins, *([site] if own else [])]
     if not places:
         return []
     from zeroserve import scripts  # late: most sites have none
 
     return [(s.name, s.object) for place in places for s in scripts.objects(place)]
+
+
+def _has_scripts(site: str) -> bool:
+    """Whether a directory keeps scripts; to be kept from looking is no answer."""
+    try:
+        os.stat(os.path.join(site, ".zeroserve", "scripts"))  # noqa: PTH116, PTH118
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # who reads them says what is wrong
+    return True
 
 
 def usable_cores() -> int:

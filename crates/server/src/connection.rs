@@ -10,11 +10,13 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use zeroserve_host::{Body as ScriptBody, Incoming};
 use zeroserve_http::body::{Decoder, Framing, Step as BodyStep};
 use zeroserve_http::request::{Head, HeadLimits, Target, field_slots, parse};
 use zeroserve_http::{Method, Reject, Request};
+use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
 use crate::clock::Now;
@@ -31,6 +33,12 @@ const FLUSH_BYTES: usize = 64 * 1024;
 
 /// Bodies up to this size are copied behind their head and leave in the same write.
 const MAX_COPIED_BYTES: u64 = 16 * 1024;
+
+/// Script functions that may wait for a request body at a time, in all workers. Each holds two
+/// mappings of the about 65,000 that the system allows a process; a slow client may take minutes.
+const MAX_WAITING_FUNCTIONS: usize = 4096;
+
+static WAITING_FUNCTIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// What the access log says of a request that a script left without answer.
 const NO_RESPONSE: u16 = 444;
@@ -97,7 +105,7 @@ enum Step {
     Flush,
     /// The rest of a request body, after saying 100 if the client waits for it; so much of it is
     /// kept for scripts.
-    ReadBody { say_continue: bool, keep: Option<u64> },
+    ReadBody { say_continue: bool, keep: Option<(u64, Waiting)> },
     /// The other connections of the worker have their turn.
     Yield,
     /// A representation.
@@ -106,6 +114,23 @@ enum Step {
     Send { body: Body, line: Option<Line>, status: u16, close: bool },
     /// Everything goes out, then the connection ends.
     Close,
+}
+
+/// The place of the functions of a request among those that wait for a body.
+struct Waiting(usize);
+
+impl Waiting {
+    fn new(functions: usize) -> Result<Self, Reject> {
+        let waiting = Self(functions);
+        let others = WAITING_FUNCTIONS.fetch_add(functions, Ordering::Relaxed);
+        if others + functions > MAX_WAITING_FUNCTIONS { Err(Reject::Busy) } else { Ok(waiting) }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING_FUNCTIONS.fetch_sub(self.0, Ordering::Relaxed);
+    }
 }
 
 impl<S: Stream> Connection<S> {
@@ -158,10 +183,12 @@ impl<S: Stream> Connection<S> {
                 }
                 Step::Load(missing) => {
                     // What has been answered does not wait for it, nor do other connections.
+                    let view = self.old_view.as_deref().unwrap_or(&self.worker.view);
+                    // Taken before waiting: the key means nothing in another generation.
+                    let generation = Arc::clone(&view.generation());
                     self.io.flush(false).await?;
                     let now = self.worker.clock.now_s();
-                    let view = self.old_view.as_deref().unwrap_or(&self.worker.view);
-                    self.loaded.push(view.load(missing, now).await);
+                    self.loaded.push(View::load(generation, missing, now).await);
                     tokio::task::yield_now().await;
                 }
                 Step::Send { body, line, status, close } => {
@@ -189,9 +216,14 @@ impl<S: Stream> Connection<S> {
             header_bytes: limits.max_header_bytes as usize,
             header_fields: limits.max_header_fields as usize,
         };
+        let mut fuel = 0;
         loop {
             if self.io.buffered_bytes() >= FLUSH_BYTES {
                 return Step::Flush;
+            }
+            // Scripts of many requests that one read brought.
+            if fuel >= SLICE_FUEL {
+                return Step::Yield;
             }
             if self.detached.is_none() && !self.io.skip_empty_lines() {
                 return Step::Read(Wait::Idle);
@@ -228,17 +260,25 @@ impl<S: Stream> Connection<S> {
                     match scripted.advance(&worker.view) {
                         Progress::Done => {}
                         Progress::Slice => return Step::Yield,
-                        Progress::Body(_) if !framed || detached.is_some() => {
+                        Progress::Body(_) if !framed => {
                             scripted.exchange.set_body(ScriptBody::Whole(Vec::new()));
+                            continue;
+                        }
+                        // It came before there were scripts.
+                        Progress::Body(_) if detached.is_some() => {
+                            scripted.exchange.set_body(ScriptBody::Missing);
                             continue;
                         }
                         Progress::Body(keep) => {
                             let say_continue = request.expects_continue;
-                            match Decoder::new(request.framing, limits.max_body_bytes) {
-                                Ok(decoder) => {
+                            let decoder = Decoder::new(request.framing, limits.max_body_bytes);
+                            let waiting = Waiting::new(scripted.depth());
+                            match decoder.and_then(|decoder| Ok((decoder, waiting?))) {
+                                Ok((decoder, waiting)) => {
                                     let head = self.io.take_input(len);
                                     self.detached = Some(Detached { head, decoder });
-                                    return Step::ReadBody { say_continue, keep: Some(keep) };
+                                    let keep = Some((keep, waiting));
+                                    return Step::ReadBody { say_continue, keep };
                                 }
                                 Err(reject) => {
                                     self.refuse(reject);
@@ -310,7 +350,8 @@ impl<S: Stream> Connection<S> {
                 }
                 Err(missing) => return Step::Load(missing),
             };
-            if let Some(scripted) = self.scripted.take() {
+            if let Some(mut scripted) = self.scripted.take() {
+                fuel += scripted.fuel_since_slice();
                 worker.give_exchange(scripted.exchange);
                 self.old_view = None;
             }
@@ -373,7 +414,7 @@ impl<S: Stream> Connection<S> {
     async fn read_body(
         &mut self,
         say_continue: bool,
-        keep: Option<u64>,
+        keep: Option<(u64, Waiting)>,
     ) -> Result<Result<(), Reject>, Closed> {
         let mut kept = ScriptBody::Whole(Vec::new());
         let Some(Detached { head, mut decoder }) = self.detached.take() else {
@@ -394,8 +435,8 @@ impl<S: Stream> Connection<S> {
             }
             match decoder.step(self.io.input()) {
                 Ok(BodyStep::Consumed { used, content: data }) => {
-                    if let (Some(keep), ScriptBody::Whole(bytes)) = (keep, &mut kept) {
-                        if (bytes.len() + data.len()) as u64 > keep {
+                    if let (Some((keep, _)), ScriptBody::Whole(bytes)) = (&keep, &mut kept) {
+                        if (bytes.len() + data.len()) as u64 > *keep {
                             kept = ScriptBody::Missing;
                         } else {
                             bytes.extend_from_slice(&self.io.input()[data]);
@@ -440,16 +481,34 @@ fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Box<
     };
     let incoming = Incoming {
         method: request.method.as_str(),
-        target: request.raw_target,
+        target: origin_form(request),
         name,
         scheme: "http",
         peer: &peer.address,
         version: (1, request.minor_version),
         tls: None,
     };
-    exchange.begin(&incoming, request.headers());
+    // The host in the target overrides that of the field (RFC 9112, section 3.2.2).
+    let is_host = |name: &str| name.eq_ignore_ascii_case("host");
+    let fields = request.headers();
+    let fields = fields.map(|(name, v)| (name, if is_host(name) { request.host } else { v }));
+    let named = request.host.is_empty() || request.headers().any(|(name, _)| is_host(name));
+    exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
     worker.scratch.replace(scratch);
     Some(Box::new(Scripted::new(generation, exchange)))
+}
+
+/// Path and query of the target: what a script compares with `/private` has to begin there, also
+/// when a client sends a whole URL.
+fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
+    let raw = request.raw_target;
+    match (request.target, raw.split_once("://")) {
+        (Target::Asterisk, _) => "*",
+        (Target::Path { .. }, Some((_, rest))) if !raw.starts_with('/') => {
+            rest.find('/').map_or("/", |at| &rest[at..])
+        }
+        (Target::Path { .. }, _) => raw,
+    }
 }
 
 /// Answer as the scripts have it, and show the head to those that see responses.

@@ -53,6 +53,23 @@ pub fn answer(
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<Option<Answer>, Missing> {
+    let mut answer = decided(scripted, view, request, now, loaded, scratch, out)?;
+    // Whatever scripts made of the method: to this client, content would be the next response.
+    if let Some(answer) = answer.as_mut().filter(|_| request.method == Method::Head) {
+        answer.body = Body::Empty;
+    }
+    Ok(answer)
+}
+
+fn decided(
+    scripted: &mut Scripted,
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Option<Answer>, Missing> {
     if scripted.is_trapped() {
         return Ok(Some(pipeline::text(500, now, request.method, out)));
     }
@@ -91,21 +108,39 @@ pub fn answer(
         None => {}
     }
     let start = out.len();
-    if exchange.has_template_values() && matches!(request.method, Method::Get | Method::Head) {
+    if exchange.has_template_values() && matches!(exchange.method(), "GET" | "HEAD") {
         if let Some(answer) = template(exchange, view, request, now, loaded, scratch, out)? {
             return Ok(Some(answer));
         }
         out.truncate(start);
     }
+    stored(exchange, view, request, now, loaded, scratch, out).map(Some)
+}
+
+/// Answer from the archive.
+fn stored(
+    exchange: &Exchange,
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Answer, Missing> {
     if !exchange.request_changed() {
-        return pipeline::respond(view, request, now, loaded, scratch, out).map(Some);
+        return pipeline::respond(view, request, now, loaded, scratch, out);
     }
-    let head = rewrite(exchange, exchange.method(), request.minor_version, &[]);
+    // Whether content follows its length is up to the method that the client sent.
+    let method = match (exchange.method(), request.method) {
+        ("GET", Method::Head) => "HEAD",
+        ("HEAD", client) if client != Method::Head => "GET",
+        (method, _) => method,
+    };
+    let head = rewrite(exchange, method, request, &[]);
     with_request(&head, |request| match request {
         Ok(request) => pipeline::respond(view, request, now, loaded, scratch, out),
         Err(reject) => Ok(pipeline::refuse(reject, now, out)),
     })
-    .map(Some)
 }
 
 /// Fill a page with metadata; `None` when the answer is no page with places for it.
@@ -119,13 +154,19 @@ fn template(
     out: &mut Vec<u8>,
 ) -> Result<Option<Answer>, Missing> {
     let start = out.len();
-    let head = rewrite(exchange, "GET", request.minor_version, &PARTIAL);
+    let head = rewrite(exchange, "GET", request, &PARTIAL);
     let answer = with_request(&head, |request| match request {
         Ok(request) => pipeline::respond(view, request, now, loaded, scratch, out).map(Some),
         Err(_) => Ok(None),
     })?;
     let Some(Answer { status, body: Body::Part(local, _) }) = answer else { return Ok(None) };
     if !is_markup(&local.media_type) || local.size() > MAX_TEMPLATE_BYTES {
+        return Ok(None);
+    }
+    // What is there in compressed form alone is there for clients that take it.
+    let compressed = status == 404
+        && stored(exchange, view, request, now, loaded, scratch, &mut Vec::new())?.status != 404;
+    if compressed {
         return Ok(None);
     }
     let page = match (&local.body, &local.file) {
@@ -162,9 +203,18 @@ fn is_markup(media_type: &str) -> bool {
 }
 
 /// The request as scripts left it, in the form in which clients send it, without its body.
-fn rewrite(exchange: &Exchange, method: &str, minor_version: u8, without: &[&str]) -> Vec<u8> {
-    let mut head =
-        format!("{method} {} HTTP/1.{minor_version}\r\n", exchange.target()).into_bytes();
+fn rewrite(
+    exchange: &Exchange,
+    method: &str,
+    request: &Request<'_, '_>,
+    without: &[&str],
+) -> Vec<u8> {
+    let version = request.minor_version;
+    let mut head = format!("{method} {} HTTP/1.{version}\r\n", exchange.target()).into_bytes();
+    // A script that removed it did not mean that the request is none.
+    if exchange.headers().get("host").is_none() {
+        append(&mut head, "Host", request.host);
+    }
     for (name, value) in exchange.headers().iter() {
         if !is_one_of(&FRAMING, name)
             && !is_one_of(without, name)
@@ -220,6 +270,12 @@ pub fn finish(
         answer.body = Body::Empty;
     }
     write_start(out, answer.status, now);
+    let has_length = || fields(&head).any(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    if !no_content && request.method != Method::Head && !has_length() {
+        // It was none that has content; without a length, the client would wait for the end.
+        answer.body = Body::Empty;
+        length(out, 0);
+    }
     for (name, value) in fields(&head) {
         let replaced = !is_one_of(&FRAMING, name)
             && exchange.response_headers().any(|(other, _)| name.eq_ignore_ascii_case(other));

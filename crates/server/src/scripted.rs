@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use zeroserve_host::{Exchange, Hook, Outcome};
+use zeroserve_vm::limits::SLICE_FUEL;
 use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
 
 use crate::notice;
@@ -63,6 +64,8 @@ pub struct Scripted {
     hooks: Vec<Hook>,
     /// Fuel used by functions that have ended.
     used: u64,
+    /// Fuel that was used when others had their turn last.
+    yielded: u64,
     /// A helper that waits for the body.
     waiting: Option<(u32, [u64; 5])>,
     trapped: bool,
@@ -79,6 +82,7 @@ impl Scripted {
             stage: Stage::Request(0),
             hooks: Vec::new(),
             used: 0,
+            yielded: 0,
             waiting: None,
             trapped: false,
         }
@@ -87,6 +91,31 @@ impl Scripted {
     /// Whether a script was stopped: then nothing of what scripts decided counts.
     pub fn is_trapped(&self) -> bool {
         self.trapped
+    }
+
+    /// Fuel used so far, by all functions.
+    fn fuel_used(&mut self) -> u64 {
+        self.used + self.stack.iter_mut().map(|r| r.instance.fuel_used()).sum::<u64>()
+    }
+
+    /// Fuel used since others had their turn last.
+    pub fn fuel_since_slice(&mut self) -> u64 {
+        self.fuel_used().saturating_sub(self.yielded)
+    }
+
+    /// Whether functions, none of which used up a slice of its own, did so together.
+    fn has_used_slice(&mut self) -> bool {
+        self.fuel_since_slice() >= SLICE_FUEL
+    }
+
+    fn slice(&mut self) -> Progress {
+        self.yielded = self.fuel_used();
+        Progress::Slice
+    }
+
+    /// How many functions run or wait for others: each holds memory of its own.
+    pub fn depth(&self) -> usize {
+        self.stack.len()
     }
 
     /// Whether anything has to see the response.
@@ -120,12 +149,18 @@ impl Scripted {
         };
         loop {
             event = match event {
-                Event::Slice => return Progress::Slice,
-                Event::Done(value) => {
-                    match self.end(value, view).or_else(|| self.start_next(scripts, view)) {
+                Event::Slice => return self.slice(),
+                Event::Done(value) => match self.end(value, view) {
+                    Some(event) => event,
+                    None if self.has_used_slice() => return self.slice(),
+                    None => match self.start_next(scripts, view) {
                         Some(event) => event,
                         None => return Progress::Done,
-                    }
+                    },
+                },
+                Event::Helper { number, args } if self.has_used_slice() => {
+                    self.waiting = Some((number, args));
+                    return self.slice();
                 }
                 Event::Helper { number, args } => {
                     let Some(top) = self.stack.last_mut() else { return Progress::Done };
@@ -223,8 +258,7 @@ impl Scripted {
     ) -> Event {
         // The budget is for all scripts of the request together; callers have used some of it.
         let fuel = Fuel::default();
-        let waiting: u64 = self.stack.iter_mut().map(|r| r.instance.fuel_used()).sum();
-        let budget = fuel.budget.saturating_sub(self.used + waiting);
+        let budget = fuel.budget.saturating_sub(self.fuel_used());
         let program = &scripts.list[script].program;
         let made = match view.take_instance(self.generation.number, script) {
             Some(instance) => Ok(instance),
@@ -262,11 +296,12 @@ impl Scripted {
 
     /// Fails closed: later scripts and the file are not reached.
     fn trap(&mut self, scripts: &Scripts, view: &View, trap: &Trap) {
-        let script = match self.stack.last() {
-            Some(running) => scripts.list[running.script].name.clone(),
-            None => self.exchange.script().to_owned(),
+        let name = match self.stack.last() {
+            Some(running) => scripts.list[running.script].name.as_str(),
+            None => self.exchange.script(),
         };
-        notice::say(&format!("script {script}: {trap}; answered 500"));
+        let place = (name.to_owned(), trap.function.clone(), trap.at);
+        scripts.trapped.say(place, &format!("script {name}: {trap}; answered 500"));
         self.trapped = true;
         self.give_up(view);
     }

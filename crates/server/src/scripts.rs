@@ -8,6 +8,8 @@ use zeroserve_archive::{Archive, EntryId, Error, Problem, Severity};
 use zeroserve_vm::limits::MAX_OBJECT_BYTES;
 use zeroserve_vm::{Engine, HelperTable, Program};
 
+use crate::notice::Notices;
+
 /// Where an archive keeps its scripts.
 pub const FOLDER: &str = ".zeroserve/scripts/";
 
@@ -61,13 +63,19 @@ pub struct Scripts {
     pub on_request: Vec<Place>,
     /// What each response goes through.
     pub on_response: Vec<Place>,
+    /// Where scripts were stopped, by script, function and instruction.
+    pub trapped: Notices<(String, String, u32)>,
 }
 
 impl Scripts {
     /// Load the operator's scripts and those of the archive; `None` when there are none.
     pub fn load(archive: &Archive, plugins: &[Object]) -> Result<Option<Self>, Error> {
-        let mut scripts =
-            Self { list: Vec::new(), on_request: Vec::new(), on_response: Vec::new() };
+        let mut scripts = Self {
+            list: Vec::new(),
+            on_request: Vec::new(),
+            on_response: Vec::new(),
+            trapped: Notices::default(),
+        };
         for plugin in plugins {
             scripts.add(&plugin.name, &plugin.bytes)?;
         }
@@ -117,6 +125,10 @@ impl Scripts {
         }
         let name = path.rsplit('/').next().unwrap_or(path);
         let name = name.strip_suffix(".o").unwrap_or(name).to_owned();
+        // Hooks and calls find scripts by their names: one could run in place of another.
+        if self.list.iter().any(|other| other.name == name) {
+            return Err(refused(path, &format!("another script is named '{name}' already")));
+        }
         self.list.push(Script { name, program: Arc::new(program), calls });
         Ok(())
     }

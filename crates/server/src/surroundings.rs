@@ -5,9 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use zeroserve_archive::{EntryId, etag_of};
 use zeroserve_host::{FileMetadata, RateLimiter, World};
 
-use crate::notice;
+use crate::notice::{self, Flow};
 use crate::site::Generation;
 use crate::view::View;
+
+static LOG: Flow = Flow::new();
 
 /// The world of the scripts of one generation.
 pub struct Surroundings<'a> {
@@ -45,7 +47,7 @@ impl World for Surroundings<'_> {
     }
 
     fn log(&self, script: &str, message: &str) {
-        notice::say(&format!("script {script}: {message}"));
+        LOG.say(&format!("script {script}: {message}"));
     }
 
     fn limiter(&self) -> &RateLimiter {

@@ -152,9 +152,8 @@ impl View {
         Ok(Ok(local))
     }
 
-    /// Load what was missing; large content is hashed on another thread.
-    pub async fn load(&self, Missing(key): Missing, now_s: i64) -> Loaded {
-        let generation = Arc::clone(&self.generation.borrow());
+    /// Load what was missing in a generation; large content is hashed on another thread.
+    pub async fn load(generation: Arc<Generation>, Missing(key): Missing, now_s: i64) -> Loaded {
         let number = generation.number;
         if let Some(stale) = generation.cached(key)
             && stale.revalidate(&generation.archive, key, now_s)
