@@ -108,7 +108,7 @@ pub fn conversation(data: &[u8]) {
             try_html: true,
             max_cache_bytes: Limits::default().max_cache_bytes,
         };
-        Arc::new(Site::open(path, options).expect("the example site opens"))
+        Arc::new(Site::open(path, options, &[]).expect("the example site opens"))
     });
     let answer = offline::converse(Arc::clone(site), data.to_vec()).expect("memory does not fail");
     if answer.is_empty() {

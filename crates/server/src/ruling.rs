@@ -53,7 +53,10 @@ pub fn answer(
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<Option<Answer>, Missing> {
-    let mut answer = decided(scripted, view, request, now, loaded, scratch, out)?;
+    let start = out.len();
+    let answer = decided(scripted, view, request, now, loaded, scratch, out);
+    // Nothing of an answer that waits for something to be loaded.
+    let mut answer = answer.inspect_err(|_| out.truncate(start))?;
     // Whatever scripts made of the method: to this client, content would be the next response.
     if let Some(answer) = answer.as_mut().filter(|_| request.method == Method::Head) {
         answer.body = Body::Empty;

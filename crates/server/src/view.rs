@@ -43,6 +43,7 @@ pub struct View {
     generation: RefCell<Arc<Generation>>,
     slots: RefCell<Box<[Slot]>>,
     /// For each script of the generation, instances that wait for their next run.
+    #[allow(clippy::vec_box)] // taken and given as pointers: moving one would cost more
     instances: RefCell<Vec<Vec<Box<Instance>>>>,
 }
 

@@ -71,6 +71,7 @@ pub struct Worker {
     pub draining: Cell<bool>,
     inputs: RefCell<Vec<Vec<u8>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
+    #[allow(clippy::vec_box)] // taken and given as pointers: moving one would cost more
     exchanges: RefCell<Vec<Box<Exchange>>>,
     /// Wakes who waits for a connection to open or close.
     changed: Notify,

@@ -186,7 +186,8 @@ impl Memory {
         if start < self.layout.stack as usize {
             return false;
         }
-        let (len, start) = (self.layout.end as usize - start, self.base.as_ptr().wrapping_add(start));
+        let (len, start) =
+            (self.layout.end as usize - start, self.base.as_ptr().wrapping_add(start));
         // SAFETY: whole pages of our own mapping, which nobody borrows; they read as zeros from
         // now on.
         let given = unsafe { madvise(start.cast(), len, Advice::LinuxDontNeed) }.is_ok();
