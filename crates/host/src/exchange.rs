@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::ops::Bound;
 
 use serde_json::Value;
+use zeroserve_http::path::resolve;
 
 use crate::fields::Fields;
 use crate::guest::NONE;
@@ -24,10 +25,8 @@ pub struct Incoming<'a> {
     pub method: &'a str,
     /// Path and query as the client sent them.
     pub target: &'a str,
-    /// The path as `zeroserve_http::path::resolve` gives it, without a leading slash.
-    pub name: Option<&'a str>,
     /// `http` or `https`.
-    pub scheme: &'a str,
+    pub scheme: &'static str,
     /// Address and port of who connected; empty for a Unix socket.
     pub peer: &'a str,
     /// Major and minor version of HTTP.
@@ -130,9 +129,7 @@ pub struct Exchange {
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) target: String,
-    /// Decoded, with a leading slash; empty if it is not UTF-8.
-    pub(crate) normal_path: String,
-    pub(crate) scheme: String,
+    pub(crate) scheme: &'static str,
     pub(crate) peer: String,
     pub(crate) version: (u8, u8),
     pub(crate) headers: Fields,
@@ -159,14 +156,6 @@ impl Request {
         match memchr::memchr(b'?', self.target.as_bytes()) {
             Some(at) => (&self.target[..at], &self.target[at + 1..]),
             None => (&self.target, ""),
-        }
-    }
-
-    pub(crate) fn set_normal_path(&mut self, name: Option<&str>) {
-        self.normal_path.clear();
-        if let Some(name) = name {
-            self.normal_path.push('/');
-            self.normal_path.push_str(name);
         }
     }
 
@@ -220,9 +209,8 @@ impl Exchange {
         let request = &mut self.request;
         copy(&mut request.method, incoming.method);
         copy(&mut request.target, incoming.target);
-        copy(&mut request.scheme, incoming.scheme);
+        request.scheme = incoming.scheme;
         copy(&mut request.peer, incoming.peer);
-        request.set_normal_path(incoming.name);
         request.version = incoming.version;
         for (name, value) in headers {
             request.headers.push(name, value);
@@ -348,8 +336,9 @@ impl Exchange {
     }
 
     /// The path decoded, as it is looked up, with a leading slash; `None` if it is not UTF-8.
-    pub fn normal_path(&self) -> Option<&str> {
-        Some(self.request.normal_path.as_str()).filter(|path| !path.is_empty())
+    pub fn normal_path(&self) -> Option<String> {
+        let path = Some(self.request.parts().0).filter(|path| path.starts_with('/'))?;
+        Some(format!("/{}", resolve(path, &mut Vec::new()).ok()??))
     }
 
     /// The request's header fields.

@@ -58,7 +58,7 @@ pub struct Connection<S> {
     /// Bytes of an incomplete head that have been parsed in vain.
     parsed: usize,
     /// The scripts of the present request.
-    scripted: Option<Box<Scripted>>,
+    scripted: Option<Scripted>,
     /// The answer, while scripts see its head.
     held: Option<Held>,
     /// For a request whose generation is no longer in force.
@@ -185,7 +185,7 @@ impl<S: Stream> Connection<S> {
                     // What has been answered does not wait for it, nor do other connections.
                     let view = self.old_view.as_deref().unwrap_or(&self.worker.view);
                     // Taken before waiting: the key means nothing in another generation.
-                    let generation = Arc::clone(&view.generation());
+                    let generation = Arc::clone(&**view.generation());
                     self.io.flush(false).await?;
                     let now = self.worker.clock.now_s();
                     self.loaded.push(View::load(generation, missing, now).await);
@@ -324,7 +324,7 @@ impl<S: Stream> Connection<S> {
                     let view = match &mut self.old_view {
                         None if scripted.generation.number != worker.view.number() => {
                             let site = Arc::clone(worker.view.site());
-                            let view = View::of(site, Arc::clone(&scripted.generation));
+                            let view = View::of(site, Rc::clone(&scripted.generation));
                             &**self.old_view.insert(Box::new(view))
                         }
                         None => &worker.view,
@@ -471,18 +471,12 @@ enum Ruled {
 }
 
 /// Begin with the scripts, when there are any.
-fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Box<Scripted>> {
+fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Scripted> {
     let generation = worker.view.scripted()?;
     let mut exchange = worker.take_exchange();
-    let mut scratch = worker.scratch.take();
-    let name = match request.target {
-        Target::Path { path, .. } => scratch.resolve(path),
-        Target::Asterisk => None,
-    };
     let incoming = Incoming {
         method: request.method.as_str(),
         target: origin_form(request),
-        name,
         scheme: "http",
         peer: &peer.address,
         version: (1, request.minor_version),
@@ -494,21 +488,18 @@ fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Box<
     let fields = fields.map(|(name, v)| (name, if is_host(name) { request.host } else { v }));
     let named = request.host.is_empty() || request.headers().any(|(name, _)| is_host(name));
     exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
-    worker.scratch.replace(scratch);
-    Some(Box::new(Scripted::new(generation, exchange)))
+    Some(Scripted::new(generation, exchange))
 }
 
 /// Path and query of the target: what a script compares with `/private` has to begin there, also
 /// when a client sends a whole URL.
 fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
     let raw = request.raw_target;
-    match (request.target, raw.split_once("://")) {
-        (Target::Asterisk, _) => "*",
-        (Target::Path { .. }, Some((_, rest))) if !raw.starts_with('/') => {
-            rest.find('/').map_or("/", |at| &rest[at..])
-        }
-        (Target::Path { .. }, _) => raw,
+    if raw.starts_with('/') || request.target == Target::Asterisk {
+        return raw;
     }
+    let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..])
 }
 
 /// Answer as the scripts have it, and show the head to those that see responses.

@@ -3,17 +3,18 @@
 //! [`Scripted::advance`] never waits: it comes back when a slice is used up or the body is needed,
 //! and goes on where it was. All waiting is the connection's.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use zeroserve_host::{Exchange, Hook, Outcome};
 use zeroserve_vm::limits::SLICE_FUEL;
 use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
 
 use crate::notice;
 use crate::scripts::{Place, Scripts};
-use crate::site::Generation;
 use crate::surroundings::Surroundings;
-use crate::view::View;
+use crate::view::{LocalGeneration, View};
 
 /// What a call that can't be made returns: -1.
 const NOTHING: u64 = u64::MAX;
@@ -54,12 +55,13 @@ struct Running {
 /// A request and the scripts that see it.
 pub struct Scripted {
     /// The generation that the request began with.
-    pub generation: Arc<Generation>,
+    pub generation: LocalGeneration,
     /// What scripts see and change.
     pub exchange: Box<Exchange>,
     /// Whether the head says already all that scripts want it to say.
     pub head_is_done: bool,
-    stack: Vec<Running>,
+    /// Mostly one.
+    stack: SmallVec<[Running; 1]>,
     stage: Stage,
     hooks: Vec<Hook>,
     /// Fuel used by functions that have ended.
@@ -73,12 +75,12 @@ pub struct Scripted {
 
 impl Scripted {
     /// Begin with the first script.
-    pub fn new(generation: Arc<Generation>, exchange: Box<Exchange>) -> Self {
+    pub fn new(generation: LocalGeneration, exchange: Box<Exchange>) -> Self {
         Self {
             generation,
             exchange,
             head_is_done: false,
-            stack: Vec::new(),
+            stack: SmallVec::new(),
             stage: Stage::Request(0),
             hooks: Vec::new(),
             used: 0,
@@ -134,7 +136,7 @@ impl Scripted {
 
     /// Run until something has to be waited for or nothing is left.
     pub fn advance(&mut self, view: &View) -> Progress {
-        let generation = Arc::clone(&self.generation);
+        let generation = Rc::clone(&self.generation);
         let Some(scripts) = generation.scripts.as_ref().filter(|_| !self.trapped) else {
             return Progress::Done;
         };

@@ -14,6 +14,9 @@ use crate::site::{Generation, Site};
 /// A representation held by one worker.
 pub type Local = Rc<Arc<Representation>>;
 
+/// A generation held by one worker: a request takes and drops it without a word to the others.
+pub type LocalGeneration = Rc<Arc<Generation>>;
+
 /// Slots of a worker's own table.
 const SLOTS: usize = 128;
 
@@ -40,7 +43,7 @@ type Slot = Option<(u32, Local)>;
 pub struct View {
     site: Arc<Site>,
     number: Cell<u64>,
-    generation: RefCell<Arc<Generation>>,
+    generation: RefCell<LocalGeneration>,
     slots: RefCell<Box<[Slot]>>,
     /// For each script of the generation, instances that wait for their next run.
     #[allow(clippy::vec_box)] // taken and given as pointers: moving one would cost more
@@ -50,12 +53,12 @@ pub struct View {
 impl View {
     /// See the generation that is in force now.
     pub fn new(site: Arc<Site>) -> Self {
-        let generation = site.current();
+        let generation = Rc::new(site.current());
         Self::of(site, generation)
     }
 
     /// See one generation, whatever is in force by now.
-    pub fn of(site: Arc<Site>, generation: Arc<Generation>) -> Self {
+    pub fn of(site: Arc<Site>, generation: LocalGeneration) -> Self {
         let slots = (0..SLOTS).map(|_| None).collect();
         Self {
             number: Cell::new(generation.number),
@@ -73,7 +76,7 @@ impl View {
             self.number.set(generation.number);
             self.slots.borrow_mut().fill_with(|| None);
             self.instances.borrow_mut().clear();
-            self.generation.replace(generation);
+            self.generation.replace(Rc::new(generation));
         }
     }
 
@@ -88,9 +91,9 @@ impl View {
     }
 
     /// The generation, if it has scripts.
-    pub fn scripted(&self) -> Option<Arc<Generation>> {
+    pub fn scripted(&self) -> Option<LocalGeneration> {
         let generation = self.generation.borrow();
-        generation.scripts.is_some().then(|| Arc::clone(&generation))
+        generation.scripts.is_some().then(|| Rc::clone(&generation))
     }
 
     /// An instance of a script that has run before.
@@ -117,7 +120,7 @@ impl View {
     }
 
     /// The generation seen at the last refresh.
-    pub fn generation(&self) -> Ref<'_, Arc<Generation>> {
+    pub fn generation(&self) -> Ref<'_, LocalGeneration> {
         self.generation.borrow()
     }
 

@@ -27,7 +27,10 @@ pub(crate) fn path(call: &mut Call<'_>) -> Reply {
 }
 
 pub(crate) fn normalized_path(call: &mut Call<'_>) -> Reply {
-    text(call, |exchange| exchange.normal_path().map(str::as_bytes))
+    call.fuel += call.exchange.target().len() as u64;
+    let path = found(call.exchange.normal_path())?;
+    call.fuel += copying(path.len());
+    call.guest.text(call.args[0], call.args[1], path.as_bytes())
 }
 
 pub(crate) fn uri(call: &mut Call<'_>) -> Reply {

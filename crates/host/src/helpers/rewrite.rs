@@ -25,10 +25,9 @@ pub(crate) fn set_uri(call: &mut Call<'_>) -> Reply {
     call.fuel += target.len() as u64;
     let path = target.split('?').next().unwrap_or(target);
     let mut scratch = Vec::new();
-    let name = found(resolve(path, &mut scratch).ok())?;
+    found(resolve(path, &mut scratch).ok())?;
     let request = &mut call.exchange.request;
     request.target_changed |= request.target != target;
-    request.set_normal_path(name);
     request.target.clear();
     request.target.push_str(target);
     Ok(0)

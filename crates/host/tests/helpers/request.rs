@@ -40,7 +40,7 @@ cases! {
 
     fn texts_that_are_not_there() {
         let mut rig =
-            with(&Incoming { target: "/x", name: None, peer: "", tls: None, ..incoming() });
+            with(&Incoming { target: "/%ff", peer: "", tls: None, ..incoming() });
         assert_eq!(text!(rig, "zs_req_query").as_deref(), Some(""));
         assert_eq!(text!(rig, "zs_req_normalized_path"), None);
         assert_eq!(text!(rig, "zs_req_peer"), None);

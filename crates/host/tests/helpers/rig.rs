@@ -130,7 +130,6 @@ pub(crate) fn incoming<'a>() -> Incoming<'a> {
     Incoming {
         method: "GET",
         target: "/a%20b/../c?x=1&y=a+b%21&x=2&flag",
-        name: Some("c"),
         scheme: "https",
         peer: "192.0.2.7:5000",
         version: (1, 1),
