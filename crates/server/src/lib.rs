@@ -10,6 +10,8 @@
 pub mod access_log;
 pub mod clock;
 pub mod connection;
+pub mod h2;
+pub mod inquiry;
 pub mod limits;
 pub mod listen;
 pub mod notice;

@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, watch};
 use zeroserve_host::Exchange;
+use zeroserve_http::h2::BlockCache;
 
 use crate::access_log::Log;
 use crate::clock::Clock;
@@ -63,6 +64,10 @@ pub struct Worker {
     pub log: Option<Log>,
     /// Buffers that one request at a time uses.
     pub scratch: SharedScratch,
+    /// Header blocks of HTTP/2 responses, which are the same for all connections.
+    pub blocks: RefCell<BlockCache>,
+    /// A buffer for the head of one HTTP/2 response at a time.
+    pub head_text: Cell<Vec<u8>>,
     /// Open connections, for their deadlines.
     pub lives: RefCell<Slab<Rc<Life>>>,
     /// Seconds since the worker started, while there were connections.
@@ -87,6 +92,8 @@ impl Worker {
             stats,
             log,
             scratch: SharedScratch::default(),
+            blocks: RefCell::default(),
+            head_text: Cell::default(),
             lives: RefCell::default(),
             tick: Cell::new(0),
             draining: Cell::new(false),
