@@ -11,6 +11,8 @@ pub mod head;
 pub mod hpack;
 pub mod priority;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 pub use bounds::Bounds;
 pub use engine::{Engine, Event, Step};
