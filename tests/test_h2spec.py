@@ -49,6 +49,6 @@ def test_section(server: Server, section: str) -> None:
     assert summary, text + done.stderr
     assert int(summary[2]) > 4
     report = text.partition("Failures:")[2]
-    failed = {name.strip() for name in re.findall(r"× \d+: (.*)", report)}
+    failed = {name.strip() for name in re.findall("\N{MULTIPLICATION SIGN} \\d+: (.*)", report)}
     assert len(failed) == int(summary[4]), text
     assert failed <= EXPLAINED, report

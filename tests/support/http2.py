@@ -163,7 +163,8 @@ class Http2:
         if got.kind == HEADERS:
             assert got.flags & END_HEADERS, "longer heads are not expected here"
             assert not stream.ended
-            fields = self.decoder.decode(got.payload)
+            decoded = self.decoder.decode(got.payload, raw=True)
+            fields = [(bytes(name).decode(), bytes(value).decode()) for name, value in decoded]
             assert all(name == name.lower() for name, _ in fields)
             status = int(dict(fields)[":status"])
             if status < 200:
@@ -171,7 +172,7 @@ class Http2:
             else:
                 assert not stream.status, "two heads"
                 stream.status = status
-                stream.headers = {str(name): str(value) for name, value in fields}
+                stream.headers = dict(fields)
             stream.ended = bool(got.flags & END_STREAM)
         elif got.kind == DATA:
             assert stream.status, "a body without a head"
