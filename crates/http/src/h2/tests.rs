@@ -257,7 +257,8 @@ fn counted_frames() {
     let settings = |_| frame(kind::SETTINGS, 0, 0, &[]);
     let empty = |_| frame(kind::DATA, 0, 1, &[]);
     let unknown = |_| frame(0xff, 0, 0, &[]);
-    let made: [(&str, &dyn Fn(u32) -> Vec<u8>); 6] = [
+    type Make<'a> = &'a dyn Fn(u32) -> Vec<u8>;
+    let made: [(&str, Make<'_>); 6] = [
         ("resets", &reset),
         ("faults", &fault),
         ("pings", &ping),
