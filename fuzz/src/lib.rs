@@ -17,7 +17,7 @@ use zeroserve_archive::{Index, read_packed, scan_bytes};
 use zeroserve_http::body::{Decoder, Framing, Step};
 use zeroserve_http::h2::PREFACE;
 use zeroserve_http::h2::frame::{Header, MAX_PAYLOAD_BYTES, kind};
-use zeroserve_http::h2::hpack::Decoder;
+use zeroserve_http::h2::hpack::Decoder as BlockDecoder;
 use zeroserve_http::request::{field_slots, parse};
 use zeroserve_http::{Head, HeadLimits};
 use zeroserve_server::{Limits, Site, SiteOptions, offline};
@@ -135,7 +135,7 @@ pub fn h2(data: &[u8]) {
             kind::HEADERS => {
                 assert!(header.stream % 2 == 1);
                 let mut status = Vec::new();
-                let mut decoder = Decoder::default();
+                let mut decoder = BlockDecoder::default();
                 let field = |name: &[u8], value: &[u8]| {
                     if name == b":status" {
                         status = value.to_vec();

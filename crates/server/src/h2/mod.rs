@@ -120,8 +120,10 @@ impl<S: Stream> Connection<S> {
     async fn serve(&mut self) -> Result<(), Closed> {
         loop {
             self.receive();
-            self.run_jobs();
-            self.pump();
+            if !self.engine.has_failed() {
+                self.run_jobs();
+                self.pump();
+            }
             if self.is_over() {
                 return self.io.finish().await;
             }
@@ -559,7 +561,7 @@ impl<S: Stream> Connection<S> {
     /// Append parts of the bodies that wait, the most urgent first.
     fn pump(&mut self) {
         let now = self.worker.tick.get();
-        while self.io.buffered_bytes() < FLUSH_BYTES && !self.engine.has_failed() {
+        while self.io.buffered_bytes() < FLUSH_BYTES {
             let Some(stream) = self.engine.next_sender() else { return };
             let room = self.engine.room(stream);
             let at = self.jobs.iter().position(|job| job.stream == stream);
