@@ -98,6 +98,20 @@ class Entry(NamedTuple):
     hidden: bool
     """True when it is never served (dot-files, ``.zeroserve/``)."""
 
+class Certificate(NamedTuple):
+    """A certificate in use."""
+
+    path: str
+    """The file that it came from."""
+    names: list[str]
+    """What it is for: names, perhaps with ``*.`` in front, and addresses."""
+    not_before_s: int
+    """When it begins to be valid, in seconds since 1970."""
+    not_after_s: int
+    """When it ceases to be."""
+    default: bool
+    """Whether it is shown when no name matches."""
+
 class Problem(NamedTuple):
     """One finding of ``check``."""
 
@@ -108,6 +122,21 @@ class Problem(NamedTuple):
     offset: int
     """Where in the file its header begins, in bytes."""
     message: str
+
+def dev_authority(place: str) -> tuple[str, str]:
+    """A certificate authority for development, made anew: certificate and private key, PEM.
+
+    It can sign names of this machine and of private networks only. ``place`` is part of its name.
+    """
+
+def dev_certificate(authority: tuple[str, str], names: list[str]) -> tuple[str, str]:
+    """A certificate for ``names`` signed by an authority of ``dev_authority``, and its key.
+
+    Raises Error for a name that it can't be for, or an authority that can't be read.
+    """
+
+def certificate_end(pem: str) -> int | None:
+    """When the first certificate ceases to be valid, in seconds since 1970; None without one."""
 
 def content_type(name: str) -> str:
     """Content-Type for a file name, with ``charset=utf-8`` for text."""
@@ -200,11 +229,23 @@ class Server:
         access_log: str | None = None,
         access_log_format: Literal["json", "combined"] = "json",
         limits: dict[str, int] | None = None,
+        tls_addrs: list[str] | None = None,
+        certificates: list[tuple[str, str]] | None = None,
+        cert_dir: str | None = None,
+        client_ca: str | None = None,
+        require_client_cert: bool = False,
+        redirect_https: bool = False,
+        hsts_s: int | None = None,
     ) -> None:
         """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``.
 
         ``access_log``: None (off), ``-`` (standard error) or the path of a file to append to.
         ``limits``: names and values from ``LIMITS``; what is missing has its default.
+        ``tls_addrs``: where connections are encrypted, with ``certificates`` (files with a chain
+        and with its key, PEM) and those of ``cert_dir``.
+        ``client_ca``: file of authorities; clients are asked for certificates by them.
+        ``redirect_https``: ``addrs`` only send clients to the first of ``tls_addrs``.
+        ``hsts_s``: seconds for Strict-Transport-Security.
         """
     def start(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> list[str]:
         """Open the site, bind, and start the workers; returns one URL per listener.
@@ -221,6 +262,12 @@ class Server:
 
         Raises Error when the new archive is refused: the old one goes on.
         """
+    def reload_certificates(self) -> None:
+        """Read the certificates anew; when that raises Error, those in force go on."""
+    def certificates(self) -> list[Certificate]:
+        """Certificates in use."""
+    def certificates_left_out(self) -> list[str]:
+        """Files of ``cert_dir`` that are not in use, and why: a line each."""
     def reopen_log(self) -> None:
         """Close the access log and open its path again (log rotation)."""
     def stop(self, drain_s: float) -> int:

@@ -7,10 +7,14 @@ from functools import partial
 from typing import Literal, Self
 
 from zeroserve import _core, address
+from zeroserve.certificates import Keeper
 from zeroserve.reload import Reloader, Report, Severity
 from zeroserve.watch import Watcher
 
 DRAIN_TIMEOUT_S = 10.0
+
+HSTS_S = 31_536_000
+"""A year: what browsers' preload lists ask for."""
 
 SCRIPT_SUFFIXES = (".c", ".o", ".py")
 """A SITE of such a name is a script, and has no files."""
@@ -37,6 +41,13 @@ class Server:
         site: str | os.PathLike[str],
         *,
         addr: str | Sequence[str] = "127.0.0.1:0",
+        tls_addr: str | Sequence[str] = (),
+        certs: Sequence[tuple[str | os.PathLike[str], str | os.PathLike[str]]] = (),
+        cert_dir: str | os.PathLike[str] | None = None,
+        client_ca: str | os.PathLike[str] | None = None,
+        client_auth: Literal["request", "require"] = "require",
+        redirect_https: bool = False,
+        hsts: bool = False,
         threads: int | None = None,
         index: str = "index.html",
         try_html: bool = False,
@@ -53,6 +64,14 @@ class Server:
         ``site``: a ``.tar``, a directory, or a script (``.c`` or ``.o``).
         ``addr``: one address or several: ``HOST:PORT`` (port 0 takes any free one),
         ``unix:PATH`` or ``fd:N``.
+        ``tls_addr``: addresses, as above, where connections are encrypted.
+        ``certs``: files with a certificate chain and with its key (PEM); the first is the default.
+        ``cert_dir``: directory of such files, matched by public key. A client gets the
+        certificate of the name it asks for; changed files are used within a second.
+        ``client_ca``: file with the authorities of clients' certificates; ``client_auth`` says
+        whether clients may come without one (``request``) or not (``require``).
+        ``redirect_https``: ``addr`` only sends clients to the first of ``tls_addr``.
+        ``hsts``: tell browsers to come encrypted only, for a year.
         ``threads``: workers; by default as many as cores this process may use.
         ``index``: file name that stands for its directory.
         ``try_html``: ``/about`` may be answered by ``about.html``.
@@ -68,7 +87,13 @@ class Server:
         # A later chdir() by the program around must not change what is served.
         self._path = os.path.join(os.getcwd(), self._name)  # noqa: PTH109, PTH118
         addrs = [addr] if isinstance(addr, str) else list(addr)
-        if not addrs:
+        tls_addrs = [tls_addr] if isinstance(tls_addr, str) else list(tls_addr)
+        here = os.getcwd()  # noqa: PTH109
+        pairs = [(os.path.join(here, cert), os.path.join(here, key)) for cert, key in certs]  # noqa: PTH118
+        folder = None if cert_dir is None else os.path.join(here, cert_dir)  # noqa: PTH118
+        authorities = None if client_ca is None else os.path.join(here, client_ca)  # noqa: PTH118
+        _require_meaning(tls_addrs, pairs, folder, authorities, redirect_https, hsts)
+        if not addrs and not tls_addrs:
             raise _core.Error("no address to listen on", f"give {address.FORMS}")
         log = None if access_log is None else os.fspath(access_log)
         self._core = _core.Server(
@@ -80,9 +105,15 @@ class Server:
             access_log=log,
             access_log_format=access_log_format,
             limits=_checked(limits),
+            tls_addrs=[address.normalise(a) for a in tls_addrs],
+            certificates=pairs,
+            cert_dir=folder,
+            client_ca=authorities,
+            require_client_cert=client_auth == "require",
+            redirect_https=redirect_https,
+            hsts_s=HSTS_S if hsts else None,
         )
         self._report = report or _log
-        here = os.getcwd()  # noqa: PTH109
         paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
         # Without a reference to this server: what it holds open goes when it does.
         scripts = partial(loaded, self._path, paths)
@@ -94,6 +125,11 @@ class Server:
             scripts,
         )
         self._watch = watch
+        self._keeper: Keeper | None = None
+        if tls_addrs:
+            files = [path for pair in pairs for path in pair]
+            files += [path for path in (folder, authorities) if path is not None]
+            self._keeper = Keeper(self._core, files, self._report, watch=watch)
         self._own_files = () if log is None or log == "-" else (log,)
         self._watcher: Watcher | None = None
         self._drain_timeout_s = drain_timeout_s
@@ -124,6 +160,8 @@ class Server:
             self._urls = tuple(self._reloader.start())
             self._phase = "running"
             self._reloader.report_warnings()
+            if self._keeper is not None:
+                self._keeper.start()
             if self._watch:
                 ignore = self._own_files
                 self._watcher = Watcher(self._path, self._reloader, self._report, ignore=ignore)
@@ -144,6 +182,8 @@ class Server:
             self._phase = "stopped"
         # Not under the lock: a second call has to reach the core while the first one waits.
         self._reloader.close()
+        if self._keeper is not None:
+            self._keeper.stop()
         if self._watcher is not None:
             self._watcher.stop()
         seconds = self._drain_timeout_s if drain_timeout_s is None else drain_timeout_s
@@ -163,6 +203,13 @@ class Server:
     def try_reload(self) -> bool:
         """As ``reload``, but the outcome goes to ``report``; False when it was refused."""
         return self._reloader.attempt()
+
+    def try_reload_certificates(self) -> bool:
+        """Read the certificates anew, as after a change of their files, and report the outcome.
+
+        False when they were refused: those in force go on. True when there are none.
+        """
+        return self._keeper is None or self._keeper.reload()
 
     def reopen_log(self) -> None:
         """Close the access log and open its path again, after a log rotation."""
@@ -208,6 +255,31 @@ def _has_scripts(site: str) -> bool:
     except OSError:
         return True  # who reads them says what is wrong
     return True
+
+
+def _require_meaning(
+    tls_addrs: list[str],
+    pairs: list[tuple[str, str]],
+    cert_dir: str | None,
+    client_ca: str | None,
+    redirect_https: bool,
+    hsts: bool,
+) -> None:
+    """What belongs together has to be there."""
+    if tls_addrs and not pairs and cert_dir is None:
+        raise _core.Error("no certificate for --tls-addr", "give --cert and --key, or --cert-dir")
+    if tls_addrs:
+        return
+    given = {
+        "--cert": bool(pairs),
+        "--cert-dir": cert_dir is not None,
+        "--client-ca": client_ca is not None,
+        "--redirect-https": redirect_https,
+        "--hsts": hsts,
+    }
+    for name, there in given.items():
+        if there:
+            raise _core.Error(f"{name} without --tls-addr", "give the address to encrypt")
 
 
 def usable_cores() -> int:

@@ -3,6 +3,7 @@
 //! Everything that blocks or takes long lets go of the GIL. Worker threads never take it.
 
 mod archive;
+mod dev;
 mod helpers;
 mod program;
 mod serve;
@@ -47,6 +48,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     serve::add(module)?;
     program::add(module)?;
     helpers::add(module)?;
+    dev::add(module)?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
 use zeroserve_server::listen::Address;
 use zeroserve_server::server::MAX_WORKERS;
+use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions};
 
 use crate::{refuse, tuples};
@@ -82,7 +83,9 @@ impl Server {
     #[new]
     #[pyo3(signature = (
         path, *, addrs, threads, index = "index.html".to_owned(), try_html = false,
-        access_log = None, access_log_format = "json", limits = None,
+        access_log = None, access_log_format = "json", limits = None, tls_addrs = None,
+        certificates = None, cert_dir = None, client_ca = None, require_client_cert = false,
+        redirect_https = false, hsts_s = None,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -94,6 +97,13 @@ impl Server {
         access_log: Option<PathBuf>,
         access_log_format: &str,
         limits: Option<BTreeMap<String, u64>>,
+        tls_addrs: Option<Vec<String>>,
+        certificates: Option<Vec<(PathBuf, PathBuf)>>,
+        cert_dir: Option<PathBuf>,
+        client_ca: Option<PathBuf>,
+        require_client_cert: bool,
+        redirect_https: bool,
+        hsts_s: Option<u64>,
     ) -> PyResult<Self> {
         if !(1..=MAX_WORKERS).contains(&threads) {
             return Err(refuse(format!("threads: {threads} is not between 1 and {MAX_WORKERS}")));
@@ -101,9 +111,19 @@ impl Server {
         if index.is_empty() || index.contains('/') {
             return Err(refuse(format!("index: '{}' is not a file name", index.escape_debug())));
         }
-        let addresses: Result<Vec<_>, _> = addrs.iter().map(|addr| Address::parse(addr)).collect();
-        let addresses = addresses.map_err(|error| refuse(format!("address: {error}")))?;
-        if addresses.is_empty() {
+        let parsed = |addrs: Vec<String>| {
+            let addresses: Result<Vec<_>, _> =
+                addrs.iter().map(|addr| Address::parse(addr)).collect();
+            addresses.map_err(|error| refuse(format!("address: {error}")))
+        };
+        let addresses = parsed(addrs)?;
+        let tls_addresses = parsed(tls_addrs.unwrap_or_default())?;
+        let tls = (!tls_addresses.is_empty()).then(|| tls::Options {
+            sources: tls::Sources { pairs: certificates.unwrap_or_default(), directory: cert_dir },
+            client_auth: client_ca
+                .map(|authorities| tls::ClientAuth { authorities, require: require_client_cert }),
+        });
+        if addresses.is_empty() && tls_addresses.is_empty() {
             return Err(refuse("address: there is none to listen on"));
         }
         let format = match access_log_format {
@@ -131,6 +151,10 @@ impl Server {
             access_log,
             limits: values,
             plugins: Vec::new(),
+            tls_addresses,
+            tls,
+            redirect_https,
+            hsts_s,
         };
         Ok(Self { config, running: Mutex::new(None) })
     }
@@ -158,6 +182,28 @@ impl Server {
     fn reload(&self, py: Python<'_>, scripts: Option<Scripts>) -> PyResult<u64> {
         let running = self.running()?;
         py.detach(|| running.reload(&objects(scripts))).map_err(refuse)
+    }
+
+    /// Read the certificates anew.
+    fn reload_certificates(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running()?;
+        py.detach(|| running.reload_certificates()).map_err(refuse)
+    }
+
+    /// Certificates in use.
+    fn certificates<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let class = tuples::class(py, "Certificate")?;
+        let found = self.running()?.certificates();
+        let rows = found.into_iter().map(|info| {
+            let row = (info.path, info.names, info.not_before_s, info.not_after_s, info.default);
+            class.call1(row)
+        });
+        rows.collect()
+    }
+
+    /// Files of the certificates' directory that are not in use, and why.
+    fn certificates_left_out(&self) -> PyResult<Vec<String>> {
+        Ok(self.running()?.certificates_left_out())
     }
 
     /// Close the access log and open its path again.

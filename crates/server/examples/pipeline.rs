@@ -17,7 +17,8 @@ use std::task::{Context, Poll};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
-use zeroserve_server::connection::{Connection, Peer};
+use zeroserve_server::connection::Connection;
+use zeroserve_server::peer::Peer;
 use zeroserve_server::stats::WorkerStats;
 use zeroserve_server::stream::Stream;
 use zeroserve_server::worker::Worker;
@@ -97,7 +98,7 @@ impl Stream for Repeating {
         Poll::Ready(Err(io::Error::other("a file too large for this measurement")))
     }
 
-    fn shut_down_sending(&self) {}
+    fn shut_down_sending(&mut self) {}
 }
 
 /// A site with one script, or none, and the rounds it has been through.

@@ -7,7 +7,7 @@
 //! brought is answered with one write.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +20,7 @@ use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
 use crate::clock::Now;
+use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::ruling;
 use crate::scripted::{Progress, Scripted};
@@ -63,27 +64,6 @@ pub struct Connection<S> {
     held: Option<Held>,
     /// For a request whose generation is no longer in force.
     old_view: Option<Box<View>>,
-}
-
-/// Who is at the other end.
-pub struct Peer {
-    /// The address, for the access log.
-    ip: Box<str>,
-    /// Address and port, for scripts; empty for a Unix socket.
-    address: Box<str>,
-}
-
-impl Peer {
-    /// Somebody who came over TCP.
-    pub fn new(ip: IpAddr, port: u16) -> Self {
-        let address = SocketAddr::new(ip, port).to_string().into();
-        Self { ip: ip.to_string().into(), address }
-    }
-
-    /// A process on this machine.
-    pub fn unix() -> Self {
-        Self { ip: "unix".into(), address: "".into() }
-    }
 }
 
 /// An answer without its head, which is with the scripts.
@@ -251,7 +231,8 @@ impl<S: Stream> Connection<S> {
             };
             self.parsed = 0;
             let framed = request.framing != Framing::None;
-            if self.held.is_none() {
+            let https_port = self.peer.front.https_port.filter(|_| !is_for_acme(&request));
+            if self.held.is_none() && https_port.is_none() {
                 if self.scripted.is_none() {
                     worker.view.refresh();
                     self.scripted = begin(&worker, &request, &self.peer);
@@ -315,6 +296,9 @@ impl<S: Stream> Connection<S> {
             let now = worker.clock.now();
             let mut scratch = worker.scratch.take();
             let answered = match (&mut self.scripted, self.held.take()) {
+                (None, _) if https_port.is_some() => {
+                    Ok(Ruled::Now(to_https(&request, https_port.unwrap_or(443), now, out)))
+                }
                 (None, _) => {
                     let (view, loaded) = (&worker.view, &self.loaded);
                     pipeline::respond(view, &request, now, loaded, &mut scratch, out)
@@ -342,9 +326,8 @@ impl<S: Stream> Connection<S> {
                 }
                 Ok(Ruled::Nothing) => {
                     let log = worker.log.as_ref();
-                    let line = log.map(|log| {
-                        log.begin(&self.peer.ip, Some(&request), worker.clock.precise())
-                    });
+                    let line = log
+                        .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
                     self.finish_line(line, NO_RESPONSE, 0);
                     return Step::Close;
                 }
@@ -357,11 +340,11 @@ impl<S: Stream> Connection<S> {
             }
             worker.stats.answered(status);
             let close = unread || !request.keep_alive || worker.draining.get();
-            finish_head(out, close, request.minor_version);
+            finish_head(out, &self.peer.front.header, close, request.minor_version);
             let line = worker
                 .log
                 .as_ref()
-                .map(|log| log.begin(&self.peer.ip, Some(&request), worker.clock.precise()));
+                .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
             self.loaded.clear();
             if self.detached.take().is_none() {
                 self.io.consume_input(len);
@@ -391,10 +374,10 @@ impl<S: Stream> Connection<S> {
         let now = self.worker.clock.now();
         let worker = Rc::clone(&self.worker);
         let log = worker.log.as_ref();
-        let line = log.map(|log| log.begin(&self.peer.ip, None, worker.clock.precise()));
+        let line = log.map(|log| log.begin(&self.peer, None, worker.clock.precise()));
         let (_, out) = self.io.buffers();
         let Answer { status, body } = pipeline::refuse(reject, now, out);
-        finish_head(out, true, 1);
+        finish_head(out, &self.peer.front.header, true, 1);
         if let Body::Bytes(bytes) = &body {
             self.io.append(bytes);
         }
@@ -477,10 +460,10 @@ fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Scri
     let incoming = Incoming {
         method: request.method.as_str(),
         target: origin_form(request),
-        scheme: "http",
+        scheme: peer.scheme(),
         peer: &peer.address,
         version: (1, request.minor_version),
-        tls: None,
+        tls: peer.tls(),
     };
     // The host in the target overrides that of the field (RFC 9112, section 3.2.2).
     let is_host = |name: &str| name.eq_ignore_ascii_case("host");
@@ -546,8 +529,31 @@ fn rule(
     Ok(Ruled::Now(answer))
 }
 
+/// Whether a certificate authority asks for its challenge, which it does without encryption
+/// (RFC 8555, section 8.3).
+fn is_for_acme(request: &Request<'_, '_>) -> bool {
+    let Target::Path { path, .. } = request.target else { return false };
+    path.starts_with("/.well-known/acme-challenge/")
+}
+
+/// Send the client to the same place over HTTPS.
+fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -> Answer {
+    let host = String::from_utf8_lossy(request.host);
+    let end = match host.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let target = match origin_form(request) {
+        "*" => "/",
+        target => target,
+    };
+    pipeline::moved(&format!("https://{}{port}{target}", &host[..end]), request, now, out)
+}
+
 /// Say what becomes of the connection, and end the head.
-fn finish_head(out: &mut Vec<u8>, close: bool, minor_version: u8) {
+fn finish_head(out: &mut Vec<u8>, header: &str, close: bool, minor_version: u8) {
+    out.extend_from_slice(header.as_bytes());
     if close {
         out.extend_from_slice(b"Connection: close\r\n\r\n");
     } else if minor_version == 0 {

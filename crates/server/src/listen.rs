@@ -73,17 +73,41 @@ pub struct Bound {
 /// Where a listener is reached.
 #[derive(Clone, Debug)]
 pub enum Url {
-    /// `http://127.0.0.1:8080`
-    Tcp(SocketAddr),
-    /// `http+unix:/run/site.sock`
-    Unix(PathBuf),
+    /// `http://127.0.0.1:8080`, or `https`.
+    Tcp(SocketAddr, bool),
+    /// `http+unix:/run/site.sock`, or `https`.
+    Unix(PathBuf, bool),
+}
+
+impl Url {
+    /// Connections there are encrypted.
+    pub fn encrypted(&mut self) {
+        let (Self::Tcp(_, encrypted) | Self::Unix(_, encrypted)) = self;
+        *encrypted = true;
+    }
+
+    /// Whether connections there are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        let (Self::Tcp(_, encrypted) | Self::Unix(_, encrypted)) = self;
+        *encrypted
+    }
+
+    /// The port, if it has one.
+    pub fn port(&self) -> Option<u16> {
+        if let Self::Tcp(address, _) = self { Some(address.port()) } else { None }
+    }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => write!(f, "http://{address}"),
-            Self::Unix(path) => write!(f, "http+unix:{}", path.display()),
+            Self::Tcp(address, encrypted) => {
+                write!(f, "{}://{address}", if *encrypted { "https" } else { "http" })
+            }
+            Self::Unix(path, encrypted) => {
+                let scheme = if *encrypted { "https" } else { "http" };
+                write!(f, "{scheme}+unix:{}", path.display())
+            }
         }
     }
 }
@@ -152,7 +176,7 @@ fn bind_socket_address(address: SocketAddr, workers: usize) -> io::Result<Bound>
     let listeners = (0..workers)
         .map(|_| open_tcp(address, true).map(Listener::Tcp))
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url: Url::Tcp(address), unlink: None })
+    Ok(Bound { listeners, url: Url::Tcp(address, false), unlink: None })
 }
 
 fn open_tcp(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
@@ -180,7 +204,7 @@ fn bind_unix(path: &Path, workers: usize) -> io::Result<Bound> {
     let listeners = (0..workers)
         .map(|_| listener.try_clone().map(Listener::Unix))
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url: Url::Unix(path), unlink })
+    Ok(Bound { listeners, url: Url::Unix(path, false), unlink })
 }
 
 /// A socket that nobody answers was left by a server that ended badly.
@@ -207,8 +231,8 @@ fn inherit(number: i32, workers: usize) -> io::Result<Bound> {
     first.set_nonblocking(true)?;
     let address = first.local_addr()?;
     let url = match (address.as_socket(), address.as_pathname()) {
-        (Some(address), _) => Url::Tcp(address),
-        (None, Some(path)) => Url::Unix(path.to_owned()),
+        (Some(address), _) => Url::Tcp(address, false),
+        (None, Some(path)) => Url::Unix(path.to_owned(), false),
         (None, None) => {
             return Err(io::Error::other("neither a TCP nor a Unix socket with a path"));
         }
@@ -217,8 +241,8 @@ fn inherit(number: i32, workers: usize) -> io::Result<Bound> {
         .map(|_| {
             let socket = first.try_clone()?;
             Ok(match url {
-                Url::Tcp(_) => Listener::Tcp(socket.into()),
-                Url::Unix(_) => Listener::Unix(socket.into()),
+                Url::Tcp(..) => Listener::Tcp(socket.into()),
+                Url::Unix(..) => Listener::Unix(socket.into()),
             })
         })
         .collect::<io::Result<Vec<_>>>()?;

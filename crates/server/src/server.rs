@@ -15,9 +15,11 @@ use crate::access_log::{Destination, Format, Writer};
 use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
 use crate::notice::plain;
+use crate::peer::Front;
 use crate::scripts::Object;
 use crate::site::{Site, SiteOptions};
 use crate::stats::WorkerStats;
+use crate::tls::{self, Tls};
 use crate::worker::{self, Phase, Worker};
 
 /// Most workers; far more than any machine has cores for.
@@ -30,6 +32,14 @@ pub struct Config {
     pub path: PathBuf,
     /// Where to listen.
     pub addresses: Vec<Address>,
+    /// Where to listen for encrypted connections.
+    pub tls_addresses: Vec<Address>,
+    /// How those are encrypted; there are none without.
+    pub tls: Option<tls::Options>,
+    /// Whether plain listeners only send clients to the first encrypted one.
+    pub redirect_https: bool,
+    /// Seconds for which browsers shall come encrypted only, sent with encrypted responses.
+    pub hsts_s: Option<u64>,
     /// Worker threads.
     pub workers: usize,
     /// Document that stands for a directory.
@@ -58,6 +68,7 @@ impl Config {
 /// A server that runs, until it is stopped.
 pub struct Server {
     site: Arc<Site>,
+    tls: Option<Arc<Tls>>,
     phase: watch::Sender<Phase>,
     stats: Vec<Arc<WorkerStats>>,
     urls: Vec<String>,
@@ -68,6 +79,22 @@ pub struct Server {
     workers: Mutex<Vec<JoinHandle<usize>>>,
     running: Arc<Running>,
     unlink: Mutex<Vec<Unlink>>,
+}
+
+/// What connections of plain and of encrypted listeners have in common.
+struct Fronts {
+    plain: Arc<Front>,
+    secure: Arc<Front>,
+}
+
+impl Fronts {
+    fn new(config: &Config, tls: &Option<Arc<Tls>>, https_port: Option<u16>) -> Self {
+        let hsts = |age| format!("Strict-Transport-Security: max-age={age}\r\n");
+        let header = config.hsts_s.map(hsts).unwrap_or_default();
+        let plain = Front { https_port, ..Front::default() };
+        let secure = Front { tls: tls.clone(), header, https_port: None };
+        Self { plain: Arc::new(plain), secure: Arc::new(secure) }
+    }
 }
 
 /// How many workers have not ended.
@@ -83,10 +110,21 @@ impl Server {
         let site = Site::open(config.path.clone(), config.site_options(), &config.plugins)
             .map_err(|error| format!("{shown}: {error}"))?;
         let site = Arc::new(site);
+        let tls = config.tls.clone().map(Tls::new).transpose()?.map(Arc::new);
         let mut bound = Vec::new();
+        for address in &config.tls_addresses {
+            let mut place = listen::bind(address, config.workers)?;
+            place.url.encrypted();
+            bound.push(place);
+        }
+        let encrypted = bound.len();
+        let https_port = config.redirect_https.then(|| bound.first().and_then(|b| b.url.port()));
         for address in &config.addresses {
             bound.push(listen::bind(address, config.workers)?);
         }
+        // Those without come first, as on the command line.
+        bound.rotate_left(encrypted);
+        let fronts = Fronts::new(&config, &tls, https_port.flatten());
         let log = match config.access_log.clone() {
             None => None,
             Some((destination, format)) => {
@@ -101,13 +139,15 @@ impl Server {
                 Some((writer, format))
             }
         };
-        Self::run(config, site, bound, log)
+        Self::run(config, site, tls, bound, &fronts, log)
     }
 
     fn run(
         config: Config,
         site: Arc<Site>,
+        tls: Option<Arc<Tls>>,
         mut bound: Vec<Bound>,
+        fronts: &Fronts,
         log: Option<(Writer, Format)>,
     ) -> Result<Self, String> {
         let (phase, _) = watch::channel(Phase::Running);
@@ -118,7 +158,11 @@ impl Server {
         let mut workers = Vec::new();
         let (reports, reported) = channel::<Result<(), String>>();
         for (number, stats) in stats.iter().enumerate() {
-            let listeners = bound.iter_mut().filter_map(|bound| bound.listeners.pop()).collect();
+            let listeners = bound.iter_mut().filter_map(|bound| {
+                let front = if bound.url.is_encrypted() { &fronts.secure } else { &fronts.plain };
+                Some((bound.listeners.pop()?, Arc::clone(front)))
+            });
+            let listeners = listeners.collect();
             let (site, limits, stats) =
                 (Arc::clone(&site), config.limits.clone(), Arc::clone(stats));
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
@@ -159,6 +203,7 @@ impl Server {
         let unlink = bound.iter_mut().filter_map(|bound| bound.unlink.take()).collect();
         Ok(Self {
             site,
+            tls,
             phase,
             stats,
             urls,
@@ -191,6 +236,21 @@ impl Server {
                 Err(format!("{}: {error}", self.site.path().display()))
             }
         }
+    }
+
+    /// Read the certificates anew; on failure those in force go on.
+    pub fn reload_certificates(&self) -> Result<(), String> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+
+    /// Certificates in use.
+    pub fn certificates(&self) -> Vec<tls::Info> {
+        self.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
+    }
+
+    /// Files of the certificates' directory that are not in use, and why.
+    pub fn certificates_left_out(&self) -> Vec<String> {
+        self.tls.as_ref().map(|tls| tls.left_out()).unwrap_or_default()
     }
 
     /// Open the access log's path again.

@@ -94,14 +94,15 @@ impl Life {
 }
 
 /// A connection's place among those of its worker, given back however the connection ends.
-struct Registration {
+pub struct Registration {
     worker: Rc<Worker>,
     life: Rc<Life>,
     slot: usize,
 }
 
 impl Registration {
-    fn new(worker: Rc<Worker>) -> Self {
+    /// Take a place.
+    pub fn new(worker: Rc<Worker>) -> Self {
         let life = Rc::new(Life::default());
         life.deadline.set(u64::MAX);
         let slot = worker.lives.borrow_mut().insert(Rc::clone(&life));

@@ -21,13 +21,16 @@ use zeroserve_host::Exchange;
 
 use crate::access_log::Log;
 use crate::clock::Clock;
-use crate::connection::{Connection, Peer, SharedScratch};
+use crate::connection::{Connection, SharedScratch};
 use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
+use crate::peer::{Front, Peer, Session};
 use crate::site::Site;
 use crate::stats::WorkerStats;
-use crate::transfer::{Life, READ_BYTES};
+use crate::stream::Stream;
+use crate::tls::{self, Tls};
+use crate::transfer::{Life, READ_BYTES, Registration};
 use crate::view::View;
 
 /// Pause after the system had no descriptor or memory for another connection.
@@ -185,7 +188,7 @@ impl Worker {
 /// `ready` is told once it accepts; a worker that fails before returns the reason instead.
 pub fn run(
     worker: Worker,
-    listeners: Vec<Listener>,
+    listeners: Vec<(Listener, Arc<Front>)>,
     mut phase: watch::Receiver<Phase>,
     ready: impl FnOnce(),
 ) -> io::Result<usize> {
@@ -203,8 +206,8 @@ pub fn run(
             }
         });
         let mut accepting = Vec::new();
-        for listener in listeners {
-            accepting.push(Accepting::start(&worker, listener)?);
+        for (listener, front) in listeners {
+            accepting.push(Accepting::start(&worker, listener, front)?);
         }
         ready();
         let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
@@ -235,6 +238,7 @@ async fn either(first: impl Future, second: impl Future) {
 /// A listener and the task that accepts from it.
 struct Accepting {
     socket: Rc<Socket>,
+    front: Arc<Front>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -244,14 +248,15 @@ enum Socket {
 }
 
 impl Accepting {
-    fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<Self> {
+    fn start(worker: &Rc<Worker>, listener: Listener, front: Arc<Front>) -> io::Result<Self> {
         let socket = Rc::new(match listener {
             Listener::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
             Listener::Unix(listener) => Socket::Unix(UnixListener::from_std(listener)?),
         });
-        let (worker, accepting) = (Rc::clone(worker), Rc::clone(&socket));
-        let task = tokio::task::spawn_local(async move { accept_all(&worker, &accepting).await });
-        Ok(Self { socket, task })
+        let (worker, accepting, at) = (Rc::clone(worker), Rc::clone(&socket), Arc::clone(&front));
+        let task =
+            tokio::task::spawn_local(async move { accept_all(&worker, &accepting, &at).await });
+        Ok(Self { socket, front, task })
     }
 
     /// Stop accepting, but serve what the kernel has accepted for us already: closing the socket
@@ -272,14 +277,14 @@ impl Accepting {
                     let stream = std::net::TcpStream::from(fd);
                     let peer = stream.peer_addr();
                     if let (Ok(stream), Ok(peer)) = (TcpStream::from_std(stream), peer) {
-                        serve_tcp(worker, stream, peer);
+                        serve_tcp(worker, stream, peer, &self.front);
                     }
                 }
             }
             Socket::Unix(listener) => {
                 while let Some(fd) = accept(listener.as_fd()) {
                     if let Ok(stream) = UnixStream::from_std(fd.into()) {
-                        serve(worker, stream, Peer::unix());
+                        serve(worker, stream, Peer::unix().at(&self.front));
                     }
                 }
             }
@@ -287,17 +292,18 @@ impl Accepting {
     }
 }
 
-async fn accept_all(worker: &Rc<Worker>, socket: &Socket) {
+async fn accept_all(worker: &Rc<Worker>, socket: &Socket, front: &Arc<Front>) {
     loop {
         while worker.connections() as u64 >= worker.limits.max_connections {
             worker.changed.notified().await;
         }
         let accepted = match socket {
             Socket::Tcp(listener) => {
-                listener.accept().await.map(|(stream, peer)| serve_tcp(worker, stream, peer))
+                listener.accept().await.map(|(stream, peer)| serve_tcp(worker, stream, peer, front))
             }
             Socket::Unix(listener) => {
-                listener.accept().await.map(|(stream, _)| serve(worker, stream, Peer::unix()))
+                let peer = Peer::unix().at(front);
+                listener.accept().await.map(|(stream, _)| serve(worker, stream, peer))
             }
         };
         if let Err(error) = accepted {
@@ -316,26 +322,58 @@ async fn refused(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-fn serve_tcp(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+fn serve_tcp(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, front: &Arc<Front>) {
     // Responses are written whole; waiting for more to send would only delay the last packet.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     // A dual-stack listener shows IPv4 clients in IPv6's clothes.
-    serve(worker, stream, Peer::new(peer.ip().to_canonical(), peer.port()));
+    serve(worker, stream, Peer::new(peer.ip().to_canonical(), peer.port()).at(front));
 }
 
-fn serve<S: crate::stream::Stream + 'static>(worker: &Rc<Worker>, stream: S, peer: Peer) {
+fn serve<S: Stream + 'static>(worker: &Rc<Worker>, stream: S, peer: Peer) {
     worker.stats.connections_accepted.add(1);
     worker.stats.connections_open.add(1);
-    let connection = Connection::new(Rc::clone(worker), stream, peer);
     let open = Open(Rc::clone(worker));
     worker.changed.notify_waiters();
-    tokio::task::spawn_local(async move {
-        let stream = connection.run().await;
-        drop(stream);
-        drop(open);
-    });
+    match peer.front.tls.clone() {
+        None => {
+            let connection = Connection::new(Rc::clone(worker), stream, peer);
+            tokio::task::spawn_local(async move {
+                let stream = connection.run().await;
+                drop(stream);
+                drop(open);
+            });
+        }
+        Some(tls) => {
+            // It counts as a connection from its first byte on.
+            let (worker, place) = (Rc::clone(worker), Registration::new(Rc::clone(worker)));
+            tokio::task::spawn_local(async move {
+                serve_tls(worker, stream, peer, &tls, place).await;
+                drop(open);
+            });
+        }
+    }
+}
+
+async fn serve_tls<S: Stream>(
+    worker: Rc<Worker>,
+    stream: S,
+    mut peer: Peer,
+    tls: &Tls,
+    place: Registration,
+) {
+    let limit = Duration::from_secs(worker.limits.header_timeout_s);
+    let Ok(accepted) = tls::handshake::accept(tls, stream, limit).await else { return };
+    peer.session = Some(Box::new(Session {
+        tls13: accepted.kind().0,
+        alpn: accepted.alpn(),
+        sni: accepted.hello.sni,
+        ja4: accepted.hello.ja4,
+    }));
+    let connection = Connection::new(worker, accepted.stream, peer);
+    drop(place);
+    connection.run().await;
 }
 
 /// Counts a connection as open until it is dropped, however its task ends.

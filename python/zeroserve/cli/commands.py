@@ -15,6 +15,10 @@ MAX_SITES = 64
 """More than one are understood, so that the error can say what is missing for them."""
 
 MAX_THREADS = 1024
+
+DEV_ADDR = "127.0.0.1:8443"
+"""Where --https listens."""
+
 MAX_DRAIN_TIMEOUT_S = 86_400
 
 VERSION = Flag("--version", "", False, "print the version and exit", "general")
@@ -27,6 +31,15 @@ SERVE_FLAGS = (
         f"{address.FORMS}; 8080 is 127.0.0.1:8080, :8080 is 0.0.0.0:8080, port 0 is any free "
         "one; may be repeated (default: sockets passed on by systemd (LISTEN_FDS), "
         f"else {address.DEFAULT})",
+        "listening",
+        address_value,
+        repeat=True,
+    ),
+    Flag(
+        "--tls-addr",
+        "ADDR",
+        None,
+        "as --addr, for HTTPS; without --addr it is the only listener; may be repeated",
         "listening",
         address_value,
         repeat=True,
@@ -47,6 +60,65 @@ SERVE_FLAGS = (
         "signal ends it at once",
         "listening",
         seconds(0, MAX_DRAIN_TIMEOUT_S),
+    ),
+    Flag(
+        "--https",
+        "",
+        False,
+        f"HTTPS on this machine with a certificate as dev-cert makes it, on {DEV_ADDR} unless "
+        "--tls-addr says where",
+        "encryption",
+    ),
+    Flag(
+        "--cert",
+        "FILE",
+        None,
+        "certificate chain, PEM; may be repeated, the first is for clients that name no known host",
+        "encryption",
+        non_empty,
+        repeat=True,
+    ),
+    Flag(
+        "--key",
+        "FILE",
+        None,
+        "its key, PEM, one for each --cert in their order (default: in the file of the chain)",
+        "encryption",
+        non_empty,
+        repeat=True,
+    ),
+    Flag(
+        "--cert-dir",
+        "DIR",
+        None,
+        "directory of chains and keys (*.pem, *.crt, *.key), matched by public key, chosen by the "
+        "name that the client asks for",
+        "encryption",
+        non_empty,
+    ),
+    Flag(
+        "--redirect-https",
+        "",
+        False,
+        "answer at --addr with a redirect to HTTPS only (308); ACME challenges are served",
+        "encryption",
+    ),
+    Flag("--hsts", "", False, "tell browsers to come by HTTPS only, for a year", "encryption"),
+    Flag(
+        "--client-ca",
+        "FILE",
+        None,
+        "authorities that clients' certificates have to be signed by, PEM",
+        "encryption",
+        non_empty,
+    ),
+    Flag(
+        "--client-auth",
+        "MODE",
+        "require",
+        "with --client-ca: require a certificate, or request one",
+        "encryption",
+        choice("require", "request"),
     ),
     Flag(
         "--index",
@@ -141,6 +213,21 @@ EXPLAIN_FLAGS = (
     ),
 )
 
+DEV_CERT_FLAGS = (
+    Flag(
+        "--dir",
+        "DIR",
+        None,
+        "where to keep the files (default: zeroserve/dev-cert in the user's data directory)",
+        "output",
+        non_empty,
+    ),
+    Flag("--renew", "", False, "make a new authority, too", "output"),
+)
+
+MAX_NAMES = 100
+"""Of one certificate."""
+
 SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
 
@@ -226,6 +313,18 @@ COMMANDS = (
         "zeroserve.cli.explain",
     ),
     Command(
+        "dev-cert",
+        "[NAME...]",
+        0,
+        MAX_NAMES,
+        "make a certificate for HTTPS on this machine",
+        "Make a local certificate authority, unless there is one, and a certificate for\n"
+        "localhost or the given names of this machine or a private network; print where\n"
+        "they are and how browsers come to trust them.",
+        lambda: DEV_CERT_FLAGS,
+        "zeroserve.cli.dev_cert",
+    ),
+    Command(
         "sdk",
         "",
         0,
@@ -240,6 +339,6 @@ COMMANDS = (
 
 EPILOG = (
     "commands (first word; a directory of that name is ./pack):\n"
-    + "\n".join(f"  {c.name:<8}{c.summary}" for c in COMMANDS)
+    + "\n".join(f"  {c.name:<9}{c.summary}" for c in COMMANDS)
     + "\n\nexit codes: 0 done, 1 failed at run time, 2 wrong usage"
 )

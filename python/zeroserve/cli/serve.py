@@ -16,9 +16,14 @@ from zeroserve.cli.flags import Options, UsageError, nearest
 from zeroserve.cli.terminal import complain, say
 from zeroserve.reload import Severity
 from zeroserve.server import Server
-from zeroserve.words import plural, quoted
+from zeroserve.words import plural, quoted, reason
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class _Tls(NamedTuple):
+    addrs: list[str]
+    certs: list[tuple[str, str]]
 
 
 class _Log(NamedTuple):
@@ -42,10 +47,18 @@ def run(options: Options) -> int:
     signals = _Signals()
     signals.start()
     _raise_descriptor_limit()
+    tls = _tls(options)
     log = _access_log(options)
     server = Server(
         site,
-        addr=options.addr or address.inherited() or address.DEFAULT,
+        addr=options.addr or ([] if tls.addrs else address.inherited() or address.DEFAULT),
+        tls_addr=tls.addrs,
+        certs=tls.certs,
+        cert_dir=options.cert_dir,
+        client_ca=options.client_ca,
+        client_auth=options.client_auth,
+        redirect_https=options.redirect_https,
+        hsts=options.hsts,
         threads=options.threads,
         index=options.index,
         try_html=options.try_html,
@@ -111,6 +124,7 @@ def _keep_house(server: Server, site: str, signals: _Signals) -> None:
         except _core.Error as error:
             _report("error", str(error.args[0]))
         server.try_reload()
+        server.try_reload_certificates()
 
 
 def _report(severity: Severity, line: str) -> None:
@@ -136,6 +150,40 @@ def _meant(site: str) -> str | None:
         return None
     command = nearest(site, [command.name for command in COMMANDS])
     return f"did you mean `zeroserve {command}`?" if command else None
+
+
+def _tls(options: Options) -> _Tls:
+    certs: list[str] = options.cert or []
+    keys: list[str] = options.key or certs
+    if len(keys) != len(certs):
+        raise UsageError(
+            f"{plural(len(certs), 'value')} of --cert, but {len(keys)} of --key",
+            "give one --key for each --cert, in the same order",
+        )
+    addrs: list[str] = options.tls_addr or []
+    if not options.https:
+        return _Tls(addrs, list(zip(certs, keys, strict=True)))
+    from zeroserve.cli.commands import DEV_ADDR
+
+    if not certs and options.cert_dir is None:
+        certs, keys = ([path] for path in _dev_cert())
+    return _Tls(addrs or [DEV_ADDR], list(zip(certs, keys, strict=True)))
+
+
+def _dev_cert() -> tuple[str, str]:
+    from zeroserve import dev_cert
+
+    try:
+        made = dev_cert.ensure()
+    except OSError as error:
+        where = quoted(dev_cert.directory())
+        raise _core.Error(
+            f"can't write to {where}: {reason(error)}", "give --cert and --key"
+        ) from None
+    if made.fresh:
+        say(f"zeroserve: made a certificate authority for this machine: {made.authority}")
+        say("zeroserve: browsers warn until they trust it; `zeroserve dev-cert` says how")
+    return made.certificate, made.key
 
 
 def _access_log(options: Options) -> _Log:
