@@ -34,7 +34,10 @@ __all__ = [
 
 DIRECTORY = ".zeroserve/scripts/"
 
-ENTRY_SECTIONS = ("zeroserve.request", "zeroserve.response", "zeroserve.call.")
+ENTRY_SECTIONS = ("zeroserve.request", "zeroserve.response")
+
+CALL_SECTION = "zeroserve.call."
+"""What the section of a function that other scripts may call begins with."""
 
 SUFFIXES = (".c", ".o")
 
@@ -164,7 +167,8 @@ def load(object: bytes, place: str) -> Program:
         program.code_bytes()  # compiled, too: what is refused only then is refused now
     except Error as error:
         raise Error(f"{quoted(place)}: {error.args[0]}", *error.args[1:]) from None
-    if not any(function.section.startswith(ENTRY_SECTIONS) for function in program.functions()):
+    sections = [function.section for function in program.functions()]
+    if not any(s in ENTRY_SECTIONS or s.startswith(CALL_SECTION) for s in sections):
         raise Error(
             f"{quoted(place)}: no function is an entry, so it would never run",
             "write ZS_ENTRY before the function that looks at requests",
