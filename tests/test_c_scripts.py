@@ -556,11 +556,28 @@ def test_pack_reports_warnings_in_a_line(tmp_path: Path) -> None:
 def test_only_the_files_of_one_directory_are_scripts(tmp_path: Path) -> None:
     root = site(tmp_path / "site", {"lib/part.c": "not C", ".swap.c": "not C", "guard.c": GUARD})
     written(root / "download" / "example.c", "not C")
-    (root / scripts.DIRECTORY / "dangling.c").symlink_to("nowhere.c")
     assert [script.name for script in scripts.objects(root)] == ["guard"]
     pack(root, tmp_path / "site.tar")
     assert [script.name for script in scripts.objects(tmp_path / "site.tar")] == ["guard"]
     assert Archive(str(tmp_path / "site.tar")).read("download/example.c") == b"not C"
+
+
+def test_no_script_is_left_out_of_an_archive(tmp_path: Path) -> None:
+    root = site(tmp_path / "site", {"guard.c": GUARD, "note.txt": ""})
+    (root / "page.html").symlink_to("nowhere.html")
+    (root / scripts.DIRECTORY / "linked.c").symlink_to("guard.c")
+    assert len(pack(root, tmp_path / "site.tar").warnings) == 1
+    assert [script.name for script in scripts.objects(tmp_path / "site.tar")] == ["guard", "linked"]
+    (root / scripts.DIRECTORY / "linked.c").unlink()
+    for name, make in (("a.c", lambda at: at.symlink_to("nowhere.c")), ("b.o", os.mkfifo)):
+        place = root / scripts.DIRECTORY / name
+        make(place)
+        with pytest.raises(Error, match=re.escape(entry(name))):
+            pack(root, tmp_path / "other.tar")
+        with pytest.raises(Error, match=re.escape(entry(name))):
+            scripts.objects(root)
+        assert not (tmp_path / "other.tar").exists()
+        place.unlink()
 
 
 def test_headers_beside_scripts(tmp_path: Path) -> None:

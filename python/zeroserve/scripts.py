@@ -24,6 +24,7 @@ __all__ = [
     "Script",
     "compiled",
     "files",
+    "is_script",
     "later",
     "load",
     "objects",
@@ -119,13 +120,20 @@ def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
     directory = os.path.join(site, DIRECTORY)  # noqa: PTH118
     try:
         with os.scandir(directory) as entries:
-            # A link that leads nowhere is an error in its place, not one script less.
-            found = (e for e in entries if e.is_file() or (e.is_symlink() and not e.is_dir()))
-            return [(DIRECTORY + e.name, e.path) for e in found]
+            return [(DIRECTORY + e.name, e.path) for e in entries if _is_looked_at(e)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise Error(f"can't read {quoted(directory)}: {reason(error)}") from None
+
+
+def _is_looked_at(entry: os.DirEntry[str]) -> bool:
+    """Files, and links that lead nowhere: an error in their place, not one script less."""
+    if entry.is_file() or entry.is_dir():
+        return entry.is_file()
+    if is_script(DIRECTORY + entry.name) and os.path.exists(entry.path):  # noqa: PTH110
+        raise Error(f"not a regular file: {quoted(entry.path)}")  # one may never end
+    return True
 
 
 def places(files: Iterable[tuple[str, str | None]]) -> list[Place]:
@@ -185,6 +193,15 @@ def split(entry: str) -> tuple[str, str] | None:
     name, suffix = os.path.splitext(os.path.basename(entry))  # noqa: PTH119, PTH122
     hidden = name.startswith(".")
     return (name, suffix) if suffix in (*SUFFIXES, *LATER) and not hidden else None
+
+
+def is_script(entry: str) -> bool:
+    """Whether a file of that name inside a site is one of its scripts.
+
+    >>> is_script(".zeroserve/scripts/guard.c"), is_script("download/guard.c")
+    (True, False)
+    """
+    return _of_site(entry) is not None
 
 
 def later(files: Iterable[tuple[str, str | None]]) -> list[str]:

@@ -213,7 +213,8 @@ COMMANDS = (
         1,
         "compile and verify a script",
         "Compile FILE, a script in C (.c), or take an eBPF object (.o); verify it as the server\n"
-        "does, and print its functions with what they cost at most.",
+        "does, and print its functions with the most fuel that they take, without what helpers\n"
+        "charge for the bytes they work on.",
         lambda: COMPILE_FLAGS,
         "zeroserve.cli.compile",
     ),
