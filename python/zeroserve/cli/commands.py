@@ -252,7 +252,8 @@ SERVE = Command(
     0,
     MAX_SITES,
     "serve a site",
-    "Serve SITE: a .tar archive or a directory (default: the current directory).",
+    "Serve SITE: a .tar archive, a directory (default: the current one), or a script (.c or .o)\n"
+    "without files.",
     lambda: (*SERVE_FLAGS, *limit_flags(), VERSION),
     "zeroserve.cli.serve",
 )
@@ -286,8 +287,9 @@ COMMANDS = (
         0,
         1,
         "find every problem of a site",
-        "Print every problem of SITE, a .tar archive or a directory (default: the current\n"
-        "one). Exit code 1 when there is an error, that is, something refused when serving.",
+        "Print every problem of SITE, a .tar archive, a directory (default: the current one),\n"
+        "or a script (.c or .o). Exit code 1 when there is an error, that is, something\n"
+        "refused when serving.",
         lambda: (),
         "zeroserve.cli.check",
     ),
@@ -298,7 +300,8 @@ COMMANDS = (
         1,
         "compile and verify a script",
         "Compile FILE, a script in C (.c), or take an eBPF object (.o); verify it as the server\n"
-        "does, and print its functions with what they cost at most.",
+        "does, and print its functions with the most fuel that they take, without what helpers\n"
+        "charge for the bytes they work on.",
         lambda: COMPILE_FLAGS,
         "zeroserve.cli.compile",
     ),
@@ -308,7 +311,8 @@ COMMANDS = (
         1,
         1,
         "show what a script does",
-        "Print what each function of a script (.c or .o) asks of the server.",
+        "Print what each function of a script (.c or .o) asks of the server;\n"
+        "with --asm, all of its instructions instead.",
         lambda: EXPLAIN_FLAGS,
         "zeroserve.cli.explain",
     ),
