@@ -5,7 +5,7 @@ set -eu
 
 packages="nginx-light libarchive-tools chromium python3.11-doc git curl clang"
 if [ "${1:-}" = bench ]; then
-    packages="$packages h2o lighttpd wrk libnginx-mod-http-lua libnginx-mod-http-js gcc"
+    packages="$packages h2o lighttpd wrk nghttp2-client libnginx-mod-http-lua libnginx-mod-http-js gcc"
 fi
 
 missing=""
