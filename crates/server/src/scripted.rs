@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
+use zeroserve_host::limits::MAX_CALL_DEPTH;
 use zeroserve_host::{Exchange, Hook, Outcome};
 use zeroserve_vm::limits::SLICE_FUEL;
 use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
@@ -18,9 +19,6 @@ use crate::view::{LocalGeneration, View};
 
 /// What a call that can't be made returns: -1.
 const NOTHING: u64 = u64::MAX;
-
-/// Deepest nesting of calls between scripts.
-const MAX_CALL_DEPTH: usize = 8;
 
 /// How a run of scripts comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
