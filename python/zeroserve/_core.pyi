@@ -50,7 +50,7 @@ class Limit(NamedTuple):
     minimum: int
     maximum: int
     unit: str
-    """``bytes``, ``seconds``, ``fields`` or ``connections``."""
+    """``bytes``, ``seconds``, ``fields``, ``connections`` or ``generations``."""
     doc: str
     """What is limited, what happens beyond it, and why there is a limit."""
 
@@ -200,11 +200,14 @@ class Server:
         access_log: str | None = None,
         access_log_format: Literal["json", "combined"] = "json",
         limits: dict[str, int] | None = None,
+        admin: tuple[str, bool, str] | None = None,
     ) -> None:
         """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``.
 
         ``access_log``: None (off), ``-`` (standard error) or the path of a file to append to.
         ``limits``: names and values from ``LIMITS``; what is missing has its default.
+        ``admin``: address of the admin listener, whether other machines may reach it, and the
+        directory of its page.
         """
     def start(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> list[str]:
         """Open the site, bind, and start the workers; returns one URL per listener.
@@ -221,6 +224,23 @@ class Server:
 
         Raises Error when the new archive is refused: the old one goes on.
         """
+    def rollback(self, generation: int | None = None) -> int:
+        """Put the generation before in force again, without touching the disk; returns its number.
+
+        ``generation``: the one to be taken back; Error when another is in force by now. Error,
+        too, when no earlier one is kept. Does not wait for a reload under way.
+        """
+    def status(self) -> str:
+        """What the admin listener answers to ``/status``: a JSON object."""
+    def admin_url(self) -> str | None:
+        """Where the admin listener is reached; None when there is none."""
+    def next_command(self) -> tuple[Literal["reload", "report"], str] | None:
+        """Wait for what the admin listener wants done; None when it has ended.
+
+        After ``reload``, call ``reloaded`` when that is done; ``report`` comes with a line.
+        """
+    def reloaded(self, error: str | None = None) -> None:
+        """Say how the reload went that ``next_command`` asked for last."""
     def reopen_log(self) -> None:
         """Close the access log and open its path again (log rotation)."""
     def stop(self, drain_s: float) -> int:
@@ -235,7 +255,8 @@ class Server:
         """Counters since the start: ``requests``, ``responses_2xx`` ... ``responses_5xx``,
 
         ``bytes_sent``, ``connections_open``, ``connections_accepted``, ``generation``,
-        ``reloads_ok``, ``reloads_failed``, ``entries``, ``log_lines_dropped``.
+        ``reloads_ok``, ``reloads_failed``, ``rollbacks``, ``entries``, ``script_runs``,
+        ``script_traps``, ``log_lines_dropped``.
         """
 
 class Function(NamedTuple):

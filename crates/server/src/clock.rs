@@ -45,6 +45,13 @@ impl Clock {
         Now { seconds, date: self.date.get() }
     }
 
+    /// Nanoseconds since some moment before: for the time that something takes.
+    pub fn monotonic_ns(&self) -> u64 {
+        let now = clock_gettime(ClockId::Monotonic);
+        let (seconds, rest) = (now.tv_sec.cast_unsigned(), now.tv_nsec.cast_unsigned());
+        seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
+    }
+
     /// Since 1970, to the microsecond: for the access log.
     pub fn precise(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()

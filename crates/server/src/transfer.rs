@@ -127,6 +127,8 @@ pub struct Transfer<S> {
     end: usize,
     out: Vec<u8>,
     sent: u64,
+    /// When the last read came back.
+    read_ns: u64,
     /// Tick at which what is being read in several parts has to be complete: a head, or the
     /// client's last bytes.
     whole_deadline: Option<u64>,
@@ -146,6 +148,7 @@ impl<S: Stream> Transfer<S> {
             end: 0,
             out: Vec::new(),
             sent: 0,
+            read_ns: 0,
             whole_deadline: None,
         }
     }
@@ -207,6 +210,11 @@ impl<S: Stream> Transfer<S> {
         self.sent
     }
 
+    /// When the last read came back, in nanoseconds of the worker's clock.
+    pub fn read_ns(&self) -> u64 {
+        self.read_ns
+    }
+
     /// Add to what will be sent.
     pub fn append(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
@@ -239,6 +247,7 @@ impl<S: Stream> Transfer<S> {
         }
         let n = poll_fn(|cx| self.poll_read(cx, wait)).await?;
         self.life.deadline.set(u64::MAX);
+        self.read_ns = worker.clock.monotonic_ns();
         if n == 0 { Err(Closed::ByPeer) } else { Ok(()) }
     }
 

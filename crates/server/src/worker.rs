@@ -22,6 +22,7 @@ use zeroserve_host::Exchange;
 use crate::access_log::Log;
 use crate::clock::Clock;
 use crate::connection::{Connection, Peer, SharedScratch};
+use crate::endpoints::Endpoints;
 use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
@@ -69,6 +70,8 @@ pub struct Worker {
     pub tick: Cell<u64>,
     /// Whether connections close after the present request.
     pub draining: Cell<bool>,
+    /// Answers that are made rather than found; only the admin listener has them.
+    pub endpoints: Option<Box<dyn Endpoints>>,
     inputs: RefCell<Vec<Vec<u8>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
     #[allow(clippy::vec_box)] // taken and given as pointers: moving one would cost more
@@ -90,6 +93,7 @@ impl Worker {
             lives: RefCell::default(),
             tick: Cell::new(0),
             draining: Cell::new(false),
+            endpoints: None,
             inputs: RefCell::default(),
             buffers: RefCell::default(),
             exchanges: RefCell::default(),
