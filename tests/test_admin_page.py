@@ -74,7 +74,7 @@ def test_charts_move_and_roll_back_works(tmp_path: Path) -> None:
 
 def roll_back(page: chromium.Page, server: Server) -> None:
     """The button asks first, and does nothing when the answer is no."""
-    button = "document.querySelector('td.action button')"
+    button = "document.querySelector('.site-head button.strong')"
     dialog = "document.querySelector('#confirm')"
     page.wait_for(f"{button}.textContent == 'Roll back to 1'")
     page.evaluate(f"{button}.click()")
@@ -84,8 +84,6 @@ def roll_back(page: chromium.Page, server: Server) -> None:
     assert fetch(server.address, "/").body == b"two"
     page.evaluate(f"{button}.click()")
     page.evaluate(f"{dialog}.querySelector('[value=yes]').click()")
-    page.wait_for(
-        "/generation 1 is in force$/.test(document.querySelector('#notice').textContent)"
-    )
+    page.wait_for("/generation 1 is in force$/.test(document.querySelector('#notice').textContent)")
     assert fetch(server.address, "/").body == b"one"
-    page.wait_for("document.querySelectorAll('td.action button').length == 0")
+    page.wait_for("document.querySelectorAll('.site-head button.strong').length == 0")

@@ -253,8 +253,8 @@ def test_descriptors_are_given_back(live: Path) -> None:
 
 def test_the_command(live: Path) -> None:
     with running(live, "--admin", "127.0.0.1:0") as server:
-        host, port = place(server)
-        at = ["--admin", f"{host}:{port}"]
+        admin = place(server)
+        at = ["--admin", f"{admin[0]}:{admin[1]}"]
         deploy(live, "two")
         becomes(server, "two")
         done = command("rollback", *at)

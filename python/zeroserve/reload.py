@@ -118,7 +118,7 @@ class Reloader:
         return self.refusal() is None
 
     def refusal(self) -> str | None:
-        """As ``attempt``, but what comes back is why the old site goes on; None when it does not."""
+        """As ``attempt``, but returns why the old site goes on; None when it does not."""
         began = time.monotonic()
         try:
             generation = self.reload()

@@ -92,9 +92,9 @@ function plot(before, live) {
   charts.connections.add(live.at, [live.connections]);
   charts.errors.add(live.at, [clients, servers]);
   const shown = times.map((value) => (value === null ? "–" : time(value)));
-  now("requests", count(requests));
+  now("requests", count(requests), bytes(rate((l) => l.bytes_sent)));
   now("latency", shown[0], ...shown);
-  now("connections", count(live.connections));
+  now("connections", count(live.connections), count(rate((l) => l.accepted)));
   now("errors", count(clients + servers), count(clients), count(servers));
 }
 
@@ -104,16 +104,18 @@ const draw = () => Object.values(charts).forEach((chart) => chart.draw());
 
 // --- Sites ---------------------------------------------------------------------------------
 
-const HEADINGS = [["Generation", ""], ["State", ""], ["Opened", ""], ["Entries", "number"], ["Size", "number"], ["Scripts", ""], ["", ""]];
+const HEADINGS = [["Generation", ""], ["State", ""], ["Opened", ""], ["Entries", "number"], ["Size", "number"], ["Scripts", ""]];
 
 function siteCard(site) {
   const reload = made("button", { type: "button" }, "Reload");
   reload.addEventListener("click", () => change(reload, "/reload", { site: site.name }));
-  const head = made("div", { class: "site-head" }, made("h3", {}, site.name), made("p", {}, site.path), reload);
+  const head = made("div", { class: "site-head" }, made("h3", {}, site.name), made("p", {}, site.path));
+  if (site.generations.length > 1) head.append(rollBack(site, site.generations[1].number));
+  head.append(reload);
   const top = made("tr");
   for (const [heading, kind] of HEADINGS) top.append(made("th", { scope: "col", class: kind }, heading));
   const body = made("tbody");
-  site.generations.forEach((generation, number) => {
+  site.generations.forEach((generation) => {
     const row = made("tr", generation.in_force ? { class: "in-force" } : {});
     row.append(
       made("td", {}, String(generation.number)),
@@ -122,7 +124,6 @@ function siteCard(site) {
       made("td", { class: "number" }, count(generation.entries)),
       made("td", { class: "number" }, generation.bytes === null ? generation.kind : bytes(generation.bytes)),
       made("td", { class: "wide" }, generation.scripts.join(", ") || "none"),
-      made("td", { class: "action" }, ...(number === 1 ? [rollBack(site, generation.number)] : [])),
     );
     body.append(row);
   });
