@@ -1,8 +1,15 @@
 """The admin listener: metrics, health, status, and who may ask for what."""
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
 import re
 import signal
+import struct
+import subprocess
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +20,7 @@ import zeroserve
 from prometheus_client.parser import text_string_to_metric_families
 from support import c, sites
 from support.admin import ORDER, administered, answer, get, place, post
-from support.server import Server, command, running, wait_until
+from support.server import Server, command, executable, running, wait_until
 from support.wire import Address, Connection, fetch, request
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -397,6 +404,26 @@ def test_status_command(pair: tuple[Server, Address], archive: Path) -> None:
     assert told["pid"] == server.pid
 
 
+def test_status_on_a_terminal(pair: tuple[Server, Address]) -> None:
+    """A table there, and no line of it is wider than the terminal."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    argv = [executable(), "status", "--admin", at(pair[1])]
+    env = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, env=env) as process:
+        os.close(theirs)
+        shown = b""
+        # Linux says EIO when the last one has closed the other end.
+        with contextlib.suppress(OSError):
+            while data := os.read(ours, 65536):
+                shown += data
+        os.close(ours)
+    assert process.returncode == 0, shown
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).splitlines()
+    assert any("in force" in line and "20.0 MB" in line and "│" in line for line in lines), lines
+    assert max(map(len, lines)) <= 100
+
+
 def test_commands_without_a_server() -> None:
     for name in ("status", "rollback"):
         done = command(name, "--admin", "127.0.0.1:1")
@@ -428,6 +455,8 @@ def test_the_library(archive: Path) -> None:
         assert server.admin_url is not None
         host, _, port = server.admin_url.removeprefix("http://").rpartition(":")
         assert answer((host, int(port)), "/status")["sites"] == server.status()["sites"]
+    helpers = [t for t in threading.enumerate() if t.name == "zeroserve-admin"]
+    wait_until(lambda: not any(t.is_alive() for t in helpers), 5, "its thread goes on")
     with zeroserve.Server(archive, threads=1) as server:
         assert server.admin_url is None
         assert server.status()["sites"][0]["generation"] == 1

@@ -1,6 +1,7 @@
 """The admin page in a browser: it moves under load, rolls back, and complains about nothing."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import chromium, sites
 from support.admin import administered
-from support.server import Server
+from support.server import Server, wait_until
 from support.wire import Connection, fetch, request
 
 pytestmark = pytest.mark.skipif(chromium.find() is None, reason="chromium is not installed")
@@ -68,8 +69,31 @@ def test_charts_move_and_roll_back_works(tmp_path: Path) -> None:
             spoken = "document.querySelector('#requests svg').getAttribute('aria-label')"
             assert "in the last two minutes" in page.evaluate(spoken)
             roll_back(page, server)
+            hide(page)
             assert page.complaints == []
         assert all(reply["url"].startswith(f"http://{admin[0]}") for reply in page.responses)
+
+
+def hide(page: chromium.Page) -> None:
+    """Nothing is asked while nobody looks, and it goes on when somebody does."""
+
+    def asked() -> int:
+        page.evaluate("0")
+        return sum(reply["url"].endswith("/live") for reply in page.responses)
+
+    def show(hidden: str) -> None:
+        page.evaluate(
+            f"Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }});"
+            "document.dispatchEvent(new Event('visibilitychange'))"
+        )
+
+    show("true")
+    page.wait_idle()
+    before = asked()
+    time.sleep(2.5)
+    assert asked() == before
+    show("false")
+    wait_until(lambda: asked() > before + 1, 20, "it asks no more")
 
 
 def roll_back(page: chromium.Page, server: Server) -> None:

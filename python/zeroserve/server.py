@@ -260,11 +260,12 @@ def _obey(core: _core.Server, reloader: Reloader, report: Report) -> None:
         if what == "report":
             report("info", line)
             continue
-        refusal: str | None = "the reload failed"
         try:
             refusal = reloader.refusal()
-        finally:
-            core.reloaded(refusal)
+        except Exception as error:  # who asked waits, and others will ask
+            refusal = f"the reload failed: {error}"
+            report("error", refusal)
+        core.reloaded(refusal)
 
 
 def usable_cores() -> int:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from zeroserve._core import Error
 from zeroserve.admin import ask
 from zeroserve.cli.flags import Options
 from zeroserve.words import plural, printable, size
@@ -15,6 +16,8 @@ Status = dict[str, Any]
 def run(options: Options) -> int:
     """Print the state of the server; returns the exit code."""
     status = ask(options.admin, "/status")
+    if "sites" not in status:
+        raise Error(f"no admin listener of zeroserve: {options.admin}")
     if options.json:
         import json
 
