@@ -67,7 +67,7 @@ pub struct Connection<S> {
     old_view: Option<Box<View>>,
     /// What an endpoint has come to.
     made: Option<Box<Made>>,
-    /// When the first request that was answered since the last send was read; 0 before.
+    /// Since when the worker was free for the first request answered since the last send; 0 before.
     began_ns: u64,
     /// Requests answered since the last send.
     answered: u32,
@@ -255,7 +255,7 @@ impl<S: Stream> Connection<S> {
                 return Step::Read(Wait::Idle);
             }
             let detached = self.detached.as_ref().map(|detached| detached.head.as_slice());
-            let read_ns = self.io.read_ns();
+            let free_since_ns = self.io.free_since_ns();
             let (input, out) = self.io.buffers();
             let buf = detached.unwrap_or(input);
             // Only the end of a line can complete a head: what arrives byte by byte is not
@@ -278,7 +278,7 @@ impl<S: Stream> Connection<S> {
             };
             self.parsed = 0;
             if self.began_ns == 0 {
-                self.began_ns = read_ns;
+                self.began_ns = free_since_ns;
             }
             let framed = request.framing != Framing::None;
             if self.held.is_none() {
@@ -519,11 +519,11 @@ impl<S: Stream> Connection<S> {
         flushed
     }
 
-    /// Count how long what was just sent took: two looks at the clock for all that one read brought.
+    /// Count how long what was just sent took: one look at the clock for all that one read brought.
     fn measure(&mut self) {
         let answered = std::mem::take(&mut self.answered);
         if answered > 0 {
-            let took_ns = self.worker.clock.monotonic_ns().saturating_sub(self.began_ns);
+            let took_ns = self.worker.clock.read_ns().saturating_sub(self.began_ns);
             self.worker.stats.latency.record(took_ns, u64::from(answered));
             self.began_ns = 0;
         }

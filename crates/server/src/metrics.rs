@@ -65,7 +65,7 @@ metrics! {
     counter zeroserve_sent_bytes_total: "Bytes of responses handed to the system, heads included.",
         |facts, out| out.of_site(&[], facts.sum(|stats| &stats.bytes_sent));
     histogram zeroserve_request_duration_seconds:
-        "Time from the read that brought a request to the send that took its answer.",
+        "Time from when a worker was free for a request to the send that took the end of its answer.",
         |facts, out| {
             let mut count = 0;
             for (class, bound_ns) in LATENCY_BOUNDS_NS.iter().enumerate() {

@@ -89,7 +89,7 @@ pub struct WorkerStats {
     pub log_lines_dropped: Counter,
     /// Requests that came over HTTP/2; they are among `requests` too.
     pub requests_h2: Counter,
-    /// From the read that brought a request to the send that took its answer.
+    /// From when the worker was free for a request to the send that took the end of its answer.
     pub latency: Histogram,
     /// Functions of scripts that were run.
     pub script_runs: Counter,

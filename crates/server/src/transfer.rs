@@ -127,8 +127,8 @@ pub struct Transfer<S> {
     end: usize,
     out: Vec<u8>,
     sent: u64,
-    /// When the last read came back.
-    read_ns: u64,
+    /// Since when the worker was free for what was read last.
+    free_since_ns: u64,
     /// Tick at which what is being read in several parts has to be complete: a head, or the
     /// client's last bytes.
     whole_deadline: Option<u64>,
@@ -148,7 +148,7 @@ impl<S: Stream> Transfer<S> {
             end: 0,
             out: Vec::new(),
             sent: 0,
-            read_ns: 0,
+            free_since_ns: 0,
             whole_deadline: None,
         }
     }
@@ -210,9 +210,9 @@ impl<S: Stream> Transfer<S> {
         self.sent
     }
 
-    /// When the last read came back, in nanoseconds of the worker's clock.
-    pub fn read_ns(&self) -> u64 {
-        self.read_ns
+    /// Since when the worker was free for what was read last, in nanoseconds of its clock.
+    pub fn free_since_ns(&self) -> u64 {
+        self.free_since_ns
     }
 
     /// Add to what will be sent.
@@ -247,7 +247,7 @@ impl<S: Stream> Transfer<S> {
         }
         let n = poll_fn(|cx| self.poll_read(cx, wait)).await?;
         self.life.deadline.set(u64::MAX);
-        self.read_ns = worker.clock.monotonic_ns();
+        self.free_since_ns = worker.clock.free_since_ns();
         if n == 0 { Err(Closed::ByPeer) } else { Ok(()) }
     }
 

@@ -195,6 +195,7 @@ pub fn run(
 ) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_unpark(worker.clock.on_wake())
         .build_local(LocalOptions::default())?;
     let worker = Rc::new(worker);
     let cut = runtime.block_on(async {
