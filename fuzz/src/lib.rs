@@ -107,6 +107,7 @@ pub fn conversation(data: &[u8]) {
             index: "index.html".into(),
             try_html: true,
             max_cache_bytes: Limits::default().max_cache_bytes,
+            keep_generations: 0,
         };
         Arc::new(Site::open(path, options, &[]).expect("the example site opens"))
     });

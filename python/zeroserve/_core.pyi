@@ -50,7 +50,7 @@ class Limit(NamedTuple):
     minimum: int
     maximum: int
     unit: str
-    """``bytes``, ``seconds``, ``fields`` or ``connections``."""
+    """``bytes``, ``seconds``, ``fields``, ``connections`` or ``generations``."""
     doc: str
     """What is limited, what happens beyond it, and why there is a limit."""
 
@@ -236,6 +236,7 @@ class Server:
         require_client_cert: bool = False,
         redirect_https: bool = False,
         hsts_s: int | None = None,
+        admin: tuple[str, bool, str] | None = None,
     ) -> None:
         """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``.
 
@@ -246,6 +247,8 @@ class Server:
         ``client_ca``: file of authorities; clients are asked for certificates by them.
         ``redirect_https``: ``addrs`` only send clients to the first of ``tls_addrs``.
         ``hsts_s``: seconds for Strict-Transport-Security.
+        ``admin``: address of the admin listener, whether other machines may reach it, and the
+        directory of its page.
         """
     def start(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> list[str]:
         """Open the site, bind, and start the workers; returns one URL per listener.
@@ -268,6 +271,23 @@ class Server:
         """Certificates in use."""
     def certificates_left_out(self) -> list[str]:
         """Files of ``cert_dir`` that are not in use, and why: a line each."""
+    def rollback(self, generation: int | None = None) -> int:
+        """Put the generation before in force again, without touching the disk; returns its number.
+
+        ``generation``: the one to be taken back; Error when another is in force by now. Error,
+        too, when no earlier one is kept. Does not wait for a reload under way.
+        """
+    def status(self) -> str:
+        """What the admin listener answers to ``/status``: a JSON object."""
+    def admin_url(self) -> str | None:
+        """Where the admin listener is reached; None when there is none."""
+    def next_command(self) -> tuple[Literal["reload", "report"], str] | None:
+        """Wait for what the admin listener wants done; None when it has ended.
+
+        After ``reload``, call ``reloaded`` when that is done; ``report`` comes with a line.
+        """
+    def reloaded(self, error: str | None = None) -> None:
+        """Say how the reload went that ``next_command`` asked for last."""
     def reopen_log(self) -> None:
         """Close the access log and open its path again (log rotation)."""
     def stop(self, drain_s: float) -> int:
@@ -282,7 +302,8 @@ class Server:
         """Counters since the start: ``requests``, ``responses_2xx`` ... ``responses_5xx``,
 
         ``bytes_sent``, ``connections_open``, ``connections_accepted``, ``generation``,
-        ``reloads_ok``, ``reloads_failed``, ``entries``, ``log_lines_dropped``.
+        ``reloads_ok``, ``reloads_failed``, ``rollbacks``, ``entries``, ``script_runs``,
+        ``script_traps``, ``log_lines_dropped``.
         """
 
 class Function(NamedTuple):

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from zeroserve import _core, address
 from zeroserve.certificates import Keeper
@@ -15,6 +15,9 @@ DRAIN_TIMEOUT_S = 10.0
 
 HSTS_S = 31_536_000
 """A year: what browsers' preload lists ask for."""
+
+ADMIN_PAGE = os.path.join(os.path.dirname(__file__), "admin_page")  # noqa: PTH118, PTH120
+"""The site of the admin listener: a directory like any other."""
 
 SCRIPT_SUFFIXES = (".c", ".o", ".py")
 """A SITE of such a name is a script, and has no files."""
@@ -57,6 +60,8 @@ class Server:
         watch: bool = True,
         drain_timeout_s: float = DRAIN_TIMEOUT_S,
         report: Report | None = None,
+        admin: str | None = None,
+        admin_anywhere: bool = False,
         **limits: int,
     ) -> None:
         """Nothing is opened or bound before ``start`` or ``with``.
@@ -81,6 +86,8 @@ class Server:
         ``drain_timeout_s``: seconds that ``stop`` lets running requests finish in.
         ``report``: called as ``report(severity, line)`` for what happens while serving, like
         a reload; by default these lines go to the logger ``zeroserve``.
+        ``admin``: address of the admin listener (metrics, status, roll back); None has none.
+        ``admin_anywhere``: that address may be one that other machines reach.
         ``limits``: rows of the table of limits by name, such as ``header_timeout_s=5``.
         """
         self._name = os.fspath(site)
@@ -96,6 +103,9 @@ class Server:
         if not addrs and not tls_addrs:
             raise _core.Error("no address to listen on", f"give {address.FORMS}")
         log = None if access_log is None else os.fspath(access_log)
+        admin_at = None
+        if admin is not None:
+            admin_at = (address.normalise(admin), admin_anywhere, ADMIN_PAGE)
         self._core = _core.Server(
             self._path,
             addrs=[address.normalise(a) for a in addrs],
@@ -112,6 +122,7 @@ class Server:
             require_client_cert=client_auth == "require",
             redirect_https=redirect_https,
             hsts_s=HSTS_S if hsts else None,
+            admin=admin_at,
         )
         self._report = report or _log
         paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
@@ -132,6 +143,7 @@ class Server:
             self._keeper = Keeper(self._core, files, self._report, watch=watch)
         self._own_files = () if log is None or log == "-" else (log,)
         self._watcher: Watcher | None = None
+        self._has_admin = admin is not None
         self._drain_timeout_s = drain_timeout_s
         self._urls: tuple[str, ...] = ()
         self._lock = threading.Lock()
@@ -148,6 +160,11 @@ class Server:
         if not self._urls:
             raise _core.Error("the server has not been started", "call start() or use `with`")
         return self._urls
+
+    @property
+    def admin_url(self) -> str | None:
+        """URL of the admin listener, as ``url``; None when there is none."""
+        return self._core.admin_url()
 
     def start(self) -> None:
         """Open the site, bind, and serve; when it returns, connections are accepted.
@@ -166,6 +183,11 @@ class Server:
                 ignore = self._own_files
                 self._watcher = Watcher(self._path, self._reloader, self._report, ignore=ignore)
                 self._watcher.start()
+            if self._has_admin:
+                work = (self._core, self._reloader, self._report)
+                threading.Thread(
+                    target=_obey, args=work, name="zeroserve-admin", daemon=True
+                ).start()
 
     def stop(self, drain_timeout_s: float | None = None) -> int:
         """Stop accepting, let running requests finish, and end the workers.
@@ -210,6 +232,27 @@ class Server:
         False when they were refused: those in force go on. True when there are none.
         """
         return self._keeper is None or self._keeper.reload()
+
+    def rollback(self, generation: int | None = None) -> int:
+        """Put the generation before in force again at once; returns its number.
+
+        Nothing is read from disk, and the site is not opened anew before it changes once more.
+        ``generation``: the one to be taken back, for when another may be in force by now. Raises
+        ``Error`` when it is not in force, or when no earlier one is kept: of a directory, whose
+        files change in place, none is.
+
+            with zeroserve.Server("site.tar", keep_generations=5) as server:
+                server.reload()
+                server.rollback()
+        """
+        return self._reloader.rollback(generation)
+
+    def status(self) -> dict[str, Any]:
+        """What is served, by whom and since when: as ``/status`` of the admin listener."""
+        import json  # late: most programs never ask
+
+        status: dict[str, Any] = json.loads(self._core.status())
+        return status
 
     def reopen_log(self) -> None:
         """Close the access log and open its path again, after a log rotation."""
@@ -280,6 +323,21 @@ def _require_meaning(
     for name, there in given.items():
         if there:
             raise _core.Error(f"{name} without --tls-addr", "give the address to encrypt")
+
+
+def _obey(core: _core.Server, reloader: Reloader, report: Report) -> None:
+    """Do what the admin listener wants done, until it ends."""
+    while (command := core.next_command()) is not None:
+        what, line = command
+        if what == "report":
+            report("info", line)
+            continue
+        try:
+            refusal = reloader.refusal()
+        except Exception as error:  # who asked waits, and others will ask
+            refusal = f"the reload failed: {error}"
+            report("error", refusal)
+        core.reloaded(refusal)
 
 
 def usable_cores() -> int:

@@ -9,8 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
+use zeroserve_server::admin::AdminConfig;
 use zeroserve_server::listen::Address;
-use zeroserve_server::server::MAX_WORKERS;
+use zeroserve_server::server::{MAX_WORKERS, Wanted};
 use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions};
 
@@ -45,7 +46,7 @@ impl Site {
         scripts: Option<Scripts>,
     ) -> PyResult<Self> {
         let max_cache_bytes = Limits::default().max_cache_bytes;
-        let options = SiteOptions { index, try_html, max_cache_bytes };
+        let options = SiteOptions { index, try_html, max_cache_bytes, keep_generations: 0 };
         let shown = path.display().to_string();
         let site = py.detach(|| server::Site::open(path, options, &objects(scripts)));
         site.map(|site| Self(Arc::new(site))).map_err(|error| refuse(format!("{shown}: {error}")))
@@ -85,7 +86,7 @@ impl Server {
         path, *, addrs, threads, index = "index.html".to_owned(), try_html = false,
         access_log = None, access_log_format = "json", limits = None, tls_addrs = None,
         certificates = None, cert_dir = None, client_ca = None, require_client_cert = false,
-        redirect_https = false, hsts_s = None,
+        redirect_https = false, hsts_s = None, admin = None,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -104,6 +105,7 @@ impl Server {
         require_client_cert: bool,
         redirect_https: bool,
         hsts_s: Option<u64>,
+        admin: Option<(String, bool, PathBuf)>,
     ) -> PyResult<Self> {
         if !(1..=MAX_WORKERS).contains(&threads) {
             return Err(refuse(format!("threads: {threads} is not between 1 and {MAX_WORKERS}")));
@@ -142,6 +144,14 @@ impl Server {
         for (name, value) in limits.unwrap_or_default() {
             values.set(&name, value).map_err(refuse)?;
         }
+        let admin = match admin {
+            None => None,
+            Some((address, anywhere, page)) => {
+                let address = Address::parse(&address);
+                let address = address.map_err(|error| refuse(format!("admin: {error}")))?;
+                Some(AdminConfig { address, anywhere, page })
+            }
+        };
         let config = Config {
             path,
             addresses,
@@ -155,6 +165,7 @@ impl Server {
             tls,
             redirect_https,
             hsts_s,
+            admin,
         };
         Ok(Self { config, running: Mutex::new(None) })
     }
@@ -204,6 +215,40 @@ impl Server {
     /// Files of the certificates' directory that are not in use, and why.
     fn certificates_left_out(&self) -> PyResult<Vec<String>> {
         Ok(self.running()?.certificates_left_out())
+    }
+
+    /// Put the generation before in force again; returns its number.
+    #[pyo3(signature = (generation = None))]
+    fn rollback(&self, py: Python<'_>, generation: Option<u64>) -> PyResult<u64> {
+        let running = self.running()?;
+        py.detach(|| running.rollback(generation)).map_err(refuse)
+    }
+
+    /// All that there is to know, as JSON.
+    fn status(&self, py: Python<'_>) -> PyResult<String> {
+        let running = self.running()?;
+        Ok(py.detach(|| running.status()))
+    }
+
+    /// Where the admin listener is reached.
+    fn admin_url(&self) -> PyResult<Option<String>> {
+        Ok(self.running()?.admin_url().map(str::to_owned))
+    }
+
+    /// Wait for what the admin listener wants done: what, and a line to go with it.
+    fn next_command(&self, py: Python<'_>) -> PyResult<Option<(&'static str, String)>> {
+        let running = self.running()?;
+        Ok(py.detach(|| running.next_command()).map(|wanted| match wanted {
+            Wanted::Reload => ("reload", String::new()),
+            Wanted::Report(line) => ("report", line),
+        }))
+    }
+
+    /// Say how the reload went that `next_command` asked for last.
+    #[pyo3(signature = (error = None))]
+    fn reloaded(&self, error: Option<String>) -> PyResult<()> {
+        self.running()?.reloaded(error);
+        Ok(())
     }
 
     /// Close the access log and open its path again.

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,6 +21,7 @@ use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
 use crate::clock::Now;
+use crate::endpoints::{Made, Reply};
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::ruling;
@@ -64,6 +66,12 @@ pub struct Connection<S> {
     held: Option<Held>,
     /// For a request whose generation is no longer in force.
     old_view: Option<Box<View>>,
+    /// What an endpoint has come to.
+    made: Option<Box<Made>>,
+    /// Since when the worker was free for the first request answered since the last send; 0 before.
+    began_ns: u64,
+    /// Requests answered since the last send.
+    answered: u32,
 }
 
 /// An answer without its head, which is with the scripts.
@@ -75,6 +83,14 @@ struct Held {
 struct Detached {
     head: Vec<u8>,
     decoder: Decoder,
+    /// The body, when endpoints may want it.
+    body: Vec<u8>,
+}
+
+impl Detached {
+    fn new(head: Vec<u8>, decoder: Decoder) -> Self {
+        Self { head, decoder, body: Vec::new() }
+    }
 }
 
 /// What has to happen before the next request can be answered.
@@ -84,12 +100,14 @@ enum Step {
     /// What has been answered so far goes out, then on.
     Flush,
     /// The rest of a request body, after saying 100 if the client waits for it; so much of it is
-    /// kept for scripts.
-    ReadBody { say_continue: bool, keep: Option<(u64, Waiting)> },
+    /// kept for scripts or endpoints.
+    ReadBody { say_continue: bool, keep: Option<(u64, Option<Waiting>)> },
     /// The other connections of the worker have their turn.
     Yield,
     /// A representation.
     Load(Missing),
+    /// An endpoint.
+    Make(Pin<Box<dyn Future<Output = Made>>>),
     /// Content too large to buffer; then on.
     Send { body: Body, line: Option<Line>, status: u16, close: bool },
     /// Everything goes out, then the connection ends.
@@ -127,6 +145,9 @@ impl<S: Stream> Connection<S> {
             scripted: None,
             held: None,
             old_view: None,
+            made: None,
+            began_ns: 0,
+            answered: 0,
         }
     }
 
@@ -141,7 +162,7 @@ impl<S: Stream> Connection<S> {
         loop {
             match self.next() {
                 Step::Read(wait) => {
-                    self.io.flush(false).await?;
+                    self.flush().await?;
                     match self.io.read(wait).await {
                         Err(Closed::TimedOut) if wait == Wait::Head => {
                             self.refuse(Reject::TimedOut);
@@ -150,9 +171,9 @@ impl<S: Stream> Connection<S> {
                         read => read?,
                     }
                 }
-                Step::Flush => self.io.flush(false).await?,
+                Step::Flush => self.flush().await?,
                 Step::Yield => {
-                    self.io.flush(false).await?;
+                    self.flush().await?;
                     tokio::task::yield_now().await;
                 }
                 Step::ReadBody { say_continue, keep } => {
@@ -166,15 +187,20 @@ impl<S: Stream> Connection<S> {
                     let view = self.old_view.as_deref().unwrap_or(&self.worker.view);
                     // Taken before waiting: the key means nothing in another generation.
                     let generation = Arc::clone(&**view.generation());
-                    self.io.flush(false).await?;
+                    self.flush().await?;
                     let now = self.worker.clock.now_s();
                     self.loaded.push(View::load(generation, missing, now).await);
                     tokio::task::yield_now().await;
+                }
+                Step::Make(answer) => {
+                    self.flush().await?;
+                    self.made = Some(Box::new(answer.await));
                 }
                 Step::Send { body, line, status, close } => {
                     let before = self.io.sent_bytes();
                     let head = self.io.buffered_bytes() as u64;
                     let sent = self.io.send_body(body).await;
+                    self.measure();
                     let bytes = (self.io.sent_bytes() - before).saturating_sub(head);
                     self.finish_line(line, status, bytes);
                     sent?;
@@ -209,6 +235,7 @@ impl<S: Stream> Connection<S> {
                 return Step::Read(Wait::Idle);
             }
             let detached = self.detached.as_ref().map(|detached| detached.head.as_slice());
+            let free_since_ns = self.io.free_since_ns();
             let (input, out) = self.io.buffers();
             let buf = detached.unwrap_or(input);
             // Only the end of a line can complete a head: what arrives byte by byte is not
@@ -230,6 +257,9 @@ impl<S: Stream> Connection<S> {
                 }
             };
             self.parsed = 0;
+            if self.began_ns == 0 {
+                self.began_ns = free_since_ns;
+            }
             let framed = request.framing != Framing::None;
             let https_port = self.peer.front.https_port.filter(|_| !is_for_acme(&request));
             if self.held.is_none() && https_port.is_none() {
@@ -257,8 +287,8 @@ impl<S: Stream> Connection<S> {
                             match decoder.and_then(|decoder| Ok((decoder, waiting?))) {
                                 Ok((decoder, waiting)) => {
                                     let head = self.io.take_input(len);
-                                    self.detached = Some(Detached { head, decoder });
-                                    let keep = Some((keep, waiting));
+                                    self.detached = Some(Detached::new(head, decoder));
+                                    let keep = Some((keep, Some(waiting)));
                                     return Step::ReadBody { say_continue, keep };
                                 }
                                 Err(reject) => {
@@ -273,13 +303,15 @@ impl<S: Stream> Connection<S> {
             if detached.is_none() && framed {
                 let say_continue = request.expects_continue;
                 // Nobody will read this body: refusing it now spares the client from sending it.
-                let wanted = !matches!(request.method, Method::Other(_));
+                let made = worker.endpoints.is_some();
+                let wanted = made || !matches!(request.method, Method::Other(_));
                 if wanted || !say_continue {
                     match Decoder::new(request.framing, limits.max_body_bytes) {
                         Ok(decoder) => {
                             let head = self.io.take_input(len);
-                            self.detached = Some(Detached { head, decoder });
-                            return Step::ReadBody { say_continue, keep: None };
+                            self.detached = Some(Detached::new(head, decoder));
+                            let keep = made.then_some((limits.max_body_bytes, None));
+                            return Step::ReadBody { say_continue, keep };
                         }
                         Err(reject) => {
                             self.refuse(reject);
@@ -294,17 +326,30 @@ impl<S: Stream> Connection<S> {
                 *out = worker.take_buffer();
             }
             let now = worker.clock.now();
+            let made = match (&worker.endpoints, self.made.take()) {
+                (None, _) => None,
+                (Some(_), Some(made)) => Some(*made),
+                (Some(endpoints), None) => {
+                    let body = self.detached.as_ref().map_or(&[][..], |detached| &detached.body);
+                    match endpoints.answer(&request, body) {
+                        Reply::Site => None,
+                        Reply::Made(made) => Some(made),
+                        Reply::Later(answer) => return Step::Make(answer),
+                    }
+                }
+            };
             let mut scratch = worker.scratch.take();
-            let answered = match (&mut self.scripted, self.held.take()) {
-                (None, _) if https_port.is_some() => {
+            let answered = match (made, &mut self.scripted, self.held.take()) {
+                (Some(made), ..) => Ok(Ruled::Now(made.write(request.method, now, out))),
+                (None, None, _) if https_port.is_some() => {
                     Ok(Ruled::Now(to_https(&request, https_port.unwrap_or(443), now, out)))
                 }
-                (None, _) => {
+                (None, None, _) => {
                     let (view, loaded) = (&worker.view, &self.loaded);
                     pipeline::respond(view, &request, now, loaded, &mut scratch, out)
                         .map(Ruled::Now)
                 }
-                (Some(scripted), held) => {
+                (None, Some(scripted), held) => {
                     let view = match &mut self.old_view {
                         None if scripted.generation.number != worker.view.number() => {
                             let site = Arc::clone(worker.view.site());
@@ -326,6 +371,9 @@ impl<S: Stream> Connection<S> {
                 }
                 Ok(Ruled::Nothing) => {
                     let log = worker.log.as_ref();
+                    if let Some(scripted) = &self.scripted {
+                        scripted.count(&worker.stats);
+                    }
                     let line = log
                         .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
                     self.finish_line(line, NO_RESPONSE, 0);
@@ -335,10 +383,15 @@ impl<S: Stream> Connection<S> {
             };
             if let Some(mut scripted) = self.scripted.take() {
                 fuel += scripted.fuel_since_slice();
+                scripted.count(&worker.stats);
                 worker.give_exchange(scripted.exchange);
                 self.old_view = None;
             }
             worker.stats.answered(status);
+            self.answered += 1;
+            if let Some(endpoints) = &worker.endpoints {
+                out.extend_from_slice(endpoints.fields().as_bytes());
+            }
             let close = unread || !request.keep_alive || worker.draining.get();
             finish_head(out, &self.peer.front.header, close, request.minor_version);
             let line = worker
@@ -397,19 +450,19 @@ impl<S: Stream> Connection<S> {
     async fn read_body(
         &mut self,
         say_continue: bool,
-        keep: Option<(u64, Waiting)>,
+        keep: Option<(u64, Option<Waiting>)>,
     ) -> Result<Result<(), Reject>, Closed> {
         let mut kept = ScriptBody::Whole(Vec::new());
-        let Some(Detached { head, mut decoder }) = self.detached.take() else {
+        let Some(Detached { head, mut decoder, .. }) = self.detached.take() else {
             return Ok(Ok(()));
         };
         if say_continue && self.io.input().is_empty() {
             self.io.append(b"HTTP/1.1 100 Continue\r\n\r\n");
-            self.io.flush(false).await?;
+            self.flush().await?;
         }
         while !decoder.is_done() {
             if self.io.input().is_empty() {
-                self.io.flush(false).await?;
+                self.flush().await?;
                 match self.io.read(Wait::Body).await {
                     Err(Closed::TimedOut) => return Ok(Err(Reject::TimedOut)),
                     read => read?,
@@ -431,15 +484,36 @@ impl<S: Stream> Connection<S> {
                 Err(reject) => return Ok(Err(reject)),
             }
         }
-        self.detached = Some(Detached { head, decoder });
-        if let (Some(_), Some(scripted)) = (keep, &mut self.scripted) {
-            scripted.exchange.set_body(kept);
+        let mut detached = Detached::new(head, decoder);
+        match (&mut self.scripted, kept) {
+            _ if keep.is_none() => {}
+            (Some(scripted), kept) => scripted.exchange.set_body(kept),
+            (None, ScriptBody::Whole(body)) => detached.body = body,
+            (None, ScriptBody::Unread | ScriptBody::Missing) => {}
         }
+        self.detached = Some(detached);
         Ok(Ok(()))
     }
 
+    /// Send what has been answered.
+    async fn flush(&mut self) -> Result<(), Closed> {
+        let flushed = self.io.flush(false).await;
+        self.measure();
+        flushed
+    }
+
+    /// Count how long what was just sent took: one look at the clock for all that one read brought.
+    fn measure(&mut self) {
+        let answered = std::mem::take(&mut self.answered);
+        if answered > 0 {
+            let took_ns = self.worker.clock.read_ns().saturating_sub(self.began_ns);
+            self.worker.stats.latency.record(took_ns, u64::from(answered));
+            self.began_ns = 0;
+        }
+    }
+
     async fn close(&mut self) -> Result<(), Closed> {
-        self.io.flush(false).await?;
+        self.flush().await?;
         self.io.linger().await
     }
 }

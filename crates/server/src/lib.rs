@@ -8,10 +8,13 @@
 #![deny(unsafe_code)]
 
 pub mod access_log;
+pub mod admin;
 pub mod clock;
 pub mod connection;
+pub mod endpoints;
 pub mod limits;
 pub mod listen;
+pub mod metrics;
 pub mod notice;
 pub mod offline;
 pub mod peer;
@@ -22,7 +25,9 @@ pub mod scripted;
 pub mod scripts;
 pub mod server;
 pub mod site;
+pub mod state;
 pub mod stats;
+pub mod status;
 pub mod stream;
 pub mod surroundings;
 pub mod tls;

@@ -11,7 +11,7 @@ pub struct Limit {
     pub minimum: u64,
     /// Largest value accepted.
     pub maximum: u64,
-    /// `bytes`, `seconds`, `fields` or `connections`.
+    /// `bytes`, `seconds`, `fields`, `connections` or `generations`.
     pub unit: &'static str,
     /// What happens beyond it, and why there is one.
     pub doc: &'static str,
@@ -87,6 +87,8 @@ limits! {
         "most open connections of each worker; further ones wait in the kernel's queue until one closes";
     max_cache_bytes: "bytes", 32 * MIB, 0, 1 << 40,
         "memory for response heads and small bodies, shared by the workers; what was not used for longest goes first";
+    keep_generations: "generations", 3, 0, 64,
+        "earlier generations of a site that stay open for roll back. Each costs its index, its compiled scripts, a descriptor, and the disk space of an archive that was replaced; its cache is emptied";
 }
 
 #[cfg(test)]

@@ -2,25 +2,34 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use zeroserve_archive::Problem;
 
 use crate::access_log::{Destination, Format, Writer};
+use crate::admin::{Admin, AdminConfig, Command};
 use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
 use crate::notice::plain;
 use crate::peer::Front;
 use crate::scripts::Object;
 use crate::site::{Site, SiteOptions};
+use crate::state::State;
 use crate::stats::WorkerStats;
+use crate::status;
 use crate::tls::{self, Tls};
 use crate::worker::{self, Phase, Worker};
+
+/// Commands of the admin listener that may wait; a reload takes seconds at most.
+const MAX_COMMANDS: usize = 16;
+
+/// Time that the admin listener has for its last answers once the workers have ended.
+const ADMIN_DRAIN_TIME: Duration = Duration::from_millis(250);
 
 /// Most workers; far more than any machine has cores for.
 pub const MAX_WORKERS: usize = 1024;
@@ -52,6 +61,8 @@ pub struct Config {
     pub limits: Limits,
     /// Scripts that run before those of the archive.
     pub plugins: Vec<Object>,
+    /// Admin listener, or none.
+    pub admin: Option<AdminConfig>,
 }
 
 impl Config {
@@ -61,21 +72,18 @@ impl Config {
             index: self.index.clone(),
             try_html: self.try_html,
             max_cache_bytes: self.limits.max_cache_bytes,
+            keep_generations: self.limits.keep_generations as usize,
         }
     }
 }
 
 /// A server that runs, until it is stopped.
 pub struct Server {
-    site: Arc<Site>,
-    tls: Option<Arc<Tls>>,
+    state: Arc<State>,
     phase: watch::Sender<Phase>,
-    stats: Vec<Arc<WorkerStats>>,
-    urls: Vec<String>,
     log: Mutex<Option<Writer>>,
     reloading: Mutex<()>,
-    reloads_ok: AtomicU64,
-    reloads_failed: AtomicU64,
+    admin: Option<RunningAdmin>,
     workers: Mutex<Vec<JoinHandle<usize>>>,
     running: Arc<Running>,
     unlink: Mutex<Vec<Unlink>>,
@@ -95,6 +103,18 @@ impl Fronts {
         let secure = Front { tls: tls.clone(), header, https_port: None };
         Self { plain: Arc::new(plain), secure: Arc::new(secure) }
     }
+}
+
+/// The admin listener's thread, and what it wants done.
+struct RunningAdmin {
+    url: String,
+    phase: watch::Sender<Phase>,
+    thread: Mutex<Option<JoinHandle<usize>>>,
+    running: Arc<Running>,
+    commands: Mutex<Receiver<Command>>,
+    /// Who waits for the command that was handed out last.
+    waiting: Mutex<Option<oneshot::Sender<Option<String>>>>,
+    unlink: Mutex<Option<Unlink>>,
 }
 
 /// How many workers have not ended.
@@ -125,6 +145,14 @@ impl Server {
         // Those without come first, as on the command line.
         bound.rotate_left(encrypted);
         let fronts = Fronts::new(&config, &tls, https_port.flatten());
+        let admin = match &config.admin {
+            None => None,
+            Some(admin) => {
+                let bound = listen::bind(&admin.address, 1)?;
+                admin.check(&bound.url)?;
+                Some((admin.clone(), bound))
+            }
+        };
         let log = match config.access_log.clone() {
             None => None,
             Some((destination, format)) => {
@@ -139,7 +167,12 @@ impl Server {
                 Some((writer, format))
             }
         };
-        Self::run(config, site, tls, bound, &fronts, log)
+        let mut server = Self::run(config, site, tls, bound, &fronts, log)?;
+        if let Some((config, bound)) = admin {
+            // What fails here ends the workers as it is dropped.
+            server.admin = Some(RunningAdmin::start(&config, bound, &server.state)?);
+        }
+        Ok(server)
     }
 
     fn run(
@@ -201,16 +234,13 @@ impl Server {
             return Err(format!("can't start {} workers: {error}", config.workers));
         }
         let unlink = bound.iter_mut().filter_map(|bound| bound.unlink.take()).collect();
+        let state = Arc::new(State::new(site, tls, stats, urls, phase.subscribe()));
         Ok(Self {
-            site,
-            tls,
+            state,
             phase,
-            stats,
-            urls,
             log: Mutex::new(log.map(|(writer, _)| writer)),
             reloading: Mutex::new(()),
-            reloads_ok: AtomicU64::new(0),
-            reloads_failed: AtomicU64::new(0),
+            admin: None,
             workers: Mutex::new(workers),
             running,
             unlink: Mutex::new(unlink),
@@ -219,38 +249,75 @@ impl Server {
 
     /// Where the listeners are reached, in the order of the addresses.
     pub fn urls(&self) -> &[String] {
-        &self.urls
+        &self.state.urls
+    }
+
+    /// Where the admin listener is reached.
+    pub fn admin_url(&self) -> Option<&str> {
+        self.admin.as_ref().map(|admin| admin.url.as_str())
     }
 
     /// Open the site anew, with scripts that run before its own; on failure the generation in force
     /// goes on.
     pub fn reload(&self, plugins: &[Object]) -> Result<u64, String> {
         let _one_at_a_time = lock(&self.reloading);
-        match self.site.reload(plugins) {
+        match self.state.site.reload(plugins) {
             Ok(number) => {
-                self.reloads_ok.fetch_add(1, Ordering::Relaxed);
+                self.state.reloads_ok.fetch_add(1, Ordering::Relaxed);
                 Ok(number)
             }
             Err(error) => {
-                self.reloads_failed.fetch_add(1, Ordering::Relaxed);
-                Err(format!("{}: {error}", self.site.path().display()))
+                self.state.reloads_failed.fetch_add(1, Ordering::Relaxed);
+                Err(format!("{}: {error}", self.state.site.path().display()))
             }
         }
     }
 
     /// Read the certificates anew; on failure those in force go on.
     pub fn reload_certificates(&self) -> Result<(), String> {
-        self.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+        self.state.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
     }
 
     /// Certificates in use.
     pub fn certificates(&self) -> Vec<tls::Info> {
-        self.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
+        self.state.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
     }
 
     /// Files of the certificates' directory that are not in use, and why.
     pub fn certificates_left_out(&self) -> Vec<String> {
-        self.tls.as_ref().map(|tls| tls.left_out()).unwrap_or_default()
+        self.state.tls.as_ref().map(|tls| tls.left_out()).unwrap_or_default()
+    }
+
+    /// Put the generation before in force again, without waiting for a reload that is under way.
+    pub fn rollback(&self, seen: Option<u64>) -> Result<u64, String> {
+        let back = self.state.rollback(seen);
+        back.map_err(|why| format!("{}: {}", self.state.site.path().display(), why.explain()))
+    }
+
+    /// All that there is to know, as JSON.
+    pub fn status(&self) -> String {
+        status::status(&self.state).to_string()
+    }
+
+    /// Wait for what the admin listener wants done; `None` when it has ended or there is none.
+    pub fn next_command(&self) -> Option<Wanted> {
+        let admin = self.admin.as_ref()?;
+        match lock(&admin.commands).recv().ok()? {
+            Command::Report(line) => Some(Wanted::Report(line)),
+            Command::Reload(sender) => {
+                *lock(&admin.waiting) = Some(sender);
+                Some(Wanted::Reload)
+            }
+        }
+    }
+
+    /// Say how the reload went that [`Server::next_command`] asked for last.
+    pub fn reloaded(&self, error: Option<String>) {
+        let waiting = self.admin.as_ref().and_then(|admin| lock(&admin.waiting).take());
+        if let Some(waiting) = waiting {
+            // Who asked may be gone.
+            let _ = waiting.send(error);
+        }
     }
 
     /// Open the access log's path again.
@@ -262,7 +329,7 @@ impl Server {
 
     /// What the generation in force leaves out.
     pub fn warnings(&self) -> Vec<Problem> {
-        self.site.current().archive.warnings().to_vec()
+        self.state.site.current().archive.warnings().to_vec()
     }
 
     /// Stop accepting, wait up to `drain` for what runs, end the workers; returns how many
@@ -275,17 +342,7 @@ impl Server {
             }
             begin
         });
-        let end = Instant::now() + drain;
-        let mut count = lock(&self.running.count);
-        while *count > 0 && *self.phase.borrow() < Phase::Stopping {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            let waited = self.running.changed.wait_timeout(count, left);
-            count = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(count);
+        self.running.wait(Instant::now() + drain, || *self.phase.borrow() < Phase::Stopping);
         self.phase.send_replace(Phase::Stopping);
         self.running.changed.notify_all();
         let workers = std::mem::take(&mut *lock(&self.workers));
@@ -294,27 +351,112 @@ impl Server {
             writer.finish();
         }
         lock(&self.unlink).clear();
+        if let Some(admin) = &self.admin {
+            admin.stop();
+        }
         cut
     }
 
     /// Counters since the start, by name.
     pub fn stats(&self) -> BTreeMap<&'static str, u64> {
-        let sum = |of: &dyn Fn(&WorkerStats) -> u64| self.stats.iter().map(|s| of(s)).sum::<u64>();
+        let state = &self.state;
         BTreeMap::from([
-            ("requests", sum(&|s| s.requests.get())),
-            ("responses_2xx", sum(&|s| s.responses[0].get())),
-            ("responses_3xx", sum(&|s| s.responses[1].get())),
-            ("responses_4xx", sum(&|s| s.responses[2].get())),
-            ("responses_5xx", sum(&|s| s.responses[3].get())),
-            ("bytes_sent", sum(&|s| s.bytes_sent.get())),
-            ("connections_open", sum(&|s| s.connections_open.get())),
-            ("connections_accepted", sum(&|s| s.connections_accepted.get())),
-            ("log_lines_dropped", sum(&|s| s.log_lines_dropped.get())),
-            ("generation", self.site.number()),
-            ("entries", self.site.current().archive.index().len() as u64),
-            ("reloads_ok", self.reloads_ok.load(Ordering::Relaxed)),
-            ("reloads_failed", self.reloads_failed.load(Ordering::Relaxed)),
+            ("requests", state.sum(|s| &s.requests)),
+            ("responses_2xx", state.sum(|s| &s.responses[0])),
+            ("responses_3xx", state.sum(|s| &s.responses[1])),
+            ("responses_4xx", state.sum(|s| &s.responses[2])),
+            ("responses_5xx", state.sum(|s| &s.responses[3])),
+            ("bytes_sent", state.sum(|s| &s.bytes_sent)),
+            ("connections_open", state.sum(|s| &s.connections_open)),
+            ("connections_accepted", state.sum(|s| &s.connections_accepted)),
+            ("log_lines_dropped", state.sum(|s| &s.log_lines_dropped)),
+            ("script_runs", state.sum(|s| &s.script_runs)),
+            ("script_traps", state.sum(|s| &s.script_traps)),
+            ("generation", state.site.number()),
+            ("entries", state.site.current().archive.index().len() as u64),
+            ("reloads_ok", state.reloads_ok.load(Ordering::Relaxed)),
+            ("reloads_failed", state.reloads_failed.load(Ordering::Relaxed)),
+            ("rollbacks", state.rollbacks.load(Ordering::Relaxed)),
         ])
+    }
+}
+
+/// What the admin listener wants done.
+pub enum Wanted {
+    /// Open the site anew, then call [`Server::reloaded`].
+    Reload,
+    /// Tell the operator.
+    Report(String),
+}
+
+impl RunningAdmin {
+    fn start(config: &AdminConfig, mut bound: Bound, state: &Arc<State>) -> Result<Self, String> {
+        let shown = config.page.display();
+        let page = Site::open(config.page.clone(), config.site_options(), &[])
+            .map_err(|error| format!("admin: {shown}: {error}"))?;
+        let (page, url, limits) = (Arc::new(page), bound.url.clone(), config.limits());
+        let (commands, wanted) = sync_channel(MAX_COMMANDS);
+        let listeners = std::mem::take(&mut bound.listeners);
+        let listeners = listeners.into_iter().map(|socket| (socket, Arc::default())).collect();
+        let admin = Admin::new(config, &url, Arc::clone(state), commands);
+        let (phase, receiver) = watch::channel(Phase::Running);
+        let running = Arc::new(Running { count: Mutex::new(1), changed: Condvar::new() });
+        let ended = Ended(Arc::clone(&running));
+        let (ready, reported) = channel::<Result<(), String>>();
+        let thread = std::thread::Builder::new().name("zs-admin".into()).spawn(move || {
+            let _ended = ended;
+            let mut worker = Worker::new(page, limits, Arc::default(), None);
+            worker.endpoints = Some(Box::new(admin));
+            let failed = ready.clone();
+            let run = worker::run(worker, listeners, receiver, move || {
+                let _ = ready.send(Ok(()));
+            });
+            run.unwrap_or_else(|error| {
+                let _ = failed.send(Err(plain(&error)));
+                0
+            })
+        });
+        let thread = thread.map_err(|error| format!("can't start the admin: {}", plain(&error)))?;
+        match reported.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(format!("can't start the admin: {error}")),
+            Err(_) => return Err("can't start the admin: its thread ended".to_owned()),
+        }
+        Ok(Self {
+            url: url.to_string(),
+            phase,
+            thread: Mutex::new(Some(thread)),
+            running,
+            commands: Mutex::new(wanted),
+            waiting: Mutex::default(),
+            unlink: Mutex::new(bound.unlink.take()),
+        })
+    }
+
+    /// End it, after a moment for what it is answering.
+    fn stop(&self) {
+        self.phase.send_replace(Phase::Draining);
+        self.running.wait(Instant::now() + ADMIN_DRAIN_TIME, || true);
+        self.phase.send_replace(Phase::Stopping);
+        if let Some(thread) = lock(&self.thread).take() {
+            let _ = thread.join();
+        }
+        lock(&self.unlink).take();
+    }
+}
+
+impl Running {
+    /// Until all have ended, the time is over, or there is no reason any more.
+    fn wait(&self, end: Instant, reason: impl Fn() -> bool) {
+        let mut count = lock(&self.count);
+        while *count > 0 && reason() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(count, left);
+            count = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 

@@ -128,6 +128,8 @@ pub struct Transfer<S> {
     end: usize,
     out: Vec<u8>,
     sent: u64,
+    /// Since when the worker was free for what was read last.
+    free_since_ns: u64,
     /// Tick at which what is being read in several parts has to be complete: a head, or the
     /// client's last bytes.
     whole_deadline: Option<u64>,
@@ -147,6 +149,7 @@ impl<S: Stream> Transfer<S> {
             end: 0,
             out: Vec::new(),
             sent: 0,
+            free_since_ns: 0,
             whole_deadline: None,
         }
     }
@@ -208,6 +211,11 @@ impl<S: Stream> Transfer<S> {
         self.sent
     }
 
+    /// Since when the worker was free for what was read last, in nanoseconds of its clock.
+    pub fn free_since_ns(&self) -> u64 {
+        self.free_since_ns
+    }
+
     /// Add to what will be sent.
     pub fn append(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
@@ -240,6 +248,7 @@ impl<S: Stream> Transfer<S> {
         }
         let n = poll_fn(|cx| self.poll_read(cx, wait)).await?;
         self.life.deadline.set(u64::MAX);
+        self.free_since_ns = worker.clock.free_since_ns();
         if n == 0 { Err(Closed::ByPeer) } else { Ok(()) }
     }
 

@@ -22,6 +22,7 @@ use zeroserve_host::Exchange;
 use crate::access_log::Log;
 use crate::clock::Clock;
 use crate::connection::{Connection, SharedScratch};
+use crate::endpoints::Endpoints;
 use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
@@ -72,6 +73,8 @@ pub struct Worker {
     pub tick: Cell<u64>,
     /// Whether connections close after the present request.
     pub draining: Cell<bool>,
+    /// Answers that are made rather than found; only the admin listener has them.
+    pub endpoints: Option<Box<dyn Endpoints>>,
     inputs: RefCell<Vec<Vec<u8>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
     #[allow(clippy::vec_box)] // taken and given as pointers: moving one would cost more
@@ -93,6 +96,7 @@ impl Worker {
             lives: RefCell::default(),
             tick: Cell::new(0),
             draining: Cell::new(false),
+            endpoints: None,
             inputs: RefCell::default(),
             buffers: RefCell::default(),
             exchanges: RefCell::default(),
@@ -194,6 +198,7 @@ pub fn run(
 ) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_unpark(worker.clock.on_wake())
         .build_local(LocalOptions::default())?;
     let worker = Rc::new(worker);
     let cut = runtime.block_on(async {
@@ -364,9 +369,15 @@ async fn serve_tls<S: Stream>(
     place: Registration,
 ) {
     let limit = Duration::from_secs(worker.limits.header_timeout_s);
-    let Ok(accepted) = tls::handshake::accept(tls, stream, limit).await else { return };
+    let accepted = match tls::handshake::accept(tls, stream, limit).await {
+        Ok(accepted) => accepted,
+        Err(_) => return worker.stats.tls_failures.add(1),
+    };
+    let (tls13, resumed) = accepted.kind();
+    let version = if tls13 { &worker.stats.tls13 } else { &worker.stats.tls12 };
+    if resumed { &version.resumed } else { &version.full }.add(1);
     peer.session = Some(Box::new(Session {
-        tls13: accepted.kind().0,
+        tls13,
         alpn: accepted.alpn(),
         sni: accepted.hello.sni,
         ja4: accepted.hello.ja4,

@@ -5,6 +5,7 @@ from zeroserve.cli.flags import Command, Flag
 from zeroserve.cli.values import (
     address_value,
     choice,
+    connect_value,
     file_name,
     non_empty,
     seconds,
@@ -20,6 +21,9 @@ DEV_ADDR = "127.0.0.1:8443"
 """Where --https listens."""
 
 MAX_DRAIN_TIMEOUT_S = 86_400
+
+ADMIN_DEFAULT = "127.0.0.1:9180"
+"""Where the commands look for a server; serving has an admin listener only when it is told so."""
 
 VERSION = Flag("--version", "", False, "print the version and exit", "general")
 
@@ -146,6 +150,22 @@ SERVE_FLAGS = (
         negatable=True,
     ),
     Flag(
+        "--admin",
+        "ADDR",
+        None,
+        "HOST:PORT or unix:PATH for metrics, status and roll back (default: none); needs no "
+        "password, so other machines are refused",
+        "admin",
+        address_value,
+    ),
+    Flag(
+        "--admin-anywhere",
+        "",
+        False,
+        "let --admin be an address that other machines reach: guard it by other means",
+        "admin",
+    ),
+    Flag(
         "--access-log",
         "PATH",
         None,
@@ -182,6 +202,20 @@ PACK_FLAGS = (
         "add no precompressed siblings (.br, .zst, .gz)",
         "output",
     ),
+)
+
+ADMIN = Flag(
+    "--admin",
+    "ADDR",
+    ADMIN_DEFAULT,
+    "admin listener of the server: HOST:PORT or unix:PATH",
+    "server",
+    connect_value,
+)
+
+STATUS_FLAGS = (
+    ADMIN,
+    Flag("--json", "", False, "one JSON object, with everything", "output"),
 )
 
 LS_FLAGS = (
@@ -294,6 +328,27 @@ COMMANDS = (
         "zeroserve.cli.check",
     ),
     Command(
+        "status",
+        "",
+        0,
+        0,
+        "ask a running server how it is",
+        "Print what a running server serves and how much: it has to have --admin.",
+        lambda: STATUS_FLAGS,
+        "zeroserve.cli.status",
+    ),
+    Command(
+        "rollback",
+        "[SITE]",
+        0,
+        1,
+        "put the version before in force again",
+        "Have a running server serve the generation before the present one. SITE is its name in\n"
+        "`zeroserve status` (default: the only one). It stays until the file changes again.",
+        lambda: (ADMIN,),
+        "zeroserve.cli.rollback",
+    ),
+    Command(
         "compile",
         "FILE",
         1,
@@ -343,6 +398,6 @@ COMMANDS = (
 
 EPILOG = (
     "commands (first word; a directory of that name is ./pack):\n"
-    + "\n".join(f"  {c.name:<9}{c.summary}" for c in COMMANDS)
+    + "\n".join(f"  {c.name:<9} {c.summary}" for c in COMMANDS)
     + "\n\nexit codes: 0 done, 1 failed at run time, 2 wrong usage"
 )

@@ -68,6 +68,8 @@ def run(options: Options) -> int:
         watch=options.watch,
         drain_timeout_s=options.drain_timeout_s,
         report=_report,
+        admin=options.admin,
+        admin_anywhere=options.admin_anywhere,
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
     )
     server.start()
@@ -115,6 +117,8 @@ def _keep_house(server: Server, site: str, signals: _Signals) -> None:
     """Whatever may take long or block: reloads, and each line on stderr."""
     for url in server.urls:
         say(f"listening on {url}")
+    if server.admin_url is not None:
+        say(f"admin on {server.admin_url}")
     say(f"serving {site}: {plural(server.stats()['entries'], 'entry', 'entries')}")
     while True:
         signals.hung_up.wait()

@@ -14,6 +14,16 @@ def address_value(text: str) -> str:
         raise ValueError(*error.args) from None
 
 
+def connect_value(text: str) -> str:
+    """An address to connect to, in its full form."""
+    found = address_value(text)
+    if found.startswith("fd:"):
+        raise ValueError(f"not an address to connect to: {text!r}", "write HOST:PORT or unix:PATH")
+    if found.endswith(":0"):
+        raise ValueError(f"not a port to connect to: {text!r}")
+    return found
+
+
 def whole(minimum: int, maximum: int, unit: str = "") -> Callable[[str], int]:
     """A parser for whole numbers in a range."""
 
