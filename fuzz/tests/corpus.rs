@@ -14,6 +14,7 @@ const TARGETS: [(&str, Target); 7] = [
     ("request", zeroserve_fuzz::request),
     ("chunked", zeroserve_fuzz::chunked),
     ("conversation", zeroserve_fuzz::conversation),
+    ("proxy_header", zeroserve_fuzz::proxy_header),
     ("objects", zeroserve_fuzz::objects),
     ("executors", zeroserve_fuzz::executors),
 ];

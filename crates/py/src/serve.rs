@@ -1,15 +1,17 @@
 //! Servers and sites.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
-use zeroserve_server::listen::Address;
+use zeroserve_server::listen::{self, Address};
 use zeroserve_server::server::MAX_WORKERS;
 use zeroserve_server::{Config, Limits, Object, SiteOptions};
 
@@ -26,6 +28,13 @@ type Scripts = Vec<(String, Vec<u8>)>;
 fn objects(scripts: Option<Scripts>) -> Vec<Object> {
     let scripts = scripts.unwrap_or_default().into_iter();
     scripts.map(|(name, bytes)| Object { name, bytes }).collect()
+}
+
+/// `192.0.2.0/24`, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let single = text.parse::<IpAddr>().map(IpNet::from);
+    let whole = single.or_else(|_| text.parse::<IpNet>());
+    whole.map_err(|_| format!("not a network of addresses: '{}'", text.escape_debug()))
 }
 
 /// The request pipeline without sockets.
@@ -61,6 +70,7 @@ impl Site {
 #[pyclass(frozen)]
 struct Server {
     config: Config,
+    bound: Mutex<Option<Vec<listen::Bound>>>,
     running: Mutex<Option<Arc<server::Server>>>,
 }
 
@@ -81,7 +91,7 @@ impl Server {
 impl Server {
     #[new]
     #[pyo3(signature = (
-        path, *, addrs, threads, index = "index.html".to_owned(), try_html = false,
+        path, *, addrs, threads, proxy_from = Vec::new(), index = "index.html".to_owned(), try_html = false,
         access_log = None, access_log_format = "json", limits = None,
     ))]
     #[allow(clippy::too_many_arguments)]
@@ -89,6 +99,7 @@ impl Server {
         path: PathBuf,
         addrs: Vec<String>,
         threads: usize,
+        proxy_from: Vec<String>,
         index: String,
         try_html: bool,
         access_log: Option<PathBuf>,
@@ -106,6 +117,8 @@ impl Server {
         if addresses.is_empty() {
             return Err(refuse("address: there is none to listen on"));
         }
+        let proxy_from: Result<Vec<_>, _> = proxy_from.iter().map(|text| network(text)).collect();
+        let proxy_from = proxy_from.map_err(refuse)?;
         let format = match access_log_format {
             "json" => Format::Json,
             "combined" => Format::Combined,
@@ -125,6 +138,7 @@ impl Server {
         let config = Config {
             path,
             addresses,
+            proxy_from,
             workers: threads,
             index,
             try_html,
@@ -132,7 +146,14 @@ impl Server {
             limits: values,
             plugins: Vec::new(),
         };
-        Ok(Self { config, running: Mutex::new(None) })
+        Ok(Self { config, bound: Mutex::default(), running: Mutex::new(None) })
+    }
+
+    /// Bind the addresses before the start, which otherwise does it; no thread runs yet.
+    fn bind(&self, py: Python<'_>) -> PyResult<()> {
+        let bound = py.detach(|| server::Server::bind(&self.config)).map_err(refuse)?;
+        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = Some(bound);
+        Ok(())
     }
 
     /// Open the site, bind, and start the workers; returns one URL per listener.
@@ -145,7 +166,10 @@ impl Server {
             if running.is_some() {
                 return Err("the server was started already".to_owned());
             }
-            let server = server::Server::start(Config { plugins, ..self.config.clone() })?;
+            let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let bound = bound.map_or_else(|| server::Server::bind(&self.config), Ok)?;
+            let config = Config { plugins, ..self.config.clone() };
+            let server = server::Server::start(config, bound)?;
             let urls = server.urls().to_vec();
             *running = Some(Arc::new(server));
             Ok(urls)
@@ -173,6 +197,11 @@ impl Server {
             .map_err(|_| refuse(format!("drain time: {drain_s} is not a number of seconds")))?;
         let running = self.running()?;
         Ok(py.detach(|| running.stop(drain)))
+    }
+
+    /// Whether all workers have turned their loops since this was asked last.
+    fn is_turning(&self) -> PyResult<bool> {
+        Ok(self.running()?.is_turning())
     }
 
     /// Entries that the generation in force leaves out.

@@ -15,6 +15,7 @@ pub mod listen;
 pub mod notice;
 pub mod offline;
 pub mod pipeline;
+pub mod proxied;
 pub mod representation;
 pub mod ruling;
 pub mod scripted;

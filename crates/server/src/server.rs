@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use tokio::sync::watch;
 use zeroserve_archive::Problem;
 
@@ -18,7 +19,7 @@ use crate::notice::plain;
 use crate::scripts::Object;
 use crate::site::{Site, SiteOptions};
 use crate::stats::WorkerStats;
-use crate::worker::{self, Phase, Worker};
+use crate::worker::{self, Entrance, Phase, Worker};
 
 /// Most workers; far more than any machine has cores for.
 pub const MAX_WORKERS: usize = 1024;
@@ -30,6 +31,8 @@ pub struct Config {
     pub path: PathBuf,
     /// Where to listen.
     pub addresses: Vec<Address>,
+    /// Who may send PROXY headers where they are expected; anybody when it is empty.
+    pub proxy_from: Vec<IpNet>,
     /// Worker threads.
     pub workers: usize,
     /// Document that stands for a directory.
@@ -59,6 +62,7 @@ impl Config {
 pub struct Server {
     site: Arc<Site>,
     phase: watch::Sender<Phase>,
+    pulse: watch::Sender<u64>,
     stats: Vec<Arc<WorkerStats>>,
     urls: Vec<String>,
     log: Mutex<Option<Writer>>,
@@ -77,16 +81,18 @@ struct Running {
 }
 
 impl Server {
-    /// Open the site, bind, start the workers. On failure nothing stays bound.
-    pub fn start(config: Config) -> Result<Self, String> {
+    /// Bind all addresses. Between this and [`Server::start`] no thread of the server runs: the
+    /// time to give up privileges.
+    pub fn bind(config: &Config) -> Result<Vec<Bound>, String> {
+        config.addresses.iter().map(|address| listen::bind(address, config.workers)).collect()
+    }
+
+    /// Open the site and start the workers. On failure nothing stays bound.
+    pub fn start(config: Config, bound: Vec<Bound>) -> Result<Self, String> {
         let shown = config.path.display().to_string();
         let site = Site::open(config.path.clone(), config.site_options(), &config.plugins)
             .map_err(|error| format!("{shown}: {error}"))?;
         let site = Arc::new(site);
-        let mut bound = Vec::new();
-        for address in &config.addresses {
-            bound.push(listen::bind(address, config.workers)?);
-        }
         let log = match config.access_log.clone() {
             None => None,
             Some((destination, format)) => {
@@ -111,6 +117,8 @@ impl Server {
         log: Option<(Writer, Format)>,
     ) -> Result<Self, String> {
         let (phase, _) = watch::channel(Phase::Running);
+        let (pulse, _) = watch::channel(0);
+        let proxy_from: Arc<[IpNet]> = config.proxy_from.as_slice().into();
         let running =
             Arc::new(Running { count: Mutex::new(config.workers), changed: Condvar::new() });
         let stats: Vec<_> = (0..config.workers).map(|_| Arc::new(WorkerStats::default())).collect();
@@ -118,18 +126,24 @@ impl Server {
         let mut workers = Vec::new();
         let (reports, reported) = channel::<Result<(), String>>();
         for (number, stats) in stats.iter().enumerate() {
-            let listeners = bound.iter_mut().filter_map(|bound| bound.listeners.pop()).collect();
+            let entrance = |bound: &mut Bound| {
+                let listener = bound.listeners.pop()?;
+                Some(Entrance { listener, proxied: bound.proxied })
+            };
+            let entrances = bound.iter_mut().filter_map(entrance).collect();
             let (site, limits, stats) =
                 (Arc::clone(&site), config.limits.clone(), Arc::clone(stats));
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
+            let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
             let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
-                    let worker = Worker::new(site, limits, stats, end);
+                    let mut worker = Worker::new(site, limits, stats, end);
+                    worker.proxy_from = proxy_from;
                     // The receiver is gone only when another worker has failed.
-                    let run = worker::run(worker, listeners, receiver, move || {
+                    let run = worker::run(worker, entrances, receiver, beats, move || {
                         let _ = ready.send(Ok(()));
                     });
                     run.unwrap_or_else(|error| {
@@ -160,6 +174,7 @@ impl Server {
         Ok(Self {
             site,
             phase,
+            pulse,
             stats,
             urls,
             log: Mutex::new(log.map(|(writer, _)| writer)),
@@ -203,6 +218,16 @@ impl Server {
     /// What the generation in force leaves out.
     pub fn warnings(&self) -> Vec<Problem> {
         self.site.current().archive.warnings().to_vec()
+    }
+
+    /// Whether all workers have turned their loops since this was asked last. Each is asked for a
+    /// sign of life, which it gives between two tasks: an idle one too, a stuck one never.
+    pub fn is_turning(&self) -> bool {
+        let asked = *self.pulse.borrow();
+        let all = self.stats.iter().all(|stats| stats.pulse.get() == asked);
+        self.pulse.send_replace(asked + 1);
+        // Workers that have ended while the server drains are missed by nobody.
+        all || *self.phase.borrow() != Phase::Running
     }
 
     /// Stop accepting, wait up to `drain` for what runs, end the workers; returns how many
@@ -249,6 +274,7 @@ impl Server {
             ("bytes_sent", sum(&|s| s.bytes_sent.get())),
             ("connections_open", sum(&|s| s.connections_open.get())),
             ("connections_accepted", sum(&|s| s.connections_accepted.get())),
+            ("proxy_headers_refused", sum(&|s| s.proxy_headers_refused.get())),
             ("log_lines_dropped", sum(&|s| s.log_lines_dropped.get())),
             ("generation", self.site.number()),
             ("entries", self.site.current().archive.index().len() as u64),
