@@ -5,6 +5,7 @@
 mod archive;
 mod helpers;
 mod program;
+mod sandbox;
 mod serve;
 mod tuples;
 
@@ -45,6 +46,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tuples::add(module)?;
     archive::add(module)?;
     serve::add(module)?;
+    sandbox::add(module)?;
     program::add(module)?;
     helpers::add(module)?;
     Ok(())
