@@ -38,6 +38,7 @@ class Server:
         *,
         addr: str | Sequence[str] = "127.0.0.1:0",
         threads: int | None = None,
+        proxy_from: Sequence[str] = (),
         index: str = "index.html",
         try_html: bool = False,
         plugins: Sequence[str | os.PathLike[str]] = (),
@@ -52,7 +53,9 @@ class Server:
 
         ``site``: a ``.tar``, a directory, or a script (``.c`` or ``.o``).
         ``addr``: one address or several: ``HOST:PORT`` (port 0 takes any free one),
-        ``unix:PATH`` or ``fd:N``.
+        ``unix:PATH`` or ``fd:N``. With ``,proxy`` behind it, each connection has to begin with
+        a PROXY header, which says whose it is.
+        ``proxy_from``: addresses or networks that may send PROXY headers; by default all.
         ``threads``: workers; by default as many as cores this process may use.
         ``index``: file name that stands for its directory.
         ``try_html``: ``/about`` may be answered by ``about.html``.
@@ -75,6 +78,7 @@ class Server:
             self._path,
             addrs=[address.normalise(a) for a in addrs],
             threads=usable_cores() if threads is None else threads,
+            proxy_from=list(proxy_from),
             index=index,
             try_html=try_html,
             access_log=log,
@@ -112,6 +116,17 @@ class Server:
         if not self._urls:
             raise _core.Error("the server has not been started", "call start() or use `with`")
         return self._urls
+
+    def bind(self) -> None:
+        """Bind the addresses only; ``start`` does it otherwise.
+
+        What comes in meanwhile waits. No thread runs yet: the time to give up privileges that
+        binding takes. Raises ``Error`` when an address is refused.
+        """
+        with self._lock:
+            if self._phase != "new":
+                raise _core.Error(f"the server is {self._phase} already", "make a new Server")
+            self._core.bind()
 
     def start(self) -> None:
         """Open the site, bind, and serve; when it returns, connections are accepted.
@@ -163,6 +178,10 @@ class Server:
     def try_reload(self) -> bool:
         """As ``reload``, but the outcome goes to ``report``; False when it was refused."""
         return self._reloader.attempt()
+
+    def is_turning(self) -> bool:
+        """Whether all workers have come around since this was asked last; for watchdogs."""
+        return self._core.is_turning()
 
     def reopen_log(self) -> None:
         """Close the access log and open its path again, after a log rotation."""
