@@ -93,6 +93,7 @@ def account(text: str) -> Account:
 
 def become(who: Account) -> None:
     """Become somebody else for good, in all threads; raises ``Error`` when that is refused."""
+    _import_late_ones()
     try:
         _core.drop_bounding_set()
         os.setgroups(who.groups)
@@ -103,6 +104,21 @@ def become(who: Account) -> None:
         raise _core.Error(
             f"can't become {quoted(who.name)}: {reason(error)}", "--user is for root"
         ) from None
+
+
+def _import_late_ones() -> None:
+    """Who comes after root may not be able to read a Python that lies in root's home."""
+    import importlib.util
+    import platform
+    import shutil
+
+    import watchfiles
+
+    from zeroserve import clang, scripts
+
+    next(clang.compilers(), None)
+    # Named, so that what they are for is seen.
+    _ = importlib.util, platform, shutil, watchfiles, scripts
 
 
 class Sandbox(NamedTuple):
@@ -123,7 +139,10 @@ def confine(options: Options, site: str, addresses: Iterable[str], log: str | No
     scratch = _make_scratch() if compiles else None
     grants = [*_grants(options, site, addresses, log), *_for_compiler(scratch)]
     done, missing = [], []
-    _core.give_up_privileges(keep_file_access=os.geteuid() == 0)
+    try:
+        _core.give_up_privileges(keep_file_access=os.geteuid() == 0)
+    except OSError as error:
+        missing.append(f"capabilities: {reason(error)}")
     try:
         done.append(f"landlock (ABI {_core.forbid_files(grants)})")
     except _core.Error as error:
