@@ -132,7 +132,7 @@ def give_up_privileges(*, keep_file_access: bool) -> None:
     OSError.
     """
 
-def forbid_files(grants: list[tuple[str, str]], /) -> int:
+def forbid_files(grants: list[tuple[str, str]]) -> int:
     """Restrict the calling thread, and those that it starts, to these paths by Landlock.
 
     ``grants`` are paths, each for itself and all below it, and what is allowed: ``read``, ``run``,
