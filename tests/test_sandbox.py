@@ -439,3 +439,138 @@ def test_signals_end_it(archive: Path) -> None:
         with running(archive) as server:
             server.signal(number)
             assert server.wait() == 0
+
+
+# --- each part by itself --------------------------------------------------------------------------
+
+PRELUDE = """
+import ctypes, os, socket, subprocess, sys, threading
+from zeroserve import _core
+libc = ctypes.CDLL(None, use_errno=True)
+call = lambda *arguments: (libc.syscall(*arguments), ctypes.get_errno())
+"""
+
+
+def confined(program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program that gives something up."""
+    return subprocess.run(
+        [sys.executable, "-c", PRELUDE + program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def holds(program: str) -> None:
+    done = confined(program)
+    assert done.returncode == 0, done.stderr
+
+
+CALLS = {"x86_64": {"ptrace": 101, "unshare": 272, "mount": 165, "bpf": 321, "chroot": 161}}
+"""Numbers of calls that end the process."""
+
+
+@pytest.mark.skipif(os.uname().machine not in CALLS, reason="the numbers are of another processor")
+@pytest.mark.parametrize("name", CALLS["x86_64"])
+def test_calls_that_end_the_process(name: str) -> None:
+    number = CALLS["x86_64"][name]
+    done = confined(f"_core.forbid_calls(commands=True); call({number}, 0, 0, 0, 0)")
+    assert done.returncode == -signal.SIGSYS
+
+
+def test_calls_that_fail() -> None:
+    """And those that go on working, in threads that are older than the filter, too."""
+    holds("""
+told, done = threading.Event(), []
+def work():
+    told.wait()
+    done.append(call(425, 1, 0))
+old = threading.Thread(target=work)
+old.start()
+_core.forbid_calls(commands=False)
+told.set()
+old.join()
+assert done == [(-1, 1)], done
+new = threading.Thread(target=lambda: done.append(1))
+new.start()
+new.join()
+assert len(done) == 2
+try:
+    subprocess.run(["/bin/true"])
+except PermissionError:
+    pass
+else:
+    raise SystemExit("a program was executed")
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX):
+    socket.socket(family).close()
+for family in (17, 38, 40):
+    try:
+        socket.socket(family, socket.SOCK_RAW)
+    except OSError as error:
+        assert error.errno == 97, error
+    else:
+        raise SystemExit(f"a socket of family {family}")
+assert call(100_000) == (-1, 38)
+""")
+
+
+def test_programs_where_they_are_allowed() -> None:
+    holds('_core.forbid_calls(commands=True); subprocess.run(["/bin/true"], check=True)')
+
+
+@needs_landlock
+def test_files_that_were_not_granted(tmp_path: Path) -> None:
+    sites.write_tree(tmp_path, {"in/a": b"a", "out/b": b"b", "log/l": b"", "sock/s": b""})
+    holds(f"""
+os.chdir({str(tmp_path)!r})
+_core.forbid_files([("in", "read"), ("log", "log"), ("sock", "unlink"), ("none", "read")])
+def refused(what):
+    try:
+        what()
+    except PermissionError:
+        return
+    raise SystemExit("allowed")
+assert open("in/a").read() == "a"
+assert os.listdir("in") == ["a"]
+refused(lambda: open("in/a", "w"))
+refused(lambda: open("in/new", "x"))
+refused(lambda: open("out/b"))
+refused(lambda: os.listdir("out"))
+refused(lambda: open("/etc/passwd"))
+refused(lambda: subprocess.run(["/bin/true"]))
+open("log/l", "a").write("line")
+open("log/new", "a").write("line")
+refused(lambda: open("log/l").read())
+refused(lambda: os.unlink("log/l"))
+refused(lambda: os.mkdir("log/d"))
+os.unlink("sock/s")
+refused(lambda: os.symlink("a", "in/link"))
+refused(lambda: os.rename("in/a", "in/b"))
+""")
+
+
+def test_grants_that_are_none() -> None:
+    holds("""
+try:
+    _core.forbid_files([("/", "everything")])
+except _core.Error as error:
+    assert "everything" in str(error)
+else:
+    raise SystemExit("taken")
+""")
+
+
+def test_privileges() -> None:
+    holds("""
+_core.drop_bounding_set()
+_core.give_up_privileges(keep_file_access=False)
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+assert status["NoNewPrivs"].strip() == "1"
+assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
+if os.getuid() == 0:
+    assert int(status["CapBnd"], 16) == 0
+_core.give_up_privileges(keep_file_access=True)
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+assert int(status["CapPrm"], 16) == 0, "what is gone stays gone"
+""")

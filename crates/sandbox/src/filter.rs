@@ -57,6 +57,12 @@ const SOCKETS: &[u32] = &[
 /// They type into the terminal that the server was started from.
 const TYPING: &[u32] = &[0x5412, 0x541c]; // TIOCSTI, TIOCLINUX
 
+/// A name that the libc crate lacks for musl on aarch64.
+#[cfg(target_arch = "aarch64")]
+const SYS_KEXEC_FILE_LOAD: c_long = 294;
+#[cfg(not(target_arch = "aarch64"))]
+const SYS_KEXEC_FILE_LOAD: c_long = libc::SYS_kexec_file_load;
+
 /// The table.
 const ROWS: &[(c_long, Verdict)] = &[
     // Into other processes.
@@ -72,7 +78,7 @@ const ROWS: &[(c_long, Verdict)] = &[
     (libc::SYS_finit_module, Kill),
     (libc::SYS_delete_module, Kill),
     (libc::SYS_kexec_load, Kill),
-    (libc::SYS_kexec_file_load, Kill),
+    (SYS_KEXEC_FILE_LOAD, Kill),
     (libc::SYS_perf_event_open, Kill),
     (libc::SYS_userfaultfd, Kill),
     (libc::SYS_reboot, Kill),
