@@ -550,6 +550,40 @@ refused(lambda: os.rename("in/a", "in/b"))
 """)
 
 
+def test_names_and_authorities_are_found(archive: Path) -> None:
+    """What a request to another server takes, which a site may make later."""
+    holds(f"""
+from zeroserve.cli import confine
+from zeroserve.cli.commands import SERVE
+from zeroserve.cli.flags import parse
+site = {str(archive)!r}
+confine.confine(parse(SERVE, [site]), site, ["127.0.0.1:0"], None)
+assert "127.0.0.1" in {{found[4][0] for found in socket.getaddrinfo("localhost", 80)}}
+import ssl, zoneinfo
+ssl.create_default_context()
+try:
+    open("/etc/shadow")
+except PermissionError:
+    pass
+else:
+    assert not {landlocked()}
+""")
+
+
+@needs_landlock
+def test_no_further_port_is_bound(archive: Path) -> None:
+    holds("""
+version = _core.forbid_files([("/", "read")])
+listener = socket.socket()
+try:
+    listener.bind(("127.0.0.1", 0))
+except PermissionError:
+    assert version >= 4
+else:
+    assert version < 4
+""")
+
+
 def test_grants_that_are_none() -> None:
     holds("""
 try:

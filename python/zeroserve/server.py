@@ -118,7 +118,7 @@ class Server:
         return self._urls
 
     def bind(self) -> None:
-        """Bind the addresses only; ``start`` does it otherwise.
+        """Bind the addresses only, unless that is done; ``start`` does it otherwise.
 
         What comes in meanwhile waits. No thread runs yet: the time to give up privileges that
         binding takes. Raises ``Error`` when an address is refused.

@@ -151,9 +151,14 @@ impl Server {
 
     /// Bind the addresses before the start, which otherwise does it; no thread runs yet.
     fn bind(&self, py: Python<'_>) -> PyResult<()> {
-        let bound = py.detach(|| server::Server::bind(&self.config)).map_err(refuse)?;
-        *self.bound.lock().unwrap_or_else(PoisonError::into_inner) = Some(bound);
-        Ok(())
+        let bound = py.detach(|| {
+            let mut held = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+            if held.is_none() {
+                *held = Some(server::Server::bind(&self.config)?);
+            }
+            Ok(())
+        });
+        bound.map_err(|error: String| refuse(error))
     }
 
     /// Open the site, bind, and start the workers; returns one URL per listener.
