@@ -11,8 +11,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
-use zeroserve_server::listen::{self, Address};
-use zeroserve_server::server::MAX_WORKERS;
+use zeroserve_server::listen::Address;
+use zeroserve_server::server::{MAX_WORKERS, Sockets};
 use zeroserve_server::{Config, Limits, Object, SiteOptions};
 
 use crate::{refuse, tuples};
@@ -70,7 +70,7 @@ impl Site {
 #[pyclass(frozen)]
 struct Server {
     config: Config,
-    bound: Mutex<Option<Vec<listen::Bound>>>,
+    bound: Mutex<Option<Sockets>>,
     running: Mutex<Option<Arc<server::Server>>>,
 }
 

@@ -58,6 +58,12 @@ impl Config {
     }
 }
 
+/// All sockets of a server, bound before it starts: later it may have no right to.
+pub struct Sockets {
+    /// One for each address.
+    addresses: Vec<Bound>,
+}
+
 /// A server that runs, until it is stopped.
 pub struct Server {
     site: Arc<Site>,
@@ -83,12 +89,14 @@ struct Running {
 impl Server {
     /// Bind all addresses. Between this and [`Server::start`] no thread of the server runs: the
     /// time to give up privileges.
-    pub fn bind(config: &Config) -> Result<Vec<Bound>, String> {
-        config.addresses.iter().map(|address| listen::bind(address, config.workers)).collect()
+    pub fn bind(config: &Config) -> Result<Sockets, String> {
+        let bind = |address| listen::bind(address, config.workers);
+        let addresses: Result<_, _> = config.addresses.iter().map(bind).collect();
+        Ok(Sockets { addresses: addresses? })
     }
 
     /// Open the site and start the workers. On failure nothing stays bound.
-    pub fn start(config: Config, bound: Vec<Bound>) -> Result<Self, String> {
+    pub fn start(config: Config, sockets: Sockets) -> Result<Self, String> {
         let shown = config.path.display().to_string();
         let site = Site::open(config.path.clone(), config.site_options(), &config.plugins)
             .map_err(|error| format!("{shown}: {error}"))?;
@@ -107,7 +115,7 @@ impl Server {
                 Some((writer, format))
             }
         };
-        Self::run(config, site, bound, log)
+        Self::run(config, site, sockets.addresses, log)
     }
 
     fn run(

@@ -49,7 +49,7 @@ SYSTEM = (
 )
 """What any program reads: libraries, times, names, certificates of authorities. No keys."""
 
-READ_FROM_OPTIONS = ("cert", "key", "cert_dir", "plugin")
+READ_FROM_OPTIONS = ("plugin", "cert", "key", "cert_dir", "client_ca")
 """Flags whose values are read again by a reload."""
 
 
@@ -130,14 +130,24 @@ class Sandbox(NamedTuple):
     """A directory for the compiler's files, to be removed at the end."""
 
 
-def confine(options: Options, site: str, addresses: Iterable[str], log: str | None) -> Sandbox:
+def confine(
+    options: Options,
+    site: str,
+    addresses: Iterable[str],
+    log: str | None,
+    also_read: Iterable[str] = (),
+) -> Sandbox:
     """Give up what serving ``site`` does not take, as far as this system can.
+
+    ``addresses``: all that were bound; for none further is there a way. ``also_read``: files that
+    a reload reads again and no flag names.
 
     Raises ``Error`` when ``--sandbox require`` was given and something is missing.
     """
     compiles = needs_compiler(site, options.plugin or ())
     scratch = _make_scratch() if compiles else None
-    grants = [*_grants(options, site, addresses, log), *_for_compiler(scratch)]
+    read = (site, *_values(options), *also_read)
+    grants = [*_grants(options, read, addresses, log), *_for_compiler(scratch)]
     done, missing = [], []
     try:
         _core.give_up_privileges(keep_file_access=os.geteuid() == 0)
@@ -181,18 +191,16 @@ def needs_compiler(site: str, plugins: Iterable[str]) -> bool:
 
 
 def _grants(
-    options: Options, site: str, addresses: Iterable[str], log: str | None
+    options: Options, read: Iterable[str], addresses: Iterable[str], log: str | None
 ) -> Iterator[Grant]:
     for path in SYSTEM:
         yield path, "read"
     yield "/dev/null", "write"
     for path in (*sys.path, sys.prefix, sys.base_prefix):
         yield path or ".", "read"
-    for path in (site, *_values(options)):
-        for place in around(path):
+    for path in read:
+        for place in (*around(path), *_leading_out(path)):
             yield place, "read"
-    for path in _leading_out(site):
-        yield path, "read"
     for path in options.allow_read or ():
         yield path, "read"
     for address in addresses:
@@ -226,11 +234,11 @@ def _values(options: Options) -> Iterator[str]:
             yield from [value] if isinstance(value, str) else value
 
 
-def _leading_out(site: str) -> Iterator[str]:
+def _leading_out(directory: str) -> Iterator[str]:
     """Where links in a directory lead that lead out of it: such a link is followed."""
-    if not os.path.isdir(site):  # noqa: PTH112
+    if not os.path.isdir(directory):  # noqa: PTH112
         return
-    root = os.path.realpath(site)
+    root = os.path.realpath(directory)
     pending, links = [root], 0
     while pending:
         try:
