@@ -3,7 +3,7 @@
 # packages, as root only. Without them those tests skip and say which package is missing.
 set -eu
 
-packages="nginx-light libarchive-tools chromium python3.11-doc git curl clang"
+packages="nginx-light libarchive-tools chromium python3.11-doc git curl clang haproxy"
 if [ "${1:-}" = bench ]; then
     packages="$packages h2o lighttpd wrk nghttp2-client libnginx-mod-http-lua libnginx-mod-http-js gcc"
 fi

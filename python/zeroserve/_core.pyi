@@ -33,7 +33,11 @@ __all__ = [
     "content_type",
     "dev_authority",
     "dev_certificate",
+    "drop_bounding_set",
     "encode_index",
+    "forbid_calls",
+    "forbid_files",
+    "give_up_privileges",
 ]
 
 __version__: str
@@ -151,6 +155,30 @@ def compressible(name: str) -> bool:
     False for types that are compressed already or read by byte ranges (Parquet, TIFF, PMTiles).
     """
 
+def drop_bounding_set() -> None:
+    """No program that is executed from here on can get a capability; for the calling thread."""
+
+def give_up_privileges(*, keep_file_access: bool) -> None:
+    """Give up all capabilities, and the possibility to gain any; for the calling thread.
+
+    ``keep_file_access`` keeps what root has beyond others where files are concerned. Raises
+    OSError.
+    """
+
+def forbid_files(grants: list[tuple[str, str]]) -> int:
+    """Restrict the calling thread, and those that it starts, to these paths by Landlock.
+
+    ``grants`` are paths, each for itself and all below it, and what is allowed: ``read``, ``run``,
+    ``write``, ``log``, ``unlink``, ``rmdir`` or ``scratch``. A path that does not exist is left
+    out. Returns the version of the kernel's rules; raises Error when it has none.
+    """
+
+def forbid_calls(*, commands: bool) -> None:
+    """Refuse system calls that serving never makes, in all threads, by seccomp.
+
+    ``commands``: other programs may be executed. Raises Error when the kernel has no filters.
+    """
+
 @final
 class ContentHasher:
     """Incremental content hash of which entity tags are made: BLAKE3 cut to 128 bits."""
@@ -228,6 +256,7 @@ class Server:
         *,
         addrs: list[str],
         threads: int,
+        proxy_from: Sequence[str] = (),
         index: str = "index.html",
         try_html: bool = False,
         access_log: str | None = None,
@@ -242,8 +271,10 @@ class Server:
         hsts_s: int | None = None,
         admin: tuple[str, bool, str] | None = None,
     ) -> None:
-        """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``.
+        """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``; each may have
+        ``,proxy`` behind it.
 
+        ``proxy_from``: networks that may send PROXY headers; empty for all.
         ``access_log``: None (off), ``-`` (standard error) or the path of a file to append to.
         ``limits``: names and values from ``LIMITS``; what is missing has its default.
         ``tls_addrs``: where connections are encrypted, with ``certificates`` (files with a chain
@@ -253,6 +284,11 @@ class Server:
         ``hsts_s``: seconds for Strict-Transport-Security.
         ``admin``: address of the admin listener, whether other machines may reach it, and the
         directory of its page.
+        """
+    def bind(self) -> None:
+        """Bind the addresses before ``start``, which otherwise does it; no thread runs yet.
+
+        Raises Error, and then nothing is left bound.
         """
     def start(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> list[str]:
         """Open the site, bind, and start the workers; returns one URL per listener.
@@ -300,6 +336,8 @@ class Server:
         Returns how many connections were cut. A second call from another thread with 0
         ends a drain at once.
         """
+    def is_turning(self) -> bool:
+        """Whether all workers have turned their loops since this was asked last."""
     def warnings(self) -> list[Problem]:
         """Entries that the generation in force leaves out."""
     def stats(self) -> dict[str, int]:
@@ -307,7 +345,7 @@ class Server:
 
         ``bytes_sent``, ``connections_open``, ``connections_accepted``, ``generation``,
         ``reloads_ok``, ``reloads_failed``, ``rollbacks``, ``entries``, ``script_runs``,
-        ``script_traps``, ``log_lines_dropped``.
+        ``script_traps``, ``log_lines_dropped``, ``proxy_headers_refused``.
         """
 
 class Function(NamedTuple):

@@ -52,6 +52,7 @@ class Server:
         redirect_https: bool = False,
         hsts: bool = False,
         threads: int | None = None,
+        proxy_from: Sequence[str] = (),
         index: str = "index.html",
         try_html: bool = False,
         plugins: Sequence[str | os.PathLike[str]] = (),
@@ -68,7 +69,9 @@ class Server:
 
         ``site``: a ``.tar``, a directory, or a script (``.c`` or ``.o``).
         ``addr``: one address or several: ``HOST:PORT`` (port 0 takes any free one),
-        ``unix:PATH`` or ``fd:N``.
+        ``unix:PATH`` or ``fd:N``. With ``,proxy`` behind it, each connection has to begin with
+        a PROXY header, which says whose it is.
+        ``proxy_from``: addresses or networks that may send PROXY headers; by default all.
         ``tls_addr``: addresses, as above, where connections are encrypted.
         ``certs``: files with a certificate chain and with its key (PEM); the first is the default.
         ``cert_dir``: directory of such files, matched by public key. A client gets the
@@ -110,6 +113,7 @@ class Server:
             self._path,
             addrs=[address.normalise(a) for a in addrs],
             threads=usable_cores() if threads is None else threads,
+            proxy_from=list(proxy_from),
             index=index,
             try_html=try_html,
             access_log=log,
@@ -165,6 +169,17 @@ class Server:
     def admin_url(self) -> str | None:
         """URL of the admin listener, as ``url``; None when there is none."""
         return self._core.admin_url()
+
+    def bind(self) -> None:
+        """Bind the addresses only, unless that is done; ``start`` does it otherwise.
+
+        What comes in meanwhile waits. No thread runs yet: the time to give up privileges that
+        binding takes. Raises ``Error`` when an address is refused.
+        """
+        with self._lock:
+            if self._phase != "new":
+                raise _core.Error(f"the server is {self._phase} already", "make a new Server")
+            self._core.bind()
 
     def start(self) -> None:
         """Open the site, bind, and serve; when it returns, connections are accepted.
@@ -253,6 +268,10 @@ class Server:
 
         status: dict[str, Any] = json.loads(self._core.status())
         return status
+
+    def is_turning(self) -> bool:
+        """Whether all workers have come around since this was asked last; for watchdogs."""
+        return self._core.is_turning()
 
     def reopen_log(self) -> None:
         """Close the access log and open its path again, after a log rotation."""

@@ -12,6 +12,7 @@ pub mod date;
 pub mod media;
 pub mod negotiate;
 pub mod path;
+pub mod proxy_protocol;
 pub mod range;
 pub mod request;
 pub mod status;

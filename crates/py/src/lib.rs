@@ -6,6 +6,7 @@ mod archive;
 mod dev;
 mod helpers;
 mod program;
+mod sandbox;
 mod serve;
 mod tuples;
 
@@ -46,6 +47,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tuples::add(module)?;
     archive::add(module)?;
     serve::add(module)?;
+    sandbox::add(module)?;
     program::add(module)?;
     helpers::add(module)?;
     dev::add(module)?;

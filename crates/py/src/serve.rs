@@ -1,17 +1,19 @@
 //! Servers and sites.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
 use zeroserve_server::admin::AdminConfig;
 use zeroserve_server::listen::Address;
-use zeroserve_server::server::{MAX_WORKERS, Wanted};
+use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
 use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions};
 
@@ -28,6 +30,13 @@ type Scripts = Vec<(String, Vec<u8>)>;
 fn objects(scripts: Option<Scripts>) -> Vec<Object> {
     let scripts = scripts.unwrap_or_default().into_iter();
     scripts.map(|(name, bytes)| Object { name, bytes }).collect()
+}
+
+/// `192.0.2.0/24`, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let single = text.parse::<IpAddr>().map(IpNet::from);
+    let whole = single.or_else(|_| text.parse::<IpNet>());
+    whole.map_err(|_| format!("not a network of addresses: '{}'", text.escape_debug()))
 }
 
 /// The request pipeline without sockets.
@@ -63,6 +72,7 @@ impl Site {
 #[pyclass(frozen)]
 struct Server {
     config: Config,
+    bound: Mutex<Option<Sockets>>,
     running: Mutex<Option<Arc<server::Server>>>,
 }
 
@@ -83,16 +93,17 @@ impl Server {
 impl Server {
     #[new]
     #[pyo3(signature = (
-        path, *, addrs, threads, index = "index.html".to_owned(), try_html = false,
-        access_log = None, access_log_format = "json", limits = None, tls_addrs = None,
-        certificates = None, cert_dir = None, client_ca = None, require_client_cert = false,
-        redirect_https = false, hsts_s = None, admin = None,
+        path, *, addrs, threads, proxy_from = Vec::new(), index = "index.html".to_owned(),
+        try_html = false, access_log = None, access_log_format = "json", limits = None,
+        tls_addrs = None, certificates = None, cert_dir = None, client_ca = None,
+        require_client_cert = false, redirect_https = false, hsts_s = None, admin = None,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         path: PathBuf,
         addrs: Vec<String>,
         threads: usize,
+        proxy_from: Vec<String>,
         index: String,
         try_html: bool,
         access_log: Option<PathBuf>,
@@ -128,6 +139,8 @@ impl Server {
         if addresses.is_empty() && tls_addresses.is_empty() {
             return Err(refuse("address: there is none to listen on"));
         }
+        let proxy_from: Result<Vec<_>, _> = proxy_from.iter().map(|text| network(text)).collect();
+        let proxy_from = proxy_from.map_err(refuse)?;
         let format = match access_log_format {
             "json" => Format::Json,
             "combined" => Format::Combined,
@@ -155,6 +168,7 @@ impl Server {
         let config = Config {
             path,
             addresses,
+            proxy_from,
             workers: threads,
             index,
             try_html,
@@ -167,7 +181,19 @@ impl Server {
             hsts_s,
             admin,
         };
-        Ok(Self { config, running: Mutex::new(None) })
+        Ok(Self { config, bound: Mutex::default(), running: Mutex::new(None) })
+    }
+
+    /// Bind the addresses before the start, which otherwise does it; no thread runs yet.
+    fn bind(&self, py: Python<'_>) -> PyResult<()> {
+        let bound = py.detach(|| {
+            let mut held = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+            if held.is_none() {
+                *held = Some(server::Server::bind(&self.config)?);
+            }
+            Ok(())
+        });
+        bound.map_err(|error: String| refuse(error))
     }
 
     /// Open the site, bind, and start the workers; returns one URL per listener.
@@ -180,7 +206,10 @@ impl Server {
             if running.is_some() {
                 return Err("the server was started already".to_owned());
             }
-            let server = server::Server::start(Config { plugins, ..self.config.clone() })?;
+            let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let bound = bound.map_or_else(|| server::Server::bind(&self.config), Ok)?;
+            let config = Config { plugins, ..self.config.clone() };
+            let server = server::Server::start(config, bound)?;
             let urls = server.urls().to_vec();
             *running = Some(Arc::new(server));
             Ok(urls)
@@ -264,6 +293,11 @@ impl Server {
             .map_err(|_| refuse(format!("drain time: {drain_s} is not a number of seconds")))?;
         let running = self.running()?;
         Ok(py.detach(|| running.stop(drain)))
+    }
+
+    /// Whether all workers have turned their loops since this was asked last.
+    fn is_turning(&self) -> PyResult<bool> {
+        Ok(self.running()?.is_turning())
     }
 
     /// Entries that the generation in force leaves out.

@@ -19,6 +19,7 @@ pub mod notice;
 pub mod offline;
 pub mod peer;
 pub mod pipeline;
+pub mod proxied;
 pub mod representation;
 pub mod ruling;
 pub mod scripted;

@@ -26,11 +26,23 @@ pub enum Address {
     Unix(PathBuf),
     /// `fd:N`: a listening socket inherited from the parent.
     Fd(i32),
+    /// One of these followed by `,proxy`: clients come through a balancer, which says who they
+    /// are by the PROXY protocol.
+    Proxied(Box<Address>),
 }
+
+/// Ends an address at which the PROXY protocol is spoken.
+const PROXIED: &str = ",proxy";
 
 impl Address {
     /// Read an address; the error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(inner) = text.strip_suffix(PROXIED) {
+            return match Self::parse(inner)? {
+                Self::Proxied(_) => Err(format!("{text}: {PROXIED} twice")),
+                inner => Ok(Self::Proxied(Box::new(inner))),
+            };
+        }
         if let Some(path) = text.strip_prefix("unix:") {
             if path.is_empty() {
                 return Err(format!("{text}: the path is missing"));
@@ -66,6 +78,8 @@ pub struct Bound {
     pub listeners: Vec<Listener>,
     /// Where clients reach it.
     pub url: Url,
+    /// Whether connections begin with a PROXY header.
+    pub proxied: bool,
     /// Removes the socket's path when the server is gone.
     pub unlink: Option<Unlink>,
 }
@@ -148,6 +162,7 @@ pub fn bind(address: &Address, workers: usize) -> Result<Bound, String> {
         Address::Fd(number) => {
             inherit(*number, workers).map_err(|error| at(&format!("fd:{number}"), &error))
         }
+        Address::Proxied(inner) => Ok(Bound { proxied: true, ..bind(inner, workers)? }),
     }
 }
 
@@ -176,7 +191,7 @@ fn bind_socket_address(address: SocketAddr, workers: usize) -> io::Result<Bound>
     let listeners = (0..workers)
         .map(|_| open_tcp(address, true).map(Listener::Tcp))
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url: Url::Tcp(address, false), unlink: None })
+    Ok(Bound { listeners, url: Url::Tcp(address, false), proxied: false, unlink: None })
 }
 
 fn open_tcp(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
@@ -204,7 +219,7 @@ fn bind_unix(path: &Path, workers: usize) -> io::Result<Bound> {
     let listeners = (0..workers)
         .map(|_| listener.try_clone().map(Listener::Unix))
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url: Url::Unix(path, false), unlink })
+    Ok(Bound { listeners, url: Url::Unix(path, false), proxied: false, unlink })
 }
 
 /// A socket that nobody answers was left by a server that ended badly.
@@ -246,7 +261,7 @@ fn inherit(number: i32, workers: usize) -> io::Result<Bound> {
             })
         })
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url, unlink: None })
+    Ok(Bound { listeners, url, proxied: false, unlink: None })
 }
 
 #[allow(unsafe_code)]
@@ -267,6 +282,9 @@ mod tests {
         assert_eq!(Address::parse("[::1]:80"), Ok(Address::Tcp("[::1]:80".into())));
         assert_eq!(Address::parse("unix:/a"), Ok(Address::Unix("/a".into())));
         assert_eq!(Address::parse("fd:3"), Ok(Address::Fd(3)));
+        let proxied = Address::Proxied(Box::new(Address::Unix("/a".into())));
+        assert_eq!(Address::parse("unix:/a,proxy"), Ok(proxied));
+        assert!(Address::parse("unix:/a,proxy,proxy").is_err());
         for bad in
             ["", "localhost", "host:port", "host:99999", ":80", "unix:", "fd:", "fd:-1", "fd:x"]
         {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use tokio::sync::{oneshot, watch};
 use zeroserve_archive::Problem;
 
@@ -23,7 +24,7 @@ use crate::state::State;
 use crate::stats::WorkerStats;
 use crate::status;
 use crate::tls::{self, Tls};
-use crate::worker::{self, Phase, Worker};
+use crate::worker::{self, Entrance, Phase, Worker};
 
 /// Commands of the admin listener that may wait; a reload takes seconds at most.
 const MAX_COMMANDS: usize = 16;
@@ -49,6 +50,8 @@ pub struct Config {
     pub redirect_https: bool,
     /// Seconds for which browsers shall come encrypted only, sent with encrypted responses.
     pub hsts_s: Option<u64>,
+    /// Who may send PROXY headers where they are expected; anybody when it is empty.
+    pub proxy_from: Vec<IpNet>,
     /// Worker threads.
     pub workers: usize,
     /// Document that stands for a directory.
@@ -77,10 +80,18 @@ impl Config {
     }
 }
 
+/// All sockets of a server, bound before it starts: later it may have no right to.
+pub struct Sockets {
+    /// One for each address, plain ones first.
+    addresses: Vec<Bound>,
+    admin: Option<Bound>,
+}
+
 /// A server that runs, until it is stopped.
 pub struct Server {
     state: Arc<State>,
     phase: watch::Sender<Phase>,
+    pulse: watch::Sender<u64>,
     log: Mutex<Option<Writer>>,
     reloading: Mutex<()>,
     admin: Option<RunningAdmin>,
@@ -124,35 +135,35 @@ struct Running {
 }
 
 impl Server {
-    /// Open the site, bind, start the workers. On failure nothing stays bound.
-    pub fn start(config: Config) -> Result<Self, String> {
+    /// Bind all addresses. Between this and [`Server::start`] no thread of the server runs: the
+    /// time to give up privileges.
+    pub fn bind(config: &Config) -> Result<Sockets, String> {
+        let bind = |address| listen::bind(address, config.workers);
+        let mut addresses = Vec::new();
+        for address in &config.addresses {
+            addresses.push(bind(address)?);
+        }
+        for address in &config.tls_addresses {
+            let mut bound = bind(address)?;
+            bound.url.encrypted();
+            addresses.push(bound);
+        }
+        let mut admin = None;
+        if let Some(wanted) = &config.admin {
+            let bound = listen::bind(&wanted.address, 1)?;
+            wanted.check(&bound.url)?;
+            admin = Some(bound);
+        }
+        Ok(Sockets { addresses, admin })
+    }
+
+    /// Open the site and start the workers. On failure nothing stays bound.
+    pub fn start(config: Config, sockets: Sockets) -> Result<Self, String> {
         let shown = config.path.display().to_string();
         let site = Site::open(config.path.clone(), config.site_options(), &config.plugins)
             .map_err(|error| format!("{shown}: {error}"))?;
         let site = Arc::new(site);
         let tls = config.tls.clone().map(Tls::new).transpose()?.map(Arc::new);
-        let mut bound = Vec::new();
-        for address in &config.tls_addresses {
-            let mut place = listen::bind(address, config.workers)?;
-            place.url.encrypted();
-            bound.push(place);
-        }
-        let encrypted = bound.len();
-        let https_port = config.redirect_https.then(|| bound.first().and_then(|b| b.url.port()));
-        for address in &config.addresses {
-            bound.push(listen::bind(address, config.workers)?);
-        }
-        // Those without come first, as on the command line.
-        bound.rotate_left(encrypted);
-        let fronts = Fronts::new(&config, &tls, https_port.flatten());
-        let admin = match &config.admin {
-            None => None,
-            Some(admin) => {
-                let bound = listen::bind(&admin.address, 1)?;
-                admin.check(&bound.url)?;
-                Some((admin.clone(), bound))
-            }
-        };
         let log = match config.access_log.clone() {
             None => None,
             Some((destination, format)) => {
@@ -167,7 +178,12 @@ impl Server {
                 Some((writer, format))
             }
         };
-        let mut server = Self::run(config, site, tls, bound, &fronts, log)?;
+        let Sockets { addresses, admin } = sockets;
+        let https = addresses.iter().find(|bound| bound.url.is_encrypted());
+        let https_port = https.filter(|_| config.redirect_https).and_then(|b| b.url.port());
+        let fronts = Fronts::new(&config, &tls, https_port);
+        let admin = config.admin.clone().zip(admin);
+        let mut server = Self::run(config, site, tls, addresses, &fronts, log)?;
         if let Some((config, bound)) = admin {
             // What fails here ends the workers as it is dropped.
             server.admin = Some(RunningAdmin::start(&config, bound, &server.state)?);
@@ -184,6 +200,8 @@ impl Server {
         log: Option<(Writer, Format)>,
     ) -> Result<Self, String> {
         let (phase, _) = watch::channel(Phase::Running);
+        let (pulse, _) = watch::channel(0);
+        let proxy_from: Arc<[IpNet]> = config.proxy_from.as_slice().into();
         let running =
             Arc::new(Running { count: Mutex::new(config.workers), changed: Condvar::new() });
         let stats: Vec<_> = (0..config.workers).map(|_| Arc::new(WorkerStats::default())).collect();
@@ -191,22 +209,25 @@ impl Server {
         let mut workers = Vec::new();
         let (reports, reported) = channel::<Result<(), String>>();
         for (number, stats) in stats.iter().enumerate() {
-            let listeners = bound.iter_mut().filter_map(|bound| {
+            let entrance = |bound: &mut Bound| {
                 let front = if bound.url.is_encrypted() { &fronts.secure } else { &fronts.plain };
-                Some((bound.listeners.pop()?, Arc::clone(front)))
-            });
-            let listeners = listeners.collect();
+                let listener = bound.listeners.pop()?;
+                Some(Entrance { listener, front: Arc::clone(front), proxied: bound.proxied })
+            };
+            let entrances = bound.iter_mut().filter_map(entrance).collect();
             let (site, limits, stats) =
                 (Arc::clone(&site), config.limits.clone(), Arc::clone(stats));
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
+            let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
             let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
-                    let worker = Worker::new(site, limits, stats, end);
+                    let mut worker = Worker::new(site, limits, stats, end);
+                    worker.proxy_from = proxy_from;
                     // The receiver is gone only when another worker has failed.
-                    let run = worker::run(worker, listeners, receiver, move || {
+                    let run = worker::run(worker, entrances, receiver, beats, move || {
                         let _ = ready.send(Ok(()));
                     });
                     run.unwrap_or_else(|error| {
@@ -238,6 +259,7 @@ impl Server {
         Ok(Self {
             state,
             phase,
+            pulse,
             log: Mutex::new(log.map(|(writer, _)| writer)),
             reloading: Mutex::new(()),
             admin: None,
@@ -332,6 +354,16 @@ impl Server {
         self.state.site.current().archive.warnings().to_vec()
     }
 
+    /// Whether all workers have turned their loops since this was asked last. Each is asked for a
+    /// sign of life, which it gives between two tasks: an idle one too, a stuck one never.
+    pub fn is_turning(&self) -> bool {
+        let asked = *self.pulse.borrow();
+        let all = self.state.stats.iter().all(|stats| stats.pulse.get() == asked);
+        self.pulse.send_replace(asked + 1);
+        // Workers that have ended while the server drains are missed by nobody.
+        all || *self.phase.borrow() != Phase::Running
+    }
+
     /// Stop accepting, wait up to `drain` for what runs, end the workers; returns how many
     /// connections were cut. A second call with no time ends the first one's wait.
     pub fn stop(&self, drain: Duration) -> usize {
@@ -369,6 +401,7 @@ impl Server {
             ("bytes_sent", state.sum(|s| &s.bytes_sent)),
             ("connections_open", state.sum(|s| &s.connections_open)),
             ("connections_accepted", state.sum(|s| &s.connections_accepted)),
+            ("proxy_headers_refused", state.sum(|s| &s.proxy_headers_refused)),
             ("log_lines_dropped", state.sum(|s| &s.log_lines_dropped)),
             ("script_runs", state.sum(|s| &s.script_runs)),
             ("script_traps", state.sum(|s| &s.script_traps)),
@@ -397,7 +430,10 @@ impl RunningAdmin {
         let (page, url, limits) = (Arc::new(page), bound.url.clone(), config.limits());
         let (commands, wanted) = sync_channel(MAX_COMMANDS);
         let listeners = std::mem::take(&mut bound.listeners);
-        let listeners = listeners.into_iter().map(|socket| (socket, Arc::default())).collect();
+        let entrance = |listener| Entrance { listener, front: Arc::default(), proxied: false };
+        let entrances = listeners.into_iter().map(entrance).collect();
+        // Nobody asks it for signs of life.
+        let (_, pulse) = watch::channel(0);
         let admin = Admin::new(config, &url, Arc::clone(state), commands);
         let (phase, receiver) = watch::channel(Phase::Running);
         let running = Arc::new(Running { count: Mutex::new(1), changed: Condvar::new() });
@@ -408,7 +444,7 @@ impl RunningAdmin {
             let mut worker = Worker::new(page, limits, Arc::default(), None);
             worker.endpoints = Some(Box::new(admin));
             let failed = ready.clone();
-            let run = worker::run(worker, listeners, receiver, move || {
+            let run = worker::run(worker, entrances, receiver, pulse, move || {
                 let _ = ready.send(Ok(()));
             });
             run.unwrap_or_else(|error| {

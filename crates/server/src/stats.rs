@@ -17,6 +17,11 @@ impl Counter {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(n), Ordering::Relaxed);
     }
 
+    /// Put another value in its place.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
     /// The value, from any thread.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -85,6 +90,10 @@ pub struct WorkerStats {
     pub connections_open: Counter,
     /// Connections accepted since the start.
     pub connections_accepted: Counter,
+    /// Connections closed for want of a PROXY header, or for a bad one.
+    pub proxy_headers_refused: Counter,
+    /// Number of the last sign of life that was asked for and given.
+    pub pulse: Counter,
     /// Lines of the access log that were dropped because its writer fell behind.
     pub log_lines_dropped: Counter,
     /// Requests that came over HTTP/2; they are among `requests` too.

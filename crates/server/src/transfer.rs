@@ -87,7 +87,13 @@ impl Life {
         }
     }
 
-    fn watch(&self, cx: &Context<'_>) {
+    /// Whether `expire` was called since this was asked last.
+    pub fn take_expired(&self) -> bool {
+        self.expired.take()
+    }
+
+    /// Have `wake` wake this task.
+    pub fn watch(&self, cx: &Context<'_>) {
         let waker = self.waker.take().filter(|waker| waker.will_wake(cx.waker()));
         self.waker.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
     }
@@ -96,12 +102,13 @@ impl Life {
 /// A connection's place among those of its worker, given back however the connection ends.
 pub struct Registration {
     worker: Rc<Worker>,
-    life: Rc<Life>,
+    /// What the worker knows of it.
+    pub life: Rc<Life>,
     slot: usize,
 }
 
 impl Registration {
-    /// Take a place.
+    /// Take a place; there is no deadline yet.
     pub fn new(worker: Rc<Worker>) -> Self {
         let life = Rc::new(Life::default());
         life.deadline.set(u64::MAX);
@@ -253,7 +260,7 @@ impl<S: Stream> Transfer<S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, wait: Wait) -> Poll<Result<usize, Closed>> {
-        if self.life.expired.take() {
+        if self.life.take_expired() {
             return Poll::Ready(Err(Closed::TimedOut));
         }
         self.life.watch(cx);
@@ -321,7 +328,7 @@ impl<S: Stream> Transfer<S> {
     }
 
     fn check(&self, cx: &Context<'_>) -> Result<(), Closed> {
-        if self.life.expired.take() {
+        if self.life.take_expired() {
             return Err(Closed::TimedOut);
         }
         self.life.watch(cx);

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use slab::Slab;
@@ -27,6 +28,7 @@ use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
 use crate::peer::{Front, Peer, Session};
+use crate::proxied;
 use crate::site::Site;
 use crate::stats::WorkerStats;
 use crate::stream::Stream;
@@ -65,6 +67,8 @@ pub struct Worker {
     pub stats: Arc<WorkerStats>,
     /// This worker's end of the access log.
     pub log: Option<Log>,
+    /// Who may send PROXY headers; empty when anybody may who reaches such a listener.
+    pub proxy_from: Arc<[IpNet]>,
     /// Buffers that one request at a time uses.
     pub scratch: SharedScratch,
     /// Open connections, for their deadlines.
@@ -92,6 +96,7 @@ impl Worker {
             limits,
             stats,
             log,
+            proxy_from: Arc::default(),
             scratch: SharedScratch::default(),
             lives: RefCell::default(),
             tick: Cell::new(0),
@@ -187,13 +192,25 @@ impl Worker {
     }
 }
 
+/// A listener, and what is to be done with those who come in by it.
+pub struct Entrance {
+    /// Where they come.
+    pub listener: Listener,
+    /// How they are served.
+    pub front: Arc<Front>,
+    /// Whether a PROXY header comes before anything else.
+    pub proxied: bool,
+}
+
 /// Run a worker on this thread until it is told to stop; returns how many connections were cut.
 ///
-/// `ready` is told once it accepts; a worker that fails before returns the reason instead.
+/// `ready` is told once it accepts; a worker that fails before returns the reason instead. Each
+/// number that `pulse` brings is put into the counter of that name: the sign that the loop turns.
 pub fn run(
     worker: Worker,
-    listeners: Vec<(Listener, Arc<Front>)>,
+    entrances: Vec<Entrance>,
     mut phase: watch::Receiver<Phase>,
+    mut pulse: watch::Receiver<u64>,
     ready: impl FnOnce(),
 ) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -210,9 +227,15 @@ pub fn run(
                 log.flush_in_time(&flusher.stats.log_lines_dropped).await;
             }
         });
+        let stats = Arc::clone(&worker.stats);
+        tokio::task::spawn_local(async move {
+            while pulse.changed().await.is_ok() {
+                stats.pulse.set(*pulse.borrow_and_update());
+            }
+        });
         let mut accepting = Vec::new();
-        for (listener, front) in listeners {
-            accepting.push(Accepting::start(&worker, listener, front)?);
+        for entrance in entrances {
+            accepting.push(Accepting::start(&worker, entrance)?);
         }
         ready();
         let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
@@ -244,6 +267,7 @@ async fn either(first: impl Future, second: impl Future) {
 struct Accepting {
     socket: Rc<Socket>,
     front: Arc<Front>,
+    proxied: bool,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -253,15 +277,17 @@ enum Socket {
 }
 
 impl Accepting {
-    fn start(worker: &Rc<Worker>, listener: Listener, front: Arc<Front>) -> io::Result<Self> {
+    fn start(worker: &Rc<Worker>, entrance: Entrance) -> io::Result<Self> {
+        let Entrance { listener, front, proxied } = entrance;
         let socket = Rc::new(match listener {
             Listener::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
             Listener::Unix(listener) => Socket::Unix(UnixListener::from_std(listener)?),
         });
         let (worker, accepting, at) = (Rc::clone(worker), Rc::clone(&socket), Arc::clone(&front));
-        let task =
-            tokio::task::spawn_local(async move { accept_all(&worker, &accepting, &at).await });
-        Ok(Self { socket, front, task })
+        let task = tokio::task::spawn_local(async move {
+            accept_all(&worker, &accepting, &at, proxied).await;
+        });
+        Ok(Self { socket, front, proxied, task })
     }
 
     /// Stop accepting, but serve what the kernel has accepted for us already: closing the socket
@@ -282,14 +308,14 @@ impl Accepting {
                     let stream = std::net::TcpStream::from(fd);
                     let peer = stream.peer_addr();
                     if let (Ok(stream), Ok(peer)) = (TcpStream::from_std(stream), peer) {
-                        serve_tcp(worker, stream, peer, &self.front);
+                        serve_tcp(worker, stream, peer, &self.front, self.proxied);
                     }
                 }
             }
             Socket::Unix(listener) => {
                 while let Some(fd) = accept(listener.as_fd()) {
                     if let Ok(stream) = UnixStream::from_std(fd.into()) {
-                        serve(worker, stream, Peer::unix().at(&self.front));
+                        serve_unix(worker, stream, &self.front, self.proxied);
                     }
                 }
             }
@@ -297,18 +323,19 @@ impl Accepting {
     }
 }
 
-async fn accept_all(worker: &Rc<Worker>, socket: &Socket, front: &Arc<Front>) {
+async fn accept_all(worker: &Rc<Worker>, socket: &Socket, front: &Arc<Front>, proxied: bool) {
     loop {
         while worker.connections() as u64 >= worker.limits.max_connections {
             worker.changed.notified().await;
         }
         let accepted = match socket {
             Socket::Tcp(listener) => {
-                listener.accept().await.map(|(stream, peer)| serve_tcp(worker, stream, peer, front))
+                let accepted = listener.accept().await;
+                accepted.map(|(stream, peer)| serve_tcp(worker, stream, peer, front, proxied))
             }
             Socket::Unix(listener) => {
-                let peer = Peer::unix().at(front);
-                listener.accept().await.map(|(stream, _)| serve(worker, stream, peer))
+                let accepted = listener.accept().await;
+                accepted.map(|(stream, _)| serve_unix(worker, stream, front, proxied))
             }
         };
         if let Err(error) = accepted {
@@ -327,13 +354,54 @@ async fn refused(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-fn serve_tcp(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr, front: &Arc<Front>) {
+fn serve_tcp(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    front: &Arc<Front>,
+    proxied: bool,
+) {
     // Responses are written whole; waiting for more to send would only delay the last packet.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     // A dual-stack listener shows IPv4 clients in IPv6's clothes.
-    serve(worker, stream, Peer::new(peer.ip().to_canonical(), peer.port()).at(front));
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    if proxied {
+        serve_proxied(worker, stream, Some(peer), front);
+    } else {
+        serve(worker, stream, peer_of(Some(peer)).at(front));
+    }
+}
+
+fn serve_unix(worker: &Rc<Worker>, stream: UnixStream, front: &Arc<Front>, proxied: bool) {
+    if proxied {
+        serve_proxied(worker, stream, None, front);
+    } else {
+        serve(worker, stream, Peer::unix().at(front));
+    }
+}
+
+fn peer_of(address: Option<SocketAddr>) -> Peer {
+    address.map_or_else(Peer::unix, |address| Peer::new(address.ip(), address.port()))
+}
+
+/// Find out for whom the connection is before anything else is done with it.
+fn serve_proxied<S>(worker: &Rc<Worker>, stream: S, peer: Option<SocketAddr>, front: &Arc<Front>)
+where
+    S: Stream + proxied::Raw + 'static,
+{
+    let waiting = proxied::Waiting::new(worker, peer);
+    worker.changed.notify_waiters();
+    let (worker, front) = (Rc::clone(worker), Arc::clone(front));
+    tokio::task::spawn_local(async move {
+        // A refusal has been counted and told.
+        if let Some(peer) = waiting.source(&stream).await {
+            serve(&worker, stream, peer_of(peer).at(&front));
+        }
+        drop(waiting);
+        worker.changed.notify_waiters();
+    });
 }
 
 fn serve<S: Stream + 'static>(worker: &Rc<Worker>, stream: S, peer: Peer) {

@@ -3,10 +3,12 @@
 from zeroserve import _core, address
 from zeroserve.cli.flags import Command, Flag
 from zeroserve.cli.values import (
+    account_value,
     address_value,
     choice,
     connect_value,
     file_name,
+    network,
     non_empty,
     seconds,
     whole,
@@ -33,7 +35,8 @@ SERVE_FLAGS = (
         "ADDR",
         None,
         f"{address.FORMS}; 8080 is 127.0.0.1:8080, :8080 is 0.0.0.0:8080, port 0 is any free "
-        "one; may be repeated (default: sockets passed on by systemd (LISTEN_FDS), "
+        "one; with ,proxy behind it each connection begins with a PROXY header; may be repeated "
+        "(default: sockets passed on by systemd (LISTEN_FDS), "
         f"else {address.DEFAULT})",
         "listening",
         address_value,
@@ -46,6 +49,16 @@ SERVE_FLAGS = (
         "as --addr, for HTTPS; without --addr it is the only listener; may be repeated",
         "listening",
         address_value,
+        repeat=True,
+    ),
+    Flag(
+        "--proxy-from",
+        "NETWORK",
+        None,
+        "address or network (192.0.2.0/24) that may send PROXY headers; may be repeated "
+        "(default: whoever reaches a ,proxy address)",
+        "listening",
+        network,
         repeat=True,
     ),
     Flag(
@@ -164,6 +177,34 @@ SERVE_FLAGS = (
         False,
         "let --admin be an address that other machines reach: guard it by other means",
         "admin",
+    ),
+    Flag(
+        "--user",
+        "NAME[:GROUP]",
+        None,
+        "become this user once the addresses are bound; all that is opened, is opened by it "
+        "(default: stay who it is)",
+        "confinement",
+        account_value,
+    ),
+    Flag(
+        "--sandbox",
+        "MODE",
+        "auto",
+        "auto: give up files and system calls as far as the system can; require: or don't "
+        "start; off (default: auto)",
+        "confinement",
+        choice("auto", "require", "off"),
+    ),
+    Flag("--no-sandbox", "", False, "the same as --sandbox off", "confinement"),
+    Flag(
+        "--allow-read",
+        "PATH",
+        None,
+        "file or directory that the sandbox lets be read, too; may be repeated",
+        "confinement",
+        non_empty,
+        repeat=True,
     ),
     Flag(
         "--access-log",
