@@ -13,7 +13,8 @@ from pathlib import Path
 from bench import report
 from bench.compare import Comparison, Settings, compare
 from bench.errors import BenchError
-from bench.load import Cores, wrk_program
+from bench.load import Cores
+from bench.loaders import program
 from bench.progress import Progress
 from bench.scripts import CASES, SCRIPT_SERVERS, scripts
 from bench.servers import SERVERS, Server
@@ -28,7 +29,10 @@ from bench.targets import (
     failed,
     scripts_targets,
     startup_targets,
+    tls_targets,
 )
+from bench.tls import CASES as CASES_TLS
+from bench.tls import TLS_SERVERS, tls
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -64,7 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _settings(
     options: argparse.Namespace, servers: tuple[Server, ...], sizes: tuple[Size, ...]
 ) -> Settings:
-    wrk_program()
+    for size in sizes:
+        program(size)
     return Settings(
         servers=servers,
         sizes=sizes,
@@ -95,6 +100,16 @@ def _scripts(options: argparse.Namespace, progress: Progress) -> bool:
     report.write_scripts(result, targets, options.results, options.scripts_name)
     tables = report.scripts_tables(result)
     return _show_rounds(result.rounds, tables, targets, options.results / options.scripts_name)
+
+
+def _tls(options: argparse.Namespace, progress: Progress) -> bool:
+    result = tls(_settings(options, options.tls_servers, CASES_TLS), progress.tell)
+    progress.clear()
+    targets = tls_targets(result)
+    report.write_tls(result, targets, options.results, options.tls_name)
+    return _show_rounds(
+        result, report.compare_tables(result), targets, options.results / options.tls_name
+    )
 
 
 def _show_rounds(
@@ -148,13 +163,13 @@ def _say_where(path: Path) -> None:
 
 
 def _cores(server: int | None, client: int | None) -> Cores:
-    """The cores asked for, or the last one for the server and the first one for wrk."""
+    """The cores asked for, or the last one for the server and the first one for the client."""
     usable = sorted(os.sched_getaffinity(0))
     if len(usable) < 2:
-        raise BenchError("one core is not enough: server and wrk need one each")
+        raise BenchError("one core is not enough: server and client need one each")
     cores = Cores(usable[-1] if server is None else server, usable[0] if client is None else client)
     if cores.server == cores.client:
-        raise BenchError(f"server and wrk would share a core: {cores.server}")
+        raise BenchError(f"server and client would share a core: {cores.server}")
     for core in (cores.server, cores.client):
         if core not in usable:
             raise BenchError(f"no such core: {core}", f"usable cores: {usable}")
@@ -220,6 +235,19 @@ def _scripts_options(parser: argparse.ArgumentParser) -> None:
     add("--scripts-name", metavar="NAME", default="scripts", help="of the result files")
 
 
+def _tls_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    names = ",".join(server.name for server in TLS_SERVERS)
+    add(
+        "--tls-servers",
+        metavar="LIST",
+        type=_tls_servers,
+        default=TLS_SERVERS,
+        help=f"of: {names}",
+    )
+    add("--tls-name", metavar="NAME", default="tls", help="of the result files")
+
+
 def _load_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--rounds", metavar="N", type=_positive, default=5, help="rounds (default: 5)")
@@ -233,7 +261,7 @@ def _load_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--connections", metavar="N", type=_positive, default=64, help="kept open (default: 64)")
     add("--server-core", metavar="N", type=int, help="core of the servers (default: the last)")
-    add("--client-core", metavar="N", type=int, help="core of wrk (default: the first)")
+    add("--client-core", metavar="N", type=int, help="core of the client (default: the first)")
 
 
 def _startup_options(parser: argparse.ArgumentParser) -> None:
@@ -283,6 +311,12 @@ PARTS = (
         (_load_options, _compare_options),
     ),
     Part(
+        "tls",
+        "encrypted: HTTPS, HTTP/2 and handshakes beside nginx, h2o and Caddy",
+        _tls,
+        (_load_options, _tls_options),
+    ),
+    Part(
         "scripts",
         "what a script costs, beside servers that run Lua, JavaScript and Python",
         _scripts,
@@ -316,6 +350,10 @@ def _servers(text: str) -> tuple[Server, ...]:
 
 def _script_servers(text: str) -> tuple[Server, ...]:
     return _among(SCRIPT_SERVERS, text)
+
+
+def _tls_servers(text: str) -> tuple[Server, ...]:
+    return _among(TLS_SERVERS, text)
 
 
 def _among(servers: tuple[Server, ...], text: str) -> tuple[Server, ...]:

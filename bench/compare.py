@@ -13,11 +13,12 @@ from pathlib import Path
 
 from bench import proc
 from bench.archives import pack
-from bench.load import Cores, Round, measure, wrk_command, wrk_program
+from bench.load import Cores, Round, measure
+from bench.loaders import load, program
 from bench.machine import Machine, describe
 from bench.running import Running, serving
 from bench.servers import REPOSITORY, Server, find_program, version_of
-from bench.site import SMALLEST, Size, write_site
+from bench.site import Size, write_site
 from bench.stats import Spread, spread
 from bench.verify import verify
 
@@ -61,7 +62,7 @@ class Comparison:
     connections: int
     seconds: int
     cores: Cores
-    wrk: list[str]
+    loads: dict[str, list[str]]
     rounds: list[Round] = field(default_factory=list)
 
     def over_rounds(self, server: str, size: str, value: Callable[[Round], float]) -> Spread | None:
@@ -140,7 +141,7 @@ def _run_rounds(settings: Settings, tell: Tell, prepare: Prepare, work: Path) ->
         connections=settings.connections,
         seconds=settings.seconds,
         cores=settings.cores,
-        wrk=_wrk(settings),
+        loads={size.label: _command(settings, size) for size in settings.sizes},
     )
     for number in range(1, settings.rounds + 1):
         # Fresh processes every round: where a process lies in memory is luck, and shifts
@@ -198,13 +199,14 @@ def _round(
         result.servers[one.server.name].memory.append(proc.memory(one.pid))
 
 
-def _wrk(settings: Settings) -> list[str]:
-    """wrk's command, to be read by people: the port differs from server to server."""
-    command = wrk_command(0, SMALLEST, settings.connections, settings.seconds)
-    command = ["taskset", "-c", str(settings.cores.client), *command]
-    readable = [word.replace(f"{REPOSITORY}/", "") for word in command]
-    readable = [word.replace(str(wrk_program()), "wrk") for word in readable]
-    return [*readable[:-1], "http://127.0.0.1:PORT/FILE"]
+def _command(settings: Settings, size: Size) -> list[str]:
+    """The client's command, to be read by people: the port differs from server to server."""
+    work = Path("WORK")
+    client = load(0, size, settings.connections, settings.seconds, work)
+    words = [word.replace(f"{REPOSITORY}/", "") for word in client.command]
+    words = [word.replace(str(program(size)), client.program) for word in words]
+    words = [word.replace("127.0.0.1:0", "127.0.0.1:PORT") for word in words]
+    return ["taskset", "-c", str(settings.cores.client), *words]
 
 
 def _note_launch(

@@ -43,7 +43,7 @@ FIGURES: tuple[tuple[str, int, float, Callable[[Round], float]], ...] = (
     ("p50 µs", 0, 1, lambda one: one.p50_us),
     ("p99 µs", 0, 1, lambda one: one.p99_us),
     ("server busy %", 0, 0.01, lambda one: one.server_busy),
-    ("wrk busy %", 0, 0.01, lambda one: one.client_busy),
+    ("client busy %", 0, 0.01, lambda one: one.client_busy),
 )
 # Only these are worth a range; the others would make the table too wide to read.
 WITH_RANGE = {"CPU µs/request", "requests/s"}
@@ -139,6 +139,12 @@ def write_compare(result: Comparison, targets: list[Target], directory: Path, na
     _write_rounds("Comparison", result, compare_tables(result), targets, directory / name)
 
 
+def write_tls(result: Comparison, targets: list[Target], directory: Path, name: str) -> None:
+    """Write `name`.json, `name`.md and `name`.svg into `directory`."""
+    _write_json(directory / f"{name}.json", dataclasses.asdict(result), targets)
+    _write_rounds("Encrypted", result, compare_tables(result), targets, directory / name)
+
+
 def scripts_tables(result: Scripted) -> list[Table]:
     """Those of the rounds over HTTP, then the rounds in memory."""
     tables = compare_tables(result.rounds)
@@ -173,8 +179,8 @@ def _write_rounds(
         "",
         f"{_machine(result.machine)} Medians over rounds of {result.seconds} s each with "
         f"{result.connections} kept-alive connections, minimum and maximum in parentheses. "
-        f"Server on core {result.cores.server}, wrk on core {result.cores.client}. Commands, "
-        f"configurations and all rounds are in [{name}.json]({name}.json).",
+        f"Server on core {result.cores.server}, the client on core {result.cores.client}. "
+        f"Commands, configurations and all rounds are in [{name}.json]({name}.json).",
         "",
         f"![Server CPU time per request by server and size]({name}.svg)",
         "",

@@ -19,7 +19,7 @@ from bench.servers import Context, Launch, Server
 
 READY_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
-LISTENING = re.compile(r"listening on http://[^\s/]+:(\d+)")
+LISTENING = re.compile(r"listening on https?://[^\s/]+:(\d+)")
 
 
 @dataclass(frozen=True)

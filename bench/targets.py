@@ -9,6 +9,8 @@ from bench.compare import Comparison
 from bench.scripts import JSON, Scripted
 from bench.site import SIZES
 from bench.startup import SMALL_ENTRIES, Startup
+from bench.tls import CASES as TLS_CASES
+from bench.tls import H2_LARGE, H2_SMALL, HANDSHAKE, HTTPS_LARGE, HTTPS_SMALL
 
 if TYPE_CHECKING:
     from bench.compute import Computed
@@ -29,6 +31,19 @@ CPU_AGAINST = (
 CPU_AGAINST_BEST = ((KIB100, 1.0), (MIB, 1.0))
 RPS_AGAINST = ("nginx", "h2o", "lighttpd", "caddy")
 LOG_RATIO = 1.15
+
+# The same for encrypted connections: (size, peer, at most so many times the peer's).
+TLS_AGAINST = (
+    (HTTPS_SMALL, "nginx", 0.77),
+    (HTTPS_SMALL, "h2o", 1.0),
+    (HTTPS_LARGE, "nginx", 0.67),
+    (HTTPS_LARGE, "h2o", 1.0),
+    (H2_SMALL, "nginx", 0.35),
+    (H2_SMALL, "h2o", 1.2),
+    (H2_LARGE, "h2o", 1.0),
+    (HANDSHAKE, "nginx", 1.0),
+    *((size, "caddy", 0.2) for size in TLS_CASES),
+)
 
 # The same for a script that answers with JSON.
 JSON_AGAINST = (("nginx+lua", 0.67), ("granian", 0.4))
@@ -112,6 +127,11 @@ def _rps(result: Comparison, peer: str) -> Target:
         if TIE_FROM <= ratio < 1.0:
             status = TIE
     return Target(what, ratio, 1.0, False, "", status, note)
+
+
+def tls_targets(result: Comparison) -> list[Target]:
+    """The targets of `tls`."""
+    return [_cpu(result, "zeroserve", size.label, peer, limit) for size, peer, limit in TLS_AGAINST]
 
 
 def scripts_targets(result: Scripted) -> list[Target]:

@@ -41,6 +41,9 @@ ZS_ENTRY zs_u64 wrong(void)
 }
 """
 
+# Its section only begins as that of an entry does.
+ALMOST = '__attribute__((section("zeroserve.requests"), used))'
+
 needs_compiler = pytest.mark.skipif(not COMPILERS, reason="neither clang nor ziglang is installed")
 
 pytestmark = needs_compiler
@@ -420,6 +423,33 @@ ZS_ENTRY zs_u64 f(zs_u64 way)
     assert max(used) == used[1] == bound
 
 
+def test_bound_of_fuel_of_deep_and_circular_calls(tmp_path: Path) -> None:
+    static = "static __attribute__((noinline)) zs_u64"
+    deep = 1500
+    chain = [f"{static} f{deep}(zs_u64 n) {{ return n ^ zs_now_ms(); }}"]
+    for at in reversed(range(deep)):
+        chain.append(f"{static} f{at}(zs_u64 n) {{ return f{at + 1}(n * 3) + 7; }}")
+    text = f"""\
+#include <zeroserve.h>
+{chr(10).join(chain)}
+{static} pong(zs_u64 n);
+{static} ping(zs_u64 n) {{ return n ? pong(n - 1) * 3 : zs_now_ms(); }}
+{static} pong(zs_u64 n) {{ return n ? ping(n - 1) * 5 : zs_now_ms(); }}
+ZS_ENTRY zs_u64 down(zs_u64 n) {{ return f0(n); }}
+ZS_ENTRY zs_u64 around(zs_u64 n) {{ return ping(n) + f{deep}(n); }}
+"""
+    program = Program(clang.compile(written(tmp_path / "f.c", text)).object)
+    bounds = {cost.function.name: cost.fuel for cost in costs(program)}
+    assert bounds["around"] is None
+    assert bounds["ping"] is None
+    # Each level costs as much as the next.
+    fuel = [bounds[f"f{at}"] or 0 for at in range(deep + 1)]
+    steps = {fuel[at] - fuel[at + 1] for at in range(deep)}
+    assert len(steps) == 1
+    assert min(steps) > 1
+    assert (bounds["down"] or 0) > fuel[0]
+
+
 # explain
 
 
@@ -489,6 +519,7 @@ def test_objects_are_taken_as_they_are(script: Path, tmp_path: Path) -> None:
         ({"a.c": GUARD, "a.o": b""}, "two scripts with one name: "),
         ({"f.o": b"\x7fELF..."}, "f.o': "),
         ({"f.c": "int f(void) { return 0; }\n"}, "f.c': no function is an entry"),
+        ({"g.c": GUARD.replace("ZS_ENTRY", ALMOST)}, "g.c': no function is an entry"),
     ],
 )
 def test_pack_refuses(files: dict[str, str | bytes], error: str, tmp_path: Path) -> None:
@@ -525,11 +556,28 @@ def test_pack_reports_warnings_in_a_line(tmp_path: Path) -> None:
 def test_only_the_files_of_one_directory_are_scripts(tmp_path: Path) -> None:
     root = site(tmp_path / "site", {"lib/part.c": "not C", ".swap.c": "not C", "guard.c": GUARD})
     written(root / "download" / "example.c", "not C")
-    (root / scripts.DIRECTORY / "dangling.c").symlink_to("nowhere.c")
     assert [script.name for script in scripts.objects(root)] == ["guard"]
     pack(root, tmp_path / "site.tar")
     assert [script.name for script in scripts.objects(tmp_path / "site.tar")] == ["guard"]
     assert Archive(str(tmp_path / "site.tar")).read("download/example.c") == b"not C"
+
+
+def test_no_script_is_left_out_of_an_archive(tmp_path: Path) -> None:
+    root = site(tmp_path / "site", {"guard.c": GUARD, "note.txt": ""})
+    (root / "page.html").symlink_to("nowhere.html")
+    (root / scripts.DIRECTORY / "linked.c").symlink_to("guard.c")
+    assert len(pack(root, tmp_path / "site.tar").warnings) == 1
+    assert [script.name for script in scripts.objects(tmp_path / "site.tar")] == ["guard", "linked"]
+    (root / scripts.DIRECTORY / "linked.c").unlink()
+    for name, make in (("a.c", lambda at: at.symlink_to("nowhere.c")), ("b.o", os.mkfifo)):
+        place = root / scripts.DIRECTORY / name
+        make(place)
+        with pytest.raises(Error, match=re.escape(entry(name))):
+            pack(root, tmp_path / "other.tar")
+        with pytest.raises(Error, match=re.escape(entry(name))):
+            scripts.objects(root)
+        assert not (tmp_path / "other.tar").exists()
+        place.unlink()
 
 
 def test_headers_beside_scripts(tmp_path: Path) -> None:
@@ -594,6 +642,14 @@ def test_check_of_an_archive(script: Path, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"error: entry '{entry('bad.o')}': " in done.stdout
     assert "good.o" not in done.stdout
+
+
+def test_check_of_a_script_alone(script: Path, tmp_path: Path) -> None:
+    assert command("check", script).stdout == "0 errors, 0 warnings\n"
+    done = command("check", written(tmp_path / "wrong.c", WRONG))
+    assert done.returncode == 1
+    assert f"error: entry '{entry('wrong.c')}': line 5: use of undeclared" in done.stdout
+    assert command("check", tmp_path / "none.c").returncode == 1
 
 
 # The same from a process without a clang

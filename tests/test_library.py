@@ -18,7 +18,9 @@ from pathlib import Path
 
 import pytest
 import zeroserve
+from support.nginx import free_port
 from support.server import wait_until
+from support.wire import Connection, request
 from zeroserve.reload import Severity
 from zeroserve.testing import Client, Headers
 
@@ -137,6 +139,39 @@ def test_life_cycle(archive: Path) -> None:
     with pytest.raises(zeroserve.Error, match="stopped already"):
         server.start()
     assert zeroserve.Server(archive).stop() == 0
+
+
+def test_bound_before_the_start(archive: Path) -> None:
+    """Nobody else gets the port; who connects meanwhile is served after the start."""
+    port = free_port()
+    server = zeroserve.Server(archive, addr=f"127.0.0.1:{port}", threads=1)
+    server.bind()
+    server.bind()
+    with pytest.raises(zeroserve.Error, match="can't listen"):
+        zeroserve.Server(archive, addr=f"127.0.0.1:{port}").start()
+    with Connection(("127.0.0.1", port)) as early:
+        early.send(request("/"))
+        server.start()
+        assert early.response().status == 200
+        with pytest.raises(zeroserve.Error, match="running already"):
+            server.bind()
+    server.stop()
+
+
+def test_bound_and_never_started(archive: Path) -> None:
+    port = free_port()
+    server = zeroserve.Server(archive, addr=f"127.0.0.1:{port}", threads=1)
+    server.bind()
+    del server
+    with zeroserve.Server(archive, addr=f"127.0.0.1:{port}", threads=1) as other:
+        assert get(other)
+
+
+def test_workers_turn(archive: Path) -> None:
+    with zeroserve.Server(archive, threads=2) as server:
+        assert server.is_turning()
+        for _ in range(3):
+            wait_until(server.is_turning, 5)
 
 
 def test_refusals(archive: Path, tmp_path: Path) -> None:

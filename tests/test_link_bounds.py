@@ -124,6 +124,25 @@ def test_a_hidden_link_is_nobodys_business(target: bytes, tmp_path: Path) -> Non
             assert fetch(server.address, name).status == 404
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        symlink(b".zeroserve/scripts/guard.o", b"nowhere"),
+        symlink(b".zeroserve/scripts/guard.o", b"../../x.html"),
+        hardlink(b".zeroserve/scripts/guard.o", b"x.html"),
+        symlink(b".zeroserve/scripts", b"../dir"),
+        symlink(b".zeroserve", b"dir"),
+    ],
+)
+def test_a_link_among_the_scripts_is_refused(link: bytes, tmp_path: Path) -> None:
+    """Not followed, it would be one script less, and perhaps that was the guard."""
+    path = tmp_path / "site.tar"
+    path.write_bytes(archive(GOOD, entry(b"dir/a.txt", b"a"), link))
+    for done in (command(path, "--addr", "127.0.0.1:0"), command("check", path)):
+        assert done.returncode == 1
+        assert "is a link" in done.stdout + done.stderr
+
+
 PAIRS = {
     "the hidden one first": entry(b".h", b"data") + hardlink(b"v.txt", b".h"),
     "the visible one first": entry(b"v.txt", b"data") + hardlink(b".h", b"v.txt"),

@@ -1,5 +1,6 @@
 """Deploying while serving: the new site within a second, the old one when it is broken."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -107,6 +108,7 @@ def test_a_broken_archive_is_refused(
     server: Server, live: Path, tmp_path: Path, content: bytes
 ) -> None:
     """Logged with the reason; the old site goes on; the next good one is taken."""
+    server.wait_line("as root" if os.getuid() == 0 else "^sandbox")
     said = len(server.lines)
     broken = tmp_path / "broken"
     broken.write_bytes(content)

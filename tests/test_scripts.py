@@ -4,10 +4,12 @@ Every answer is read by a client that checks each byte, and most connections car
 file behind the one in question: an answer with a byte too many or too few shows there.
 """
 
+import ctypes
 import io
 import json
 import re
 import socket
+import subprocess
 import tarfile
 import threading
 import time
@@ -1040,3 +1042,31 @@ def test_half_closed_clients_get_their_answer(address: Address) -> None:
             connection.send(request(target))
             connection.socket.shutdown(socket.SHUT_WR)
             assert connection.response().status == (500 if target == "/spin" else 200)
+
+
+# Without executable memory
+
+PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN = 65, 1
+
+
+def refuse_executable_memory() -> None:
+    """No memory that was writable may become executable, as hardened systems have it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_MDWE)")
+
+
+def test_scripts_are_interpreted_where_memory_cannot_be_executable(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"many": MANY, "other": OTHER, "z": LATER})
+    archive = tmp_path / "site.tar"
+    pack(root, archive)
+    try:
+        subprocess.run(["true"], preexec_fn=refuse_executable_memory, check=True)
+    except subprocess.SubprocessError:
+        pytest.skip("this kernel has no PR_SET_MDWE (Linux 6.3)")
+    options = ("--threads", "1", "--access-log", "off")
+    with running(archive, *options, before_exec=refuse_executable_memory) as server:
+        assert fetch(server.address, "/respond").body == b"from the script\n"
+        assert fetch(server.address, "/page.txt").need("x-later") == "1"
+        assert fetch(server.address, "/spin").status == 500
+        server.wait_line("scripts are interpreted")

@@ -25,7 +25,13 @@ CONSTANT = re.compile(
 )
 
 # Names that state a bound or a time; other constants are formats and tables.
-BOUND = re.compile(r"^MAX_|_BYTES$|_S$|^BACKLOG$|_BATCHES$|_BUFFERS$|^SLOTS$|_PAUSE$|_TIME$")
+BOUND = re.compile(
+    r"^MAX_|_BYTES$|_S$|^BACKLOG$|_BATCHES$|_BUFFERS$|^SLOTS$|_PAUSE$|_TIME$"
+    r"|^(?:SLICE|BUDGET)_FUEL$|^SPARE_"
+)
+
+# What rustdoc makes a link of.
+LINK = re.compile(r"\[(`[^`]+`)\]")
 
 
 class Constant(NamedTuple):
@@ -44,7 +50,7 @@ def constants() -> Iterator[Constant]:
             if not BOUND.search(match["name"]):
                 continue
             lines = (line.strip().removeprefix("///") for line in match["doc"].splitlines())
-            doc = " ".join(line.strip() for line in lines)
+            doc = LINK.sub(r"\1", " ".join(line.strip() for line in lines))
             value = " ".join(match["value"].split())
             yield Constant(path.relative_to(ROOT / "crates").parts[0], match["name"], value, doc)
 

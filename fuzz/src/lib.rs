@@ -18,6 +18,7 @@ use zeroserve_http::body::{Decoder, Framing, Step};
 use zeroserve_http::h2::PREFACE;
 use zeroserve_http::h2::frame::{Header, MAX_PAYLOAD_BYTES, kind};
 use zeroserve_http::h2::hpack::Decoder as BlockDecoder;
+use zeroserve_http::proxy_protocol::{self, Progress};
 use zeroserve_http::request::{field_slots, parse};
 use zeroserve_http::{Head, HeadLimits};
 use zeroserve_server::{Limits, Site, SiteOptions, offline};
@@ -102,6 +103,23 @@ fn decode(data: &[u8], piece: usize) -> Option<Result<(Vec<u8>, usize), u16>> {
     decoder.is_done().then_some(Ok((content, at)))
 }
 
+/// A PROXY header: it lies in what has come, is the same without what follows, and was waited for
+/// at every cut before its end.
+pub fn proxy_header(data: &[u8]) {
+    match proxy_protocol::parse(data) {
+        Ok(Progress::Complete { len, source }) => {
+            assert!(len <= data.len() && len <= proxy_protocol::MAX_BYTES);
+            let alone = proxy_protocol::parse(&data[..len]);
+            assert_eq!(alone, Ok(Progress::Complete { len, source }));
+            for cut in 0..len {
+                assert_eq!(proxy_protocol::parse(&data[..cut]), Ok(Progress::Partial));
+            }
+        }
+        Ok(Progress::Partial) => assert!(data.len() < proxy_protocol::MAX_BYTES),
+        Err(why) => assert!(!why.is_empty()),
+    }
+}
+
 /// The example site.
 fn site() -> Arc<Site> {
     static SITE: OnceLock<Arc<Site>> = OnceLock::new();
@@ -111,6 +129,7 @@ fn site() -> Arc<Site> {
             index: "index.html".into(),
             try_html: true,
             max_cache_bytes: Limits::default().max_cache_bytes,
+            keep_generations: 0,
         };
         Arc::new(Site::open(path, options, &[]).expect("the example site opens"))
     });

@@ -12,6 +12,7 @@ __all__ = [
     "HELPERS",
     "LIMITS",
     "Archive",
+    "Certificate",
     "ContentHasher",
     "Entry",
     "Error",
@@ -26,10 +27,17 @@ __all__ = [
     "Site",
     "Trap",
     "__version__",
+    "certificate_end",
     "check",
     "compressible",
     "content_type",
+    "dev_authority",
+    "dev_certificate",
+    "drop_bounding_set",
     "encode_index",
+    "forbid_calls",
+    "forbid_files",
+    "give_up_privileges",
 ]
 
 __version__: str
@@ -50,7 +58,7 @@ class Limit(NamedTuple):
     minimum: int
     maximum: int
     unit: str
-    """``bytes``, ``seconds``, ``fields`` or ``connections``."""
+    """``bytes``, ``seconds``, ``fields``, ``connections`` or ``generations``."""
     doc: str
     """What is limited, what happens beyond it, and why there is a limit."""
 
@@ -98,6 +106,20 @@ class Entry(NamedTuple):
     hidden: bool
     """True when it is never served (dot-files, ``.zeroserve/``)."""
 
+class Certificate(NamedTuple):
+    """A certificate in use."""
+
+    path: str
+    """The file that it came from."""
+    names: list[str]
+    """What it is for: names, perhaps with ``*.`` in front, and addresses."""
+    not_before_s: int
+    """When it begins to be valid, in seconds since 1970."""
+    not_after_s: int
+    """When it ceases to be."""
+    default: bool
+    """Whether it is shown when no name matches."""
+
 class Problem(NamedTuple):
     """One finding of ``check``."""
 
@@ -109,6 +131,21 @@ class Problem(NamedTuple):
     """Where in the file its header begins, in bytes."""
     message: str
 
+def dev_authority(place: str) -> tuple[str, str]:
+    """A certificate authority for development, made anew: certificate and private key, PEM.
+
+    It can sign names of this machine and of private networks only. ``place`` is part of its name.
+    """
+
+def dev_certificate(authority: tuple[str, str], names: list[str]) -> tuple[str, str]:
+    """A certificate for ``names`` signed by an authority of ``dev_authority``, and its key.
+
+    Raises Error for a name that it can't be for, or an authority that can't be read.
+    """
+
+def certificate_end(pem: str) -> int | None:
+    """When the first certificate ceases to be valid, in seconds since 1970; None without one."""
+
 def content_type(name: str) -> str:
     """Content-Type for a file name, with ``charset=utf-8`` for text."""
 
@@ -116,6 +153,30 @@ def compressible(name: str) -> bool:
     """Whether files of this type are worth compressing (text, JSON, SVG, WebAssembly ...).
 
     False for types that are compressed already or read by byte ranges (Parquet, TIFF, PMTiles).
+    """
+
+def drop_bounding_set() -> None:
+    """No program that is executed from here on can get a capability; for the calling thread."""
+
+def give_up_privileges(*, keep_file_access: bool) -> None:
+    """Give up all capabilities, and the possibility to gain any; for the calling thread.
+
+    ``keep_file_access`` keeps what root has beyond others where files are concerned. Raises
+    OSError.
+    """
+
+def forbid_files(grants: list[tuple[str, str]]) -> int:
+    """Restrict the calling thread, and those that it starts, to these paths by Landlock.
+
+    ``grants`` are paths, each for itself and all below it, and what is allowed: ``read``, ``run``,
+    ``write``, ``log``, ``unlink``, ``rmdir`` or ``scratch``. A path that does not exist is left
+    out. Returns the version of the kernel's rules; raises Error when it has none.
+    """
+
+def forbid_calls(*, commands: bool) -> None:
+    """Refuse system calls that serving never makes, in all threads, by seccomp.
+
+    ``commands``: other programs may be executed. Raises Error when the kernel has no filters.
     """
 
 @final
@@ -195,16 +256,39 @@ class Server:
         *,
         addrs: list[str],
         threads: int,
+        proxy_from: Sequence[str] = (),
         index: str = "index.html",
         try_html: bool = False,
         access_log: str | None = None,
         access_log_format: Literal["json", "combined"] = "json",
         limits: dict[str, int] | None = None,
+        tls_addrs: list[str] | None = None,
+        certificates: list[tuple[str, str]] | None = None,
+        cert_dir: str | None = None,
+        client_ca: str | None = None,
+        require_client_cert: bool = False,
+        redirect_https: bool = False,
+        hsts_s: int | None = None,
+        admin: tuple[str, bool, str] | None = None,
     ) -> None:
-        """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``.
+        """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``; each may have
+        ``,proxy`` behind it.
 
+        ``proxy_from``: networks that may send PROXY headers; empty for all.
         ``access_log``: None (off), ``-`` (standard error) or the path of a file to append to.
         ``limits``: names and values from ``LIMITS``; what is missing has its default.
+        ``tls_addrs``: where connections are encrypted, with ``certificates`` (files with a chain
+        and with its key, PEM) and those of ``cert_dir``.
+        ``client_ca``: file of authorities; clients are asked for certificates by them.
+        ``redirect_https``: ``addrs`` only send clients to the first of ``tls_addrs``.
+        ``hsts_s``: seconds for Strict-Transport-Security.
+        ``admin``: address of the admin listener, whether other machines may reach it, and the
+        directory of its page.
+        """
+    def bind(self) -> None:
+        """Bind the addresses before ``start``, which otherwise does it; no thread runs yet.
+
+        Raises Error, and then nothing is left bound.
         """
     def start(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> list[str]:
         """Open the site, bind, and start the workers; returns one URL per listener.
@@ -221,6 +305,29 @@ class Server:
 
         Raises Error when the new archive is refused: the old one goes on.
         """
+    def reload_certificates(self) -> None:
+        """Read the certificates anew; when that raises Error, those in force go on."""
+    def certificates(self) -> list[Certificate]:
+        """Certificates in use."""
+    def certificates_left_out(self) -> list[str]:
+        """Files of ``cert_dir`` that are not in use, and why: a line each."""
+    def rollback(self, generation: int | None = None) -> int:
+        """Put the generation before in force again, without touching the disk; returns its number.
+
+        ``generation``: the one to be taken back; Error when another is in force by now. Error,
+        too, when no earlier one is kept. Does not wait for a reload under way.
+        """
+    def status(self) -> str:
+        """What the admin listener answers to ``/status``: a JSON object."""
+    def admin_url(self) -> str | None:
+        """Where the admin listener is reached; None when there is none."""
+    def next_command(self) -> tuple[Literal["reload", "report"], str] | None:
+        """Wait for what the admin listener wants done; None when it has ended.
+
+        After ``reload``, call ``reloaded`` when that is done; ``report`` comes with a line.
+        """
+    def reloaded(self, error: str | None = None) -> None:
+        """Say how the reload went that ``next_command`` asked for last."""
     def reopen_log(self) -> None:
         """Close the access log and open its path again (log rotation)."""
     def stop(self, drain_s: float) -> int:
@@ -229,13 +336,16 @@ class Server:
         Returns how many connections were cut. A second call from another thread with 0
         ends a drain at once.
         """
+    def is_turning(self) -> bool:
+        """Whether all workers have turned their loops since this was asked last."""
     def warnings(self) -> list[Problem]:
         """Entries that the generation in force leaves out."""
     def stats(self) -> dict[str, int]:
         """Counters since the start: ``requests``, ``responses_2xx`` ... ``responses_5xx``,
 
         ``bytes_sent``, ``connections_open``, ``connections_accepted``, ``generation``,
-        ``reloads_ok``, ``reloads_failed``, ``entries``, ``log_lines_dropped``.
+        ``reloads_ok``, ``reloads_failed``, ``rollbacks``, ``entries``, ``script_runs``,
+        ``script_traps``, ``log_lines_dropped``, ``proxy_headers_refused``.
         """
 
 class Function(NamedTuple):

@@ -2,7 +2,8 @@
 
 ``HOST:PORT``, ``[IPV6]:PORT``, ``unix:PATH`` and ``fd:N`` are the full forms. Two short ones:
 ``8080`` is ``127.0.0.1:8080`` (this machine only), ``:8080`` is ``0.0.0.0:8080`` (every IPv4
-interface). Port 0 takes any free port.
+interface). Port 0 takes any free port. ``,proxy`` behind any of them: each connection begins with
+a header of the PROXY protocol. ``fd:NAME`` is the socket that systemd has passed on by that name.
 """
 
 import os
@@ -18,6 +19,9 @@ FIRST_INHERITED_FD = 3
 MAX_INHERITED_FDS = 64
 """A listener costs one descriptor per worker; more than this is a broken environment."""
 
+PROXIED = ",proxy"
+"""Ends an address whose clients come through a balancer that says who they are."""
+
 MAX_UNIX_PATH_BYTES = 107
 """``sockaddr_un`` holds 108 bytes, its last one a NUL."""
 
@@ -30,10 +34,14 @@ def normalise(text: str) -> str:
     >>> normalise(":8080")
     '0.0.0.0:8080'
     """
+    if text.endswith(PROXIED):
+        return normalise(text.removesuffix(PROXIED)).removesuffix(PROXIED) + PROXIED
     kind, colon, rest = text.partition(":")
     if colon and kind == "unix":
         return _unix(text, rest)
     if colon and kind == "fd":
+        if rest and not _digits(rest) and "LISTEN_FDNAMES" in os.environ:
+            return _named(text, rest)
         if not _digits(rest):
             raise Error(f"not a file descriptor: {text!r}", "write fd:N with a number, like fd:3")
         return f"fd:{int(rest)}"
@@ -69,6 +77,19 @@ def inherited(environ: dict[str, str] | None = None, pid: int | None = None) -> 
             "give --addr to listen on other addresses",
         )
     return [f"fd:{FIRST_INHERITED_FD + i}" for i in range(int(count))]
+
+
+def _named(text: str, name: str) -> str:
+    """The inherited socket of a name (``FileDescriptorName=`` in a socket unit)."""
+    names = os.environ["LISTEN_FDNAMES"].split(":")
+    found = [fd for fd, own in zip(inherited(), names, strict=False) if own == name]
+    if len(found) != 1:
+        count = "no socket" if not found else f"{len(found)} sockets"
+        raise Error(
+            f"{count} of this name among those passed on: {text!r}",
+            f"LISTEN_FDNAMES is {os.environ['LISTEN_FDNAMES']!r}",
+        )
+    return found[0]
 
 
 def _unix(text: str, path: str) -> str:

@@ -133,7 +133,7 @@ def compile(path: str | os.PathLike[str], *, compiler: Compiler | None = None) -
     if compiler is None:
         raise Error(f"no C compiler for {quoted(source)}", NO_COMPILER_HINT)
     _require_readable(source)
-    with tempfile.TemporaryDirectory(prefix="zeroserve-") as temporary:
+    with _temporary_directory(source) as temporary:
         done = _run(compiler, source, Path(temporary))
         text = _shown(done.stderr, os.path.dirname(source), temporary)  # noqa: PTH120
         messages = tuple(_messages(text, source))
@@ -141,6 +141,16 @@ def compile(path: str | os.PathLike[str], *, compiler: Compiler | None = None) -
         if done.returncode != 0 or not made.exists():
             raise _failure(source, compiler, messages, text)
         return Compiled(made.read_bytes(), messages, text)
+
+
+def _temporary_directory(source: str) -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="zeroserve-")
+    except OSError:
+        raise Error(
+            f"no directory for the compiler's files: {quoted(source)} (a server that was started "
+            "without scripts in C may make none: start it again)",
+        ) from None
 
 
 def _run(compiler: Compiler, source: str, temporary: Path) -> subprocess.CompletedProcess[bytes]:

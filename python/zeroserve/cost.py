@@ -8,6 +8,7 @@ for cost in costs(Program(object)):
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from zeroserve._core import HELPERS, Function, Line, Program
@@ -40,12 +41,12 @@ def costs(program: Program) -> list[Cost]:
     lines: defaultdict[str, list[Line]] = defaultdict(list)
     for line in program.disassemble():
         lines[line.function].append(line)
-    known: dict[str, int | None] = {}
+    bounds = _bounds(lines)
     return [
         Cost(
             function,
             len(lines[function.name]),
-            _fuel(function.name, lines, known, ()),
+            bounds.get(function.name),
             _loops(lines[function.name]),
             _called_helpers(lines[function.name]),
         )
@@ -53,33 +54,44 @@ def costs(program: Program) -> list[Cost]:
     ]
 
 
-def _fuel(
-    name: str,
-    lines: dict[str, list[Line]],
-    known: dict[str, int | None],
-    callers: tuple[str, ...],
-) -> int | None:
-    if name in callers:
-        return None
-    if name not in known:
-        known[name] = _longest(name, lines, known, callers)
-    return known[name]
+def _bounds(lines: Mapping[str, list[Line]]) -> dict[str, int | None]:
+    """The most fuel of each function. Calls may be nested as deep as an object likes, so this
+    keeps a list of what is under way rather than call itself."""
+    known: dict[str, int | None] = {}
+    begun: set[str] = set()
+    for first in lines:
+        stack = [first]
+        while stack:
+            name = stack[-1]
+            if name in known:
+                stack.pop()
+            elif name in begun:
+                # What it calls is known by now, unless that leads back here.
+                known[name] = _longest(lines[name], known)
+            else:
+                begun.add(name)
+                called = dict.fromkeys(_callees(lines[name]))
+                stack += [callee for callee in called if callee in lines and callee not in begun]
+    return known
 
 
-def _longest(
-    name: str,
-    lines: dict[str, list[Line]],
-    known: dict[str, int | None],
-    callers: tuple[str, ...],
-) -> int | None:
+def _callees(lines: list[Line]) -> Iterator[str]:
+    """Names of what a function calls, helpers and functions."""
+    for line in lines:
+        called = _CALL.match(line.text)
+        if called and called["name"] != CALL_TRAP:
+            yield called["name"]
+
+
+def _longest(lines: list[Line], known: Mapping[str, int | None]) -> int | None:
     """The dearest way through a function, or None when it may go round in circles."""
     most: dict[int, int] = {}
     following: int | None = None
-    for line in reversed(lines[name]):
+    for line in reversed(lines):
         own: int | None = 1
         called = _CALL.match(line.text)
         if called and called["name"] != CALL_TRAP:
-            own = _called(called["name"], lines, known, (*callers, name))
+            own = _called(called["name"], known)
         if own is None or line.text.startswith("callx "):
             return None
         jump = _GOTO.match(line.text)
@@ -96,14 +108,9 @@ def _longest(
     return most.get(0, 0)
 
 
-def _called(
-    name: str,
-    lines: dict[str, list[Line]],
-    known: dict[str, int | None],
-    callers: tuple[str, ...],
-) -> int | None:
+def _called(name: str, known: Mapping[str, int | None]) -> int | None:
     helper = _HELPERS.get(name)
-    inner = helper.fuel if helper else _fuel(name, lines, known, callers)
+    inner = helper.fuel if helper else known.get(name)
     return None if inner is None else 1 + inner
 
 
@@ -127,5 +134,4 @@ def _place(lines: list[Line], first: int, last: int) -> str:
 
 
 def _called_helpers(lines: list[Line]) -> tuple[str, ...]:
-    names = (_CALL.match(line.text) for line in lines)
-    return tuple(sorted({found["name"] for found in names if found} & set(_HELPERS)))
+    return tuple(sorted(set(_callees(lines)) & set(_HELPERS)))

@@ -95,6 +95,16 @@ class Reloader:
             self._look()
             return self._core.reload(scripts=self._scripts())
 
+    def rollback(self, generation: int | None = None) -> int:
+        """Put the generation before in force again and report it; returns its number.
+
+        Does not wait for a reload under way. Nothing is said about the path: what was seen there
+        last was tried, and is tried again only when it has changed.
+        """
+        number = self._core.rollback(generation)
+        self._report("info", f"rolled back {self._name}: generation {number} is in force again")
+        return number
+
     def close(self) -> None:
         """Begin no further reload, and keep quiet about one that is under way; never waits."""
         self._closed = True
@@ -105,26 +115,30 @@ class Reloader:
 
     def attempt(self) -> bool:
         """As ``reload``, but the outcome is reported; False when the old site goes on."""
+        return self.refusal() is None
+
+    def refusal(self) -> str | None:
+        """As ``attempt``, but returns why the old site goes on; None when it does not."""
         began = time.monotonic()
         try:
             generation = self.reload()
         except _core.Error as error:
             if self._closed:
-                return False
+                return str(error.args[0])
             serving = self._core.stats()["generation"]
             self._report(
                 "error",
                 f"reload refused, still serving generation {serving}: {error.args[0]}",
             )
-            return False
+            return str(error.args[0])
         if self._closed:
-            return False
+            return "the server is stopped already"
         entries = self._core.stats()["entries"]
         took_ms = round((time.monotonic() - began) * 1000)
         what = f"generation {generation}, {plural(entries, 'entry', 'entries')}, {took_ms} ms"
         self._report("info", f"reloaded {self._name}: {what}")
         self.report_warnings()
-        return True
+        return None
 
     def report_warnings(self) -> None:
         """Name the entries that are left out of the site, unless they were the last time too."""

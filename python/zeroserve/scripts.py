@@ -24,6 +24,7 @@ __all__ = [
     "Script",
     "compiled",
     "files",
+    "is_script",
     "later",
     "load",
     "objects",
@@ -34,7 +35,10 @@ __all__ = [
 
 DIRECTORY = ".zeroserve/scripts/"
 
-ENTRY_SECTIONS = ("zeroserve.request", "zeroserve.response", "zeroserve.call.")
+ENTRY_SECTIONS = ("zeroserve.request", "zeroserve.response")
+
+CALL_SECTION = "zeroserve.call."
+"""What the section of a function that other scripts may call begins with."""
 
 SUFFIXES = (".c", ".o")
 
@@ -116,13 +120,20 @@ def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
     directory = os.path.join(site, DIRECTORY)  # noqa: PTH118
     try:
         with os.scandir(directory) as entries:
-            # A link that leads nowhere is an error in its place, not one script less.
-            found = (e for e in entries if e.is_file() or (e.is_symlink() and not e.is_dir()))
-            return [(DIRECTORY + e.name, e.path) for e in found]
+            return [(DIRECTORY + e.name, e.path) for e in entries if _is_looked_at(e)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise Error(f"can't read {quoted(directory)}: {reason(error)}") from None
+
+
+def _is_looked_at(entry: os.DirEntry[str]) -> bool:
+    """Files, and links that lead nowhere: an error in their place, not one script less."""
+    if entry.is_file() or entry.is_dir():
+        return entry.is_file()
+    if is_script(DIRECTORY + entry.name) and os.path.exists(entry.path):  # noqa: PTH110
+        raise Error(f"not a regular file: {quoted(entry.path)}")  # one may never end
+    return True
 
 
 def places(files: Iterable[tuple[str, str | None]]) -> list[Place]:
@@ -164,7 +175,8 @@ def load(object: bytes, place: str) -> Program:
         program.code_bytes()  # compiled, too: what is refused only then is refused now
     except Error as error:
         raise Error(f"{quoted(place)}: {error.args[0]}", *error.args[1:]) from None
-    if not any(function.section.startswith(ENTRY_SECTIONS) for function in program.functions()):
+    sections = [function.section for function in program.functions()]
+    if not any(s in ENTRY_SECTIONS or s.startswith(CALL_SECTION) for s in sections):
         raise Error(
             f"{quoted(place)}: no function is an entry, so it would never run",
             "write ZS_ENTRY before the function that looks at requests",
@@ -181,6 +193,15 @@ def split(entry: str) -> tuple[str, str] | None:
     name, suffix = os.path.splitext(os.path.basename(entry))  # noqa: PTH119, PTH122
     hidden = name.startswith(".")
     return (name, suffix) if suffix in (*SUFFIXES, *LATER) and not hidden else None
+
+
+def is_script(entry: str) -> bool:
+    """Whether a file of that name inside a site is one of its scripts.
+
+    >>> is_script(".zeroserve/scripts/guard.c"), is_script("download/guard.c")
+    (True, False)
+    """
+    return _of_site(entry) is not None
 
 
 def later(files: Iterable[tuple[str, str | None]]) -> list[str]:

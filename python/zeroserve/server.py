@@ -4,13 +4,20 @@ import os
 import threading
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from zeroserve import _core, address
+from zeroserve.certificates import Keeper
 from zeroserve.reload import Reloader, Report, Severity
 from zeroserve.watch import Watcher
 
 DRAIN_TIMEOUT_S = 10.0
+
+HSTS_S = 31_536_000
+"""A year: what browsers' preload lists ask for."""
+
+ADMIN_PAGE = os.path.join(os.path.dirname(__file__), "admin_page")  # noqa: PTH118, PTH120
+"""The site of the admin listener: a directory like any other."""
 
 SCRIPT_SUFFIXES = (".c", ".o", ".py")
 """A SITE of such a name is a script, and has no files."""
@@ -37,7 +44,15 @@ class Server:
         site: str | os.PathLike[str],
         *,
         addr: str | Sequence[str] = "127.0.0.1:0",
+        tls_addr: str | Sequence[str] = (),
+        certs: Sequence[tuple[str | os.PathLike[str], str | os.PathLike[str]]] = (),
+        cert_dir: str | os.PathLike[str] | None = None,
+        client_ca: str | os.PathLike[str] | None = None,
+        client_auth: Literal["request", "require"] = "require",
+        redirect_https: bool = False,
+        hsts: bool = False,
         threads: int | None = None,
+        proxy_from: Sequence[str] = (),
         index: str = "index.html",
         try_html: bool = False,
         plugins: Sequence[str | os.PathLike[str]] = (),
@@ -46,13 +61,25 @@ class Server:
         watch: bool = True,
         drain_timeout_s: float = DRAIN_TIMEOUT_S,
         report: Report | None = None,
+        admin: str | None = None,
+        admin_anywhere: bool = False,
         **limits: int,
     ) -> None:
         """Nothing is opened or bound before ``start`` or ``with``.
 
         ``site``: a ``.tar``, a directory, or a script (``.c`` or ``.o``).
         ``addr``: one address or several: ``HOST:PORT`` (port 0 takes any free one),
-        ``unix:PATH`` or ``fd:N``.
+        ``unix:PATH`` or ``fd:N``. With ``,proxy`` behind it, each connection has to begin with
+        a PROXY header, which says whose it is.
+        ``proxy_from``: addresses or networks that may send PROXY headers; by default all.
+        ``tls_addr``: addresses, as above, where connections are encrypted.
+        ``certs``: files with a certificate chain and with its key (PEM); the first is the default.
+        ``cert_dir``: directory of such files, matched by public key. A client gets the
+        certificate of the name it asks for; changed files are used within a second.
+        ``client_ca``: file with the authorities of clients' certificates; ``client_auth`` says
+        whether clients may come without one (``request``) or not (``require``).
+        ``redirect_https``: ``addr`` only sends clients to the first of ``tls_addr``.
+        ``hsts``: tell browsers to come encrypted only, for a year.
         ``threads``: workers; by default as many as cores this process may use.
         ``index``: file name that stands for its directory.
         ``try_html``: ``/about`` may be answered by ``about.html``.
@@ -62,27 +89,46 @@ class Server:
         ``drain_timeout_s``: seconds that ``stop`` lets running requests finish in.
         ``report``: called as ``report(severity, line)`` for what happens while serving, like
         a reload; by default these lines go to the logger ``zeroserve``.
+        ``admin``: address of the admin listener (metrics, status, roll back); None has none.
+        ``admin_anywhere``: that address may be one that other machines reach.
         ``limits``: rows of the table of limits by name, such as ``header_timeout_s=5``.
         """
         self._name = os.fspath(site)
         # A later chdir() by the program around must not change what is served.
         self._path = os.path.join(os.getcwd(), self._name)  # noqa: PTH109, PTH118
         addrs = [addr] if isinstance(addr, str) else list(addr)
-        if not addrs:
+        tls_addrs = [tls_addr] if isinstance(tls_addr, str) else list(tls_addr)
+        here = os.getcwd()  # noqa: PTH109
+        pairs = [(os.path.join(here, cert), os.path.join(here, key)) for cert, key in certs]  # noqa: PTH118
+        folder = None if cert_dir is None else os.path.join(here, cert_dir)  # noqa: PTH118
+        authorities = None if client_ca is None else os.path.join(here, client_ca)  # noqa: PTH118
+        _require_meaning(tls_addrs, pairs, folder, authorities, redirect_https, hsts)
+        if not addrs and not tls_addrs:
             raise _core.Error("no address to listen on", f"give {address.FORMS}")
         log = None if access_log is None else os.fspath(access_log)
+        admin_at = None
+        if admin is not None:
+            admin_at = (address.normalise(admin), admin_anywhere, ADMIN_PAGE)
         self._core = _core.Server(
             self._path,
             addrs=[address.normalise(a) for a in addrs],
             threads=usable_cores() if threads is None else threads,
+            proxy_from=list(proxy_from),
             index=index,
             try_html=try_html,
             access_log=log,
             access_log_format=access_log_format,
             limits=_checked(limits),
+            tls_addrs=[address.normalise(a) for a in tls_addrs],
+            certificates=pairs,
+            cert_dir=folder,
+            client_ca=authorities,
+            require_client_cert=client_auth == "require",
+            redirect_https=redirect_https,
+            hsts_s=HSTS_S if hsts else None,
+            admin=admin_at,
         )
         self._report = report or _log
-        here = os.getcwd()  # noqa: PTH109
         paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
         # Without a reference to this server: what it holds open goes when it does.
         scripts = partial(loaded, self._path, paths)
@@ -94,8 +140,14 @@ class Server:
             scripts,
         )
         self._watch = watch
+        self._keeper: Keeper | None = None
+        if tls_addrs:
+            files = [path for pair in pairs for path in pair]
+            files += [path for path in (folder, authorities) if path is not None]
+            self._keeper = Keeper(self._core, files, self._report, watch=watch)
         self._own_files = () if log is None or log == "-" else (log,)
         self._watcher: Watcher | None = None
+        self._has_admin = admin is not None
         self._drain_timeout_s = drain_timeout_s
         self._urls: tuple[str, ...] = ()
         self._lock = threading.Lock()
@@ -113,6 +165,22 @@ class Server:
             raise _core.Error("the server has not been started", "call start() or use `with`")
         return self._urls
 
+    @property
+    def admin_url(self) -> str | None:
+        """URL of the admin listener, as ``url``; None when there is none."""
+        return self._core.admin_url()
+
+    def bind(self) -> None:
+        """Bind the addresses only, unless that is done; ``start`` does it otherwise.
+
+        What comes in meanwhile waits. No thread runs yet: the time to give up privileges that
+        binding takes. Raises ``Error`` when an address is refused.
+        """
+        with self._lock:
+            if self._phase != "new":
+                raise _core.Error(f"the server is {self._phase} already", "make a new Server")
+            self._core.bind()
+
     def start(self) -> None:
         """Open the site, bind, and serve; when it returns, connections are accepted.
 
@@ -124,10 +192,17 @@ class Server:
             self._urls = tuple(self._reloader.start())
             self._phase = "running"
             self._reloader.report_warnings()
+            if self._keeper is not None:
+                self._keeper.start()
             if self._watch:
                 ignore = self._own_files
                 self._watcher = Watcher(self._path, self._reloader, self._report, ignore=ignore)
                 self._watcher.start()
+            if self._has_admin:
+                work = (self._core, self._reloader, self._report)
+                threading.Thread(
+                    target=_obey, args=work, name="zeroserve-admin", daemon=True
+                ).start()
 
     def stop(self, drain_timeout_s: float | None = None) -> int:
         """Stop accepting, let running requests finish, and end the workers.
@@ -144,6 +219,8 @@ class Server:
             self._phase = "stopped"
         # Not under the lock: a second call has to reach the core while the first one waits.
         self._reloader.close()
+        if self._keeper is not None:
+            self._keeper.stop()
         if self._watcher is not None:
             self._watcher.stop()
         seconds = self._drain_timeout_s if drain_timeout_s is None else drain_timeout_s
@@ -163,6 +240,38 @@ class Server:
     def try_reload(self) -> bool:
         """As ``reload``, but the outcome goes to ``report``; False when it was refused."""
         return self._reloader.attempt()
+
+    def try_reload_certificates(self) -> bool:
+        """Read the certificates anew, as after a change of their files, and report the outcome.
+
+        False when they were refused: those in force go on. True when there are none.
+        """
+        return self._keeper is None or self._keeper.reload()
+
+    def rollback(self, generation: int | None = None) -> int:
+        """Put the generation before in force again at once; returns its number.
+
+        Nothing is read from disk, and the site is not opened anew before it changes once more.
+        ``generation``: the one to be taken back, for when another may be in force by now. Raises
+        ``Error`` when it is not in force, or when no earlier one is kept: of a directory, whose
+        files change in place, none is.
+
+            with zeroserve.Server("site.tar", keep_generations=5) as server:
+                server.reload()
+                server.rollback()
+        """
+        return self._reloader.rollback(generation)
+
+    def status(self) -> dict[str, Any]:
+        """What is served, by whom and since when: as ``/status`` of the admin listener."""
+        import json  # late: most programs never ask
+
+        status: dict[str, Any] = json.loads(self._core.status())
+        return status
+
+    def is_turning(self) -> bool:
+        """Whether all workers have come around since this was asked last; for watchdogs."""
+        return self._core.is_turning()
 
     def reopen_log(self) -> None:
         """Close the access log and open its path again, after a log rotation."""
@@ -208,6 +317,46 @@ def _has_scripts(site: str) -> bool:
     except OSError:
         return True  # who reads them says what is wrong
     return True
+
+
+def _require_meaning(
+    tls_addrs: list[str],
+    pairs: list[tuple[str, str]],
+    cert_dir: str | None,
+    client_ca: str | None,
+    redirect_https: bool,
+    hsts: bool,
+) -> None:
+    """What belongs together has to be there."""
+    if tls_addrs and not pairs and cert_dir is None:
+        raise _core.Error("no certificate for --tls-addr", "give --cert and --key, or --cert-dir")
+    if tls_addrs:
+        return
+    given = {
+        "--cert": bool(pairs),
+        "--cert-dir": cert_dir is not None,
+        "--client-ca": client_ca is not None,
+        "--redirect-https": redirect_https,
+        "--hsts": hsts,
+    }
+    for name, there in given.items():
+        if there:
+            raise _core.Error(f"{name} without --tls-addr", "give the address to encrypt")
+
+
+def _obey(core: _core.Server, reloader: Reloader, report: Report) -> None:
+    """Do what the admin listener wants done, until it ends."""
+    while (command := core.next_command()) is not None:
+        what, line = command
+        if what == "report":
+            report("info", line)
+            continue
+        try:
+            refusal = reloader.refusal()
+        except Exception as error:  # who asked waits, and others will ask
+            refusal = f"the reload failed: {error}"
+            report("error", refusal)
+        core.reloaded(refusal)
 
 
 def usable_cores() -> int:

@@ -90,13 +90,15 @@ class Client:
         try_html: bool = False,
         engine: str = "native",
     ) -> None:
-        """``site``: a ``.tar`` or a directory. ``engine``: what runs its scripts.
+        """``site``: a ``.tar``, a directory or a script. ``engine``: what runs scripts in Python;
+        there is only ``native`` so far.
 
         Raises ``Error`` when the site is refused.
         """
         if engine != "native":
             raise Error(
-                f"engine is not available: {engine!r}", "scripts do not run yet: leave it out"
+                f"engine is not available: {engine!r}",
+                "scripts in Python do not run yet: leave it out",
             )
         path = os.fspath(site)
         self._site = Site(path, index=index, try_html=try_html, scripts=loaded(path))

@@ -21,6 +21,8 @@ pub struct Archive {
     indexed: bool,
     warnings: Vec<Problem>,
     stamp: Stamp,
+    /// Time of the last change of content, which a rename over the file leaves alone.
+    written: (i64, u64),
 }
 
 enum Store {
@@ -92,6 +94,7 @@ impl Archive {
             indexed: false,
             warnings: Vec::new(),
             stamp: Stamp { inode: 0, size: 0, changed_ns: 0 },
+            written: (0, 0),
         }
     }
 
@@ -101,7 +104,7 @@ impl Archive {
         let fd = open_at(CWD, path, OFlags::empty())?;
         let meta = rustix::fs::fstat(&fd).map_err(io::Error::from)?;
         let kind = rustix::fs::FileType::from_raw_mode(meta.st_mode);
-        let stamp = stamp_of(&meta);
+        let (stamp, written) = (stamp_of(&meta), written(&meta));
         if kind.is_dir() {
             let (index, warnings) = dir::walk(&fd)?;
             return Ok(Self {
@@ -110,6 +113,7 @@ impl Archive {
                 indexed: false,
                 warnings,
                 stamp,
+                written,
             });
         }
         if !kind.is_file() {
@@ -118,11 +122,12 @@ impl Archive {
         let file = File::from(fd);
         let len = file.metadata()?.len();
         if let Some(index) = format::read(&file, len)? {
-            let store = Store::Tar(Arc::new(file));
-            return Ok(Self { index, store, indexed: true, warnings: Vec::new(), stamp });
+            let (store, warnings) = (Store::Tar(Arc::new(file)), Vec::new());
+            return Ok(Self { index, store, indexed: true, warnings, stamp, written });
         }
         let (index, warnings) = scan::scan(&file, len)?.into_index()?;
-        Ok(Self { index, store: Store::Tar(Arc::new(file)), indexed: false, warnings, stamp })
+        let store = Store::Tar(Arc::new(file));
+        Ok(Self { index, store, indexed: false, warnings, stamp, written })
     }
 
     /// The entries.
@@ -143,6 +148,24 @@ impl Archive {
     /// State of the archive's own file when it was opened.
     pub fn own_stamp(&self) -> Stamp {
         self.stamp
+    }
+
+    /// Whether the file of a tar still has the bytes that it was opened with, as far as the system
+    /// tells; replaced by a rename, it has. True of a directory, which promises nothing.
+    pub fn is_intact(&self) -> bool {
+        let Store::Tar(file) = &self.store else { return true };
+        rustix::fs::fstat(&**file).is_ok_and(|now| {
+            written(&now) == self.written && now.st_size.cast_unsigned() == self.stamp.size
+        })
+    }
+
+    /// Whether both are one directory, so that a change to the files of one is one to the other's.
+    pub fn is_same_directory(&self, other: &Self) -> bool {
+        let (Store::Directory(own), Store::Directory(other)) = (&self.store, &other.store) else {
+            return false;
+        };
+        let place = |fd| rustix::fs::fstat(fd).map(|meta| (meta.st_dev, meta.st_ino));
+        place(own).is_ok_and(|own| place(other) == Ok(own))
     }
 
     /// What was left out, and what somebody should know.
@@ -197,4 +220,8 @@ fn stamp_of(meta: &rustix::fs::Stat) -> Stamp {
     // The change time also moves when content is replaced and the modification time set back.
     let changed_ns = i128::from(meta.st_ctime) * 1_000_000_000 + i128::from(meta.st_ctime_nsec);
     Stamp { inode: meta.st_ino, size: meta.st_size.cast_unsigned(), changed_ns }
+}
+
+fn written(meta: &rustix::fs::Stat) -> (i64, u64) {
+    (meta.st_mtime, meta.st_mtime_nsec)
 }

@@ -62,7 +62,14 @@ pub(crate) fn resolve(files: &Builder, links: &[Link]) -> (Vec<LinkTo>, Vec<Prob
         Expansion { files, targets, steps: walker.steps, aliases: Vec::new(), alias_bytes: 0 };
     let mut problems = Vec::new();
     for link in links {
-        let Err(broken) = expansion.add(link) else { continue };
+        let added = if concerns_scripts(&link.name) {
+            let message =
+                "a script, or its directory, is a link; `zeroserve pack` stores what it leads to";
+            Err(Broken::Fatal(message.into()))
+        } else {
+            expansion.add(link)
+        };
+        let Err(broken) = added else { continue };
         let (severity, message) = match broken {
             Broken::Entry(message) => (Severity::Entry, message),
             Broken::Fatal(message) => (Severity::Fatal, message),
@@ -74,6 +81,12 @@ pub(crate) fn resolve(files: &Builder, links: &[Link]) -> (Vec<LinkTo>, Vec<Prob
         }
     }
     (expansion.aliases, problems)
+}
+
+/// Links among the scripts are not followed, and a site without one of its scripts may be a site
+/// without its guard.
+fn concerns_scripts(name: &str) -> bool {
+    name == ".zeroserve" || name == ".zeroserve/scripts" || name.starts_with(".zeroserve/scripts/")
 }
 
 fn spend(steps: &mut usize) -> Result<(), Broken> {
@@ -277,4 +290,35 @@ fn parent(name: &str) -> &str {
 
 fn is_below(name: &str, dir: &str) -> bool {
     name.strip_prefix(dir).is_some_and(|rest| rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_no_links() {
+        let link = |name: &str, symbolic| Link {
+            name: name.into(),
+            header: 512,
+            target: b"nowhere".to_vec(),
+            symbolic,
+        };
+        for (name, refused) in [
+            (".zeroserve", true),
+            (".zeroserve/scripts", true),
+            (".zeroserve/scripts/guard.o", true),
+            (".zeroserve/scripts/lib/part.h", true),
+            (".zeroserve/notes", false),
+            (".zeroserve.old/scripts/guard.o", false),
+            (".git/link", false),
+        ] {
+            for symbolic in [false, true] {
+                let (aliases, problems) = resolve(&Builder::default(), &[link(name, symbolic)]);
+                assert!(aliases.is_empty());
+                let fatal = problems.iter().any(|problem| problem.severity == Severity::Fatal);
+                assert_eq!((fatal, problems.is_empty()), (refused, !refused), "{name}");
+            }
+        }
+    }
 }

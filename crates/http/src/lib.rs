@@ -13,6 +13,7 @@ pub mod h2;
 pub mod media;
 pub mod negotiate;
 pub mod path;
+pub mod proxy_protocol;
 pub mod range;
 pub mod request;
 pub mod status;

@@ -3,8 +3,10 @@
 //! Everything that blocks or takes long lets go of the GIL. Worker threads never take it.
 
 mod archive;
+mod dev;
 mod helpers;
 mod program;
+mod sandbox;
 mod serve;
 mod tuples;
 
@@ -45,8 +47,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     tuples::add(module)?;
     archive::add(module)?;
     serve::add(module)?;
+    sandbox::add(module)?;
     program::add(module)?;
     helpers::add(module)?;
+    dev::add(module)?;
     Ok(())
 }
 

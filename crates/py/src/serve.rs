@@ -1,16 +1,20 @@
 //! Servers and sites.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
+use zeroserve_server::admin::AdminConfig;
 use zeroserve_server::listen::Address;
-use zeroserve_server::server::MAX_WORKERS;
+use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
+use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions};
 
 use crate::{refuse, tuples};
@@ -26,6 +30,13 @@ type Scripts = Vec<(String, Vec<u8>)>;
 fn objects(scripts: Option<Scripts>) -> Vec<Object> {
     let scripts = scripts.unwrap_or_default().into_iter();
     scripts.map(|(name, bytes)| Object { name, bytes }).collect()
+}
+
+/// `192.0.2.0/24`, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let single = text.parse::<IpAddr>().map(IpNet::from);
+    let whole = single.or_else(|_| text.parse::<IpNet>());
+    whole.map_err(|_| format!("not a network of addresses: '{}'", text.escape_debug()))
 }
 
 /// The request pipeline without sockets.
@@ -44,7 +55,7 @@ impl Site {
         scripts: Option<Scripts>,
     ) -> PyResult<Self> {
         let max_cache_bytes = Limits::default().max_cache_bytes;
-        let options = SiteOptions { index, try_html, max_cache_bytes };
+        let options = SiteOptions { index, try_html, max_cache_bytes, keep_generations: 0 };
         let shown = path.display().to_string();
         let site = py.detach(|| server::Site::open(path, options, &objects(scripts)));
         site.map(|site| Self(Arc::new(site))).map_err(|error| refuse(format!("{shown}: {error}")))
@@ -61,6 +72,7 @@ impl Site {
 #[pyclass(frozen)]
 struct Server {
     config: Config,
+    bound: Mutex<Option<Sockets>>,
     running: Mutex<Option<Arc<server::Server>>>,
 }
 
@@ -81,19 +93,30 @@ impl Server {
 impl Server {
     #[new]
     #[pyo3(signature = (
-        path, *, addrs, threads, index = "index.html".to_owned(), try_html = false,
-        access_log = None, access_log_format = "json", limits = None,
+        path, *, addrs, threads, proxy_from = Vec::new(), index = "index.html".to_owned(),
+        try_html = false, access_log = None, access_log_format = "json", limits = None,
+        tls_addrs = None, certificates = None, cert_dir = None, client_ca = None,
+        require_client_cert = false, redirect_https = false, hsts_s = None, admin = None,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         path: PathBuf,
         addrs: Vec<String>,
         threads: usize,
+        proxy_from: Vec<String>,
         index: String,
         try_html: bool,
         access_log: Option<PathBuf>,
         access_log_format: &str,
         limits: Option<BTreeMap<String, u64>>,
+        tls_addrs: Option<Vec<String>>,
+        certificates: Option<Vec<(PathBuf, PathBuf)>>,
+        cert_dir: Option<PathBuf>,
+        client_ca: Option<PathBuf>,
+        require_client_cert: bool,
+        redirect_https: bool,
+        hsts_s: Option<u64>,
+        admin: Option<(String, bool, PathBuf)>,
     ) -> PyResult<Self> {
         if !(1..=MAX_WORKERS).contains(&threads) {
             return Err(refuse(format!("threads: {threads} is not between 1 and {MAX_WORKERS}")));
@@ -101,11 +124,23 @@ impl Server {
         if index.is_empty() || index.contains('/') {
             return Err(refuse(format!("index: '{}' is not a file name", index.escape_debug())));
         }
-        let addresses: Result<Vec<_>, _> = addrs.iter().map(|addr| Address::parse(addr)).collect();
-        let addresses = addresses.map_err(|error| refuse(format!("address: {error}")))?;
-        if addresses.is_empty() {
+        let parsed = |addrs: Vec<String>| {
+            let addresses: Result<Vec<_>, _> =
+                addrs.iter().map(|addr| Address::parse(addr)).collect();
+            addresses.map_err(|error| refuse(format!("address: {error}")))
+        };
+        let addresses = parsed(addrs)?;
+        let tls_addresses = parsed(tls_addrs.unwrap_or_default())?;
+        let tls = (!tls_addresses.is_empty()).then(|| tls::Options {
+            sources: tls::Sources { pairs: certificates.unwrap_or_default(), directory: cert_dir },
+            client_auth: client_ca
+                .map(|authorities| tls::ClientAuth { authorities, require: require_client_cert }),
+        });
+        if addresses.is_empty() && tls_addresses.is_empty() {
             return Err(refuse("address: there is none to listen on"));
         }
+        let proxy_from: Result<Vec<_>, _> = proxy_from.iter().map(|text| network(text)).collect();
+        let proxy_from = proxy_from.map_err(refuse)?;
         let format = match access_log_format {
             "json" => Format::Json,
             "combined" => Format::Combined,
@@ -122,17 +157,43 @@ impl Server {
         for (name, value) in limits.unwrap_or_default() {
             values.set(&name, value).map_err(refuse)?;
         }
+        let admin = match admin {
+            None => None,
+            Some((address, anywhere, page)) => {
+                let address = Address::parse(&address);
+                let address = address.map_err(|error| refuse(format!("admin: {error}")))?;
+                Some(AdminConfig { address, anywhere, page })
+            }
+        };
         let config = Config {
             path,
             addresses,
+            proxy_from,
             workers: threads,
             index,
             try_html,
             access_log,
             limits: values,
             plugins: Vec::new(),
+            tls_addresses,
+            tls,
+            redirect_https,
+            hsts_s,
+            admin,
         };
-        Ok(Self { config, running: Mutex::new(None) })
+        Ok(Self { config, bound: Mutex::default(), running: Mutex::new(None) })
+    }
+
+    /// Bind the addresses before the start, which otherwise does it; no thread runs yet.
+    fn bind(&self, py: Python<'_>) -> PyResult<()> {
+        let bound = py.detach(|| {
+            let mut held = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+            if held.is_none() {
+                *held = Some(server::Server::bind(&self.config)?);
+            }
+            Ok(())
+        });
+        bound.map_err(|error: String| refuse(error))
     }
 
     /// Open the site, bind, and start the workers; returns one URL per listener.
@@ -145,7 +206,10 @@ impl Server {
             if running.is_some() {
                 return Err("the server was started already".to_owned());
             }
-            let server = server::Server::start(Config { plugins, ..self.config.clone() })?;
+            let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let bound = bound.map_or_else(|| server::Server::bind(&self.config), Ok)?;
+            let config = Config { plugins, ..self.config.clone() };
+            let server = server::Server::start(config, bound)?;
             let urls = server.urls().to_vec();
             *running = Some(Arc::new(server));
             Ok(urls)
@@ -158,6 +222,62 @@ impl Server {
     fn reload(&self, py: Python<'_>, scripts: Option<Scripts>) -> PyResult<u64> {
         let running = self.running()?;
         py.detach(|| running.reload(&objects(scripts))).map_err(refuse)
+    }
+
+    /// Read the certificates anew.
+    fn reload_certificates(&self, py: Python<'_>) -> PyResult<()> {
+        let running = self.running()?;
+        py.detach(|| running.reload_certificates()).map_err(refuse)
+    }
+
+    /// Certificates in use.
+    fn certificates<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let class = tuples::class(py, "Certificate")?;
+        let found = self.running()?.certificates();
+        let rows = found.into_iter().map(|info| {
+            let row = (info.path, info.names, info.not_before_s, info.not_after_s, info.default);
+            class.call1(row)
+        });
+        rows.collect()
+    }
+
+    /// Files of the certificates' directory that are not in use, and why.
+    fn certificates_left_out(&self) -> PyResult<Vec<String>> {
+        Ok(self.running()?.certificates_left_out())
+    }
+
+    /// Put the generation before in force again; returns its number.
+    #[pyo3(signature = (generation = None))]
+    fn rollback(&self, py: Python<'_>, generation: Option<u64>) -> PyResult<u64> {
+        let running = self.running()?;
+        py.detach(|| running.rollback(generation)).map_err(refuse)
+    }
+
+    /// All that there is to know, as JSON.
+    fn status(&self, py: Python<'_>) -> PyResult<String> {
+        let running = self.running()?;
+        Ok(py.detach(|| running.status()))
+    }
+
+    /// Where the admin listener is reached.
+    fn admin_url(&self) -> PyResult<Option<String>> {
+        Ok(self.running()?.admin_url().map(str::to_owned))
+    }
+
+    /// Wait for what the admin listener wants done: what, and a line to go with it.
+    fn next_command(&self, py: Python<'_>) -> PyResult<Option<(&'static str, String)>> {
+        let running = self.running()?;
+        Ok(py.detach(|| running.next_command()).map(|wanted| match wanted {
+            Wanted::Reload => ("reload", String::new()),
+            Wanted::Report(line) => ("report", line),
+        }))
+    }
+
+    /// Say how the reload went that `next_command` asked for last.
+    #[pyo3(signature = (error = None))]
+    fn reloaded(&self, error: Option<String>) -> PyResult<()> {
+        self.running()?.reloaded(error);
+        Ok(())
     }
 
     /// Close the access log and open its path again.
@@ -173,6 +293,11 @@ impl Server {
             .map_err(|_| refuse(format!("drain time: {drain_s} is not a number of seconds")))?;
         let running = self.running()?;
         Ok(py.detach(|| running.stop(drain)))
+    }
+
+    /// Whether all workers have turned their loops since this was asked last.
+    fn is_turning(&self) -> PyResult<bool> {
+        Ok(self.running()?.is_turning())
     }
 
     /// Entries that the generation in force leaves out.

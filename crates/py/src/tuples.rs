@@ -27,6 +27,11 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     named_tuple(module, "Line", &["function", "slot", "text", "file", "line"])?;
     named_tuple(module, "Trap", &["kind", "reason", "function", "slot", "file", "line"])?;
     named_tuple(module, "Run", &["result", "memory", "fuel", "trap"])?;
+    named_tuple(
+        module,
+        "Certificate",
+        &["path", "names", "not_before_s", "not_after_s", "default"],
+    )?;
     named_tuple(module, "Problem", &["severity", "entry", "offset", "message"])?;
     named_tuple(
         module,

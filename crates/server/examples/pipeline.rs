@@ -17,7 +17,8 @@ use std::task::{Context, Poll};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Map, Value, json};
-use zeroserve_server::connection::{Connection, Peer};
+use zeroserve_server::connection::Connection;
+use zeroserve_server::peer::Peer;
 use zeroserve_server::stats::WorkerStats;
 use zeroserve_server::stream::Stream;
 use zeroserve_server::worker::Worker;
@@ -97,7 +98,7 @@ impl Stream for Repeating {
         Poll::Ready(Err(io::Error::other("a file too large for this measurement")))
     }
 
-    fn shut_down_sending(&self) {}
+    fn shut_down_sending(&mut self) {}
 }
 
 /// A site with one script, or none, and the rounds it has been through.
@@ -145,7 +146,12 @@ impl Case {
         plugins: &[Object],
     ) -> Result<Self, Box<dyn Error>> {
         let max_cache_bytes = Limits::default().max_cache_bytes;
-        let options = SiteOptions { index: "index.html".into(), try_html: false, max_cache_bytes };
+        let options = SiteOptions {
+            index: "index.html".into(),
+            try_html: false,
+            max_cache_bytes,
+            keep_generations: 0,
+        };
         let site = Site::open(path.to_owned(), options, plugins)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self { name: name.to_owned(), site: Arc::new(site), ns_per_request: Vec::new() })

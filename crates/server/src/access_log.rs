@@ -15,6 +15,7 @@ use zeroserve_http::date;
 use zeroserve_http::request::Field;
 
 use crate::notice::{Notice, plain, warn};
+use crate::peer::Peer;
 use crate::stats::Counter;
 
 /// Where lines go.
@@ -156,13 +157,13 @@ pub struct Line {
 
 impl Log {
     /// Begin the line of a request; `request` is `None` when it could not be read.
-    pub fn begin(&self, peer: &str, request: Option<&Request<'_, '_>>, now: Duration) -> Line {
+    pub fn begin(&self, peer: &Peer, request: Option<&Request<'_, '_>>, now: Duration) -> Line {
         let mut line = Line { before: Vec::with_capacity(384), after: Vec::new(), started: now };
         let mut time = self.time.borrow_mut();
         time.set(now.as_secs());
         match self.format {
             Format::Json => begin_json(&mut line.before, &time, now, peer, request),
-            Format::Combined => begin_combined(&mut line, &time, peer, request),
+            Format::Combined => begin_combined(&mut line, &time, &peer.ip, request),
         }
         line
     }
@@ -253,7 +254,7 @@ fn begin_json(
     out: &mut Vec<u8>,
     time: &TimeText,
     now: Duration,
-    peer: &str,
+    peer: &Peer,
     request: Option<&Request<'_, '_>>,
 ) {
     out.extend_from_slice(b"{\"time\":\"");
@@ -263,9 +264,8 @@ fn begin_json(
     out.push(b'.');
     out.extend_from_slice(&digits);
     out.extend_from_slice(b"Z\",\"remote\":\"");
-    out.extend_from_slice(peer.as_bytes());
+    out.extend_from_slice(peer.ip.as_bytes());
     out.push(b'"');
-    let Some(request) = request else { return };
     let mut member = |name: &str, value: &[u8]| {
         out.extend_from_slice(b",\"");
         out.extend_from_slice(name.as_bytes());
@@ -273,6 +273,16 @@ fn begin_json(
         escape(value, out);
         out.push(b'"');
     };
+    if let Some(session) = &peer.session {
+        member("tls", if session.tls13 { b"1.3" } else { b"1.2" });
+        if let Some(sni) = &session.sni {
+            member("sni", sni.as_bytes());
+        }
+        if !session.ja4.is_empty() {
+            member("ja4", session.ja4.as_bytes());
+        }
+    }
+    let Some(request) = request else { return };
     member("method", request.method.as_str().as_bytes());
     member("host", request.host);
     member("target", request.raw_target.as_bytes());

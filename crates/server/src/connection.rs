@@ -8,6 +8,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use zeroserve_host::Body as ScriptBody;
@@ -18,9 +19,10 @@ use zeroserve_http::{Method, Reject};
 use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
+use crate::endpoints::{Made, Reply};
 use crate::h2;
-pub use crate::inquiry::Peer;
 use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
+use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::scripted::Progress;
 use crate::stream::Stream;
@@ -50,11 +52,25 @@ pub struct Connection<S> {
     inquiry: Inquiry,
     /// Whether the first bytes have shown which protocol is spoken.
     is_http1: bool,
+    /// What an endpoint has come to.
+    made: Option<Box<Made>>,
+    /// Since when the worker was free for the first request answered since the last send; 0 before.
+    began_ns: u64,
+    /// Requests answered since the last send.
+    answered: u32,
 }
 
 struct Detached {
     head: Vec<u8>,
     decoder: Decoder,
+    /// The body, when endpoints may want it.
+    body: Vec<u8>,
+}
+
+impl Detached {
+    fn new(head: Vec<u8>, decoder: Decoder) -> Self {
+        Self { head, decoder, body: Vec::new() }
+    }
 }
 
 /// What a connection turned out to speak.
@@ -70,12 +86,14 @@ enum Step {
     /// What has been answered so far goes out, then on.
     Flush,
     /// The rest of a request body, after saying 100 if the client waits for it; so much of it is
-    /// kept for scripts.
-    ReadBody { say_continue: bool, keep: Option<(u64, Waiting)> },
+    /// kept for scripts or endpoints.
+    ReadBody { say_continue: bool, keep: Option<(u64, Option<Waiting>)> },
     /// The other connections of the worker have their turn.
     Yield,
     /// A representation.
     Load(Missing),
+    /// An endpoint.
+    Make(Pin<Box<dyn Future<Output = Made>>>),
     /// Content too large to buffer; then on.
     Send { body: Body, line: Option<Line>, status: u16, close: bool },
     /// Everything goes out, then the connection ends.
@@ -96,6 +114,9 @@ impl<S: Stream> Connection<S> {
             parsed: 0,
             inquiry: Inquiry::default(),
             is_http1: false,
+            made: None,
+            began_ns: 0,
+            answered: 0,
         }
     }
 
@@ -112,7 +133,7 @@ impl<S: Stream> Connection<S> {
         loop {
             match self.next() {
                 Step::Read(wait) => {
-                    self.io.flush(false).await?;
+                    self.flush().await?;
                     match self.io.read(wait).await {
                         Err(Closed::TimedOut) if wait == Wait::Head => {
                             self.refuse(Reject::TimedOut);
@@ -121,9 +142,9 @@ impl<S: Stream> Connection<S> {
                         read => read?,
                     }
                 }
-                Step::Flush => self.io.flush(false).await?,
+                Step::Flush => self.flush().await?,
                 Step::Yield => {
-                    self.io.flush(false).await?;
+                    self.flush().await?;
                     tokio::task::yield_now().await;
                 }
                 Step::ReadBody { say_continue, keep } => {
@@ -135,15 +156,20 @@ impl<S: Stream> Connection<S> {
                 Step::Load(missing) => {
                     // What has been answered does not wait for it, nor do other connections.
                     let generation = self.inquiry.generation(&self.worker);
-                    self.io.flush(false).await?;
+                    self.flush().await?;
                     let now = self.worker.clock.now_s();
                     self.inquiry.add(View::load(generation, missing, now).await);
                     tokio::task::yield_now().await;
+                }
+                Step::Make(answer) => {
+                    self.flush().await?;
+                    self.made = Some(Box::new(answer.await));
                 }
                 Step::Send { body, line, status, close } => {
                     let before = self.io.sent_bytes();
                     let head = self.io.buffered_bytes() as u64;
                     let sent = self.io.send_body(body).await;
+                    self.measure();
                     let bytes = (self.io.sent_bytes() - before).saturating_sub(head);
                     self.finish_line(line, status, bytes);
                     sent?;
@@ -180,10 +206,11 @@ impl<S: Stream> Connection<S> {
                 if input.is_empty() {
                     return Step::Read(Wait::Idle);
                 }
-                if input.starts_with(PREFACE) {
+                // Endpoints know HTTP/1 only.
+                if worker.endpoints.is_none() && input.starts_with(PREFACE) {
                     return Step::Http2;
                 }
-                if PREFACE.starts_with(input) {
+                if PREFACE.starts_with(input) && input != PREFACE {
                     return Step::Read(Wait::Head);
                 }
                 self.is_http1 = true;
@@ -192,6 +219,7 @@ impl<S: Stream> Connection<S> {
                 return Step::Read(Wait::Idle);
             }
             let detached = self.detached.as_ref().map(|detached| detached.head.as_slice());
+            let free_since_ns = self.io.free_since_ns();
             let (input, out) = self.io.buffers();
             let buf = detached.unwrap_or(input);
             // Only the end of a line can complete a head: what arrives byte by byte is not
@@ -213,6 +241,9 @@ impl<S: Stream> Connection<S> {
                 }
             };
             self.parsed = 0;
+            if self.began_ns == 0 {
+                self.began_ns = free_since_ns;
+            }
             let framed = request.framing != Framing::None;
             match self.inquiry.run_scripts(&worker, &request, &self.peer) {
                 Progress::Done => {}
@@ -233,8 +264,8 @@ impl<S: Stream> Connection<S> {
                     match decoder.and_then(|decoder| Ok((decoder, waiting?))) {
                         Ok((decoder, waiting)) => {
                             let head = self.io.take_input(len);
-                            self.detached = Some(Detached { head, decoder });
-                            let keep = Some((keep, waiting));
+                            self.detached = Some(Detached::new(head, decoder));
+                            let keep = Some((keep, Some(waiting)));
                             return Step::ReadBody { say_continue, keep };
                         }
                         Err(reject) => {
@@ -247,13 +278,15 @@ impl<S: Stream> Connection<S> {
             if detached.is_none() && framed {
                 let say_continue = request.expects_continue;
                 // Nobody will read this body: refusing it now spares the client from sending it.
-                let wanted = !matches!(request.method, Method::Other(_));
+                let made = worker.endpoints.is_some();
+                let wanted = made || !matches!(request.method, Method::Other(_));
                 if wanted || !say_continue {
                     match Decoder::new(request.framing, limits.max_body_bytes) {
                         Ok(decoder) => {
                             let head = self.io.take_input(len);
-                            self.detached = Some(Detached { head, decoder });
-                            return Step::ReadBody { say_continue, keep: None };
+                            self.detached = Some(Detached::new(head, decoder));
+                            let keep = made.then_some((limits.max_body_bytes, None));
+                            return Step::ReadBody { say_continue, keep };
                         }
                         Err(reject) => {
                             self.refuse(reject);
@@ -267,14 +300,31 @@ impl<S: Stream> Connection<S> {
             if out.capacity() == 0 {
                 *out = worker.take_buffer();
             }
-            let Answer { status, body } = match self.inquiry.answer(&worker, &request, out) {
+            let now = worker.clock.now();
+            let made = match (&worker.endpoints, self.made.take()) {
+                (None, _) => None,
+                (Some(_), Some(made)) => Some(*made),
+                (Some(endpoints), None) => {
+                    let body = self.detached.as_ref().map_or(&[][..], |detached| &detached.body);
+                    match endpoints.answer(&request, body) {
+                        Reply::Site => None,
+                        Reply::Made(made) => Some(made),
+                        Reply::Later(answer) => return Step::Make(answer),
+                    }
+                }
+            };
+            let turn = match made {
+                Some(made) => Turn::Answered(made.write(request.method, now, out)),
+                None => self.inquiry.answer(&worker, &request, &self.peer, out),
+            };
+            let Answer { status, body } = match turn {
                 Turn::Answered(answer) => answer,
                 Turn::Slice => return Step::Yield,
                 Turn::Nothing => {
                     let log = worker.log.as_ref();
-                    let line = log.map(|log| {
-                        log.begin(&self.peer.ip, Some(&request), worker.clock.precise())
-                    });
+                    let line = log
+                        .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
+                    self.inquiry.finish(&worker);
                     self.finish_line(line, NO_RESPONSE, 0);
                     return Step::Close;
                 }
@@ -282,12 +332,16 @@ impl<S: Stream> Connection<S> {
             };
             fuel += self.inquiry.finish(&worker);
             worker.stats.answered(status);
+            self.answered += 1;
+            if let Some(endpoints) = &worker.endpoints {
+                out.extend_from_slice(endpoints.fields().as_bytes());
+            }
             let close = unread || !request.keep_alive || worker.draining.get();
-            finish_head(out, close, request.minor_version);
+            finish_head(out, &self.peer.front.header, close, request.minor_version);
             let line = worker
                 .log
                 .as_ref()
-                .map(|log| log.begin(&self.peer.ip, Some(&request), worker.clock.precise()));
+                .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
             if self.detached.take().is_none() {
                 self.io.consume_input(len);
             }
@@ -316,10 +370,10 @@ impl<S: Stream> Connection<S> {
         let now = self.worker.clock.now();
         let worker = Rc::clone(&self.worker);
         let log = worker.log.as_ref();
-        let line = log.map(|log| log.begin(&self.peer.ip, None, worker.clock.precise()));
+        let line = log.map(|log| log.begin(&self.peer, None, worker.clock.precise()));
         let (_, out) = self.io.buffers();
         let Answer { status, body } = pipeline::refuse(reject, now, out);
-        finish_head(out, true, 1);
+        finish_head(out, &self.peer.front.header, true, 1);
         if let Body::Bytes(bytes) = &body {
             self.io.append(bytes);
         }
@@ -339,19 +393,19 @@ impl<S: Stream> Connection<S> {
     async fn read_body(
         &mut self,
         say_continue: bool,
-        keep: Option<(u64, Waiting)>,
+        keep: Option<(u64, Option<Waiting>)>,
     ) -> Result<Result<(), Reject>, Closed> {
         let mut kept = ScriptBody::Whole(Vec::new());
-        let Some(Detached { head, mut decoder }) = self.detached.take() else {
+        let Some(Detached { head, mut decoder, .. }) = self.detached.take() else {
             return Ok(Ok(()));
         };
         if say_continue && self.io.input().is_empty() {
             self.io.append(b"HTTP/1.1 100 Continue\r\n\r\n");
-            self.io.flush(false).await?;
+            self.flush().await?;
         }
         while !decoder.is_done() {
             if self.io.input().is_empty() {
-                self.io.flush(false).await?;
+                self.flush().await?;
                 match self.io.read(Wait::Body).await {
                     Err(Closed::TimedOut) => return Ok(Err(Reject::TimedOut)),
                     read => read?,
@@ -373,22 +427,44 @@ impl<S: Stream> Connection<S> {
                 Err(reject) => return Ok(Err(reject)),
             }
         }
-        self.detached = Some(Detached { head, decoder });
-        if keep.is_some() {
-            self.inquiry.set_body(kept);
+        let mut detached = Detached::new(head, decoder);
+        match kept {
+            _ if keep.is_none() => {}
+            kept if self.inquiry.has_scripts() => self.inquiry.set_body(kept),
+            ScriptBody::Whole(body) => detached.body = body,
+            ScriptBody::Unread | ScriptBody::Missing => {}
         }
+        self.detached = Some(detached);
         Ok(Ok(()))
     }
 
+    /// Send what has been answered.
+    async fn flush(&mut self) -> Result<(), Closed> {
+        let flushed = self.io.flush(false).await;
+        self.measure();
+        flushed
+    }
+
+    /// Count how long what was just sent took: one look at the clock for all that one read brought.
+    fn measure(&mut self) {
+        let answered = std::mem::take(&mut self.answered);
+        if answered > 0 {
+            let took_ns = self.worker.clock.read_ns().saturating_sub(self.began_ns);
+            self.worker.stats.latency.record(took_ns, u64::from(answered));
+            self.began_ns = 0;
+        }
+    }
+
     async fn close(&mut self) -> Result<Protocol, Closed> {
-        self.io.flush(false).await?;
+        self.flush().await?;
         self.io.linger().await?;
         Ok(Protocol::Http1)
     }
 }
 
 /// Say what becomes of the connection, and end the head.
-fn finish_head(out: &mut Vec<u8>, close: bool, minor_version: u8) {
+fn finish_head(out: &mut Vec<u8>, header: &str, close: bool, minor_version: u8) {
+    out.extend_from_slice(header.as_bytes());
     if close {
         out.extend_from_slice(b"Connection: close\r\n\r\n");
     } else if minor_version == 0 {

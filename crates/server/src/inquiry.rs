@@ -4,7 +4,6 @@
 //! had loaded. The request itself is parsed anew after each wait, from bytes that the connection
 //! keeps.
 
-use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +13,7 @@ use zeroserve_http::request::Target;
 use zeroserve_http::{Reject, Request};
 
 use crate::clock::Now;
+use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
 use crate::ruling;
 use crate::scripted::{Progress, Scripted};
@@ -29,27 +29,6 @@ static WAITING_FUNCTIONS: AtomicUsize = AtomicUsize::new(0);
 
 /// What the access log says of a request that a script left without answer.
 pub(crate) const NO_RESPONSE: u16 = 444;
-
-/// Who is at the other end.
-pub struct Peer {
-    /// The address, for the access log.
-    pub ip: Box<str>,
-    /// Address and port, for scripts; empty for a Unix socket.
-    address: Box<str>,
-}
-
-impl Peer {
-    /// Somebody who came over TCP.
-    pub fn new(ip: IpAddr, port: u16) -> Self {
-        let address = SocketAddr::new(ip, port).to_string().into();
-        Self { ip: ip.to_string().into(), address }
-    }
-
-    /// A process on this machine.
-    pub fn unix() -> Self {
-        Self { ip: "unix".into(), address: "".into() }
-    }
-}
 
 /// What the present state of a request asks for.
 pub enum Turn {
@@ -84,7 +63,7 @@ impl Inquiry {
         request: &Request<'_, '_>,
         peer: &Peer,
     ) -> Progress {
-        if self.held.is_some() {
+        if self.held.is_some() || https_port(request, peer).is_some() {
             return Progress::Done;
         }
         if self.scripted.is_none() {
@@ -92,6 +71,11 @@ impl Inquiry {
             self.scripted = begin(worker, request, peer);
         }
         self.scripted.as_mut().map_or(Progress::Done, |scripted| scripted.advance(&worker.view))
+    }
+
+    /// Whether scripts see it.
+    pub fn has_scripts(&self) -> bool {
+        self.scripted.is_some()
     }
 
     /// The body that a script waits for.
@@ -111,9 +95,13 @@ impl Inquiry {
         &mut self,
         worker: &Worker,
         request: &Request<'_, '_>,
+        peer: &Peer,
         out: &mut Vec<u8>,
     ) -> Turn {
         let now = worker.clock.now();
+        if let Some(port) = https_port(request, peer) {
+            return Turn::Answered(to_https(request, port, now, out));
+        }
         let mut scratch = worker.scratch.take();
         let answered = match (&mut self.scripted, self.held.take()) {
             (None, _) => {
@@ -164,6 +152,7 @@ impl Inquiry {
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();
+        scripted.count(&worker.stats);
         worker.give_exchange(scripted.exchange);
         fuel
     }
@@ -208,10 +197,10 @@ fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Scri
     let incoming = Incoming {
         method: request.method.as_str(),
         target: origin_form(request),
-        scheme: "http",
+        scheme: peer.scheme(),
         peer: &peer.address,
         version: request.version(),
-        tls: None,
+        tls: peer.tls(),
     };
     // The host in the target overrides that of the field (RFC 9112, section 3.2.2).
     let is_host = |name: &str| name.eq_ignore_ascii_case("host");
@@ -278,4 +267,31 @@ fn rule(
     }
     ruling::finish(scripted, request, now, &mut answer, start, out);
     Ok(Ruled::Now(answer))
+}
+
+/// The port of HTTPS to which a request is sent on.
+fn https_port(request: &Request<'_, '_>, peer: &Peer) -> Option<u16> {
+    peer.front.https_port.filter(|_| !is_for_acme(request))
+}
+
+/// Whether a certificate authority asks for its challenge, which it does without encryption
+/// (RFC 8555, section 8.3).
+fn is_for_acme(request: &Request<'_, '_>) -> bool {
+    let Target::Path { path, .. } = request.target else { return false };
+    path.starts_with("/.well-known/acme-challenge/")
+}
+
+/// Send the client to the same place over HTTPS.
+fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -> Answer {
+    let host = String::from_utf8_lossy(request.host);
+    let end = match host.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let target = match origin_form(request) {
+        "*" => "/",
+        target => target,
+    };
+    pipeline::moved(&format!("https://{}{port}{target}", &host[..end]), request, now, out)
 }

@@ -8,24 +8,32 @@
 #![deny(unsafe_code)]
 
 pub mod access_log;
+pub mod admin;
 pub mod clock;
 pub mod connection;
+pub mod endpoints;
 pub mod h2;
 pub mod inquiry;
 pub mod limits;
 pub mod listen;
+pub mod metrics;
 pub mod notice;
 pub mod offline;
+pub mod peer;
 pub mod pipeline;
+pub mod proxied;
 pub mod representation;
 pub mod ruling;
 pub mod scripted;
 pub mod scripts;
 pub mod server;
 pub mod site;
+pub mod state;
 pub mod stats;
+pub mod status;
 pub mod stream;
 pub mod surroundings;
+pub mod tls;
 pub mod transfer;
 pub mod view;
 pub mod worker;

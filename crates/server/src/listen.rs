@@ -26,11 +26,23 @@ pub enum Address {
     Unix(PathBuf),
     /// `fd:N`: a listening socket inherited from the parent.
     Fd(i32),
+    /// One of these followed by `,proxy`: clients come through a balancer, which says who they
+    /// are by the PROXY protocol.
+    Proxied(Box<Address>),
 }
+
+/// Ends an address at which the PROXY protocol is spoken.
+const PROXIED: &str = ",proxy";
 
 impl Address {
     /// Read an address; the error says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(inner) = text.strip_suffix(PROXIED) {
+            return match Self::parse(inner)? {
+                Self::Proxied(_) => Err(format!("{text}: {PROXIED} twice")),
+                inner => Ok(Self::Proxied(Box::new(inner))),
+            };
+        }
         if let Some(path) = text.strip_prefix("unix:") {
             if path.is_empty() {
                 return Err(format!("{text}: the path is missing"));
@@ -66,6 +78,8 @@ pub struct Bound {
     pub listeners: Vec<Listener>,
     /// Where clients reach it.
     pub url: Url,
+    /// Whether connections begin with a PROXY header.
+    pub proxied: bool,
     /// Removes the socket's path when the server is gone.
     pub unlink: Option<Unlink>,
 }
@@ -73,17 +87,41 @@ pub struct Bound {
 /// Where a listener is reached.
 #[derive(Clone, Debug)]
 pub enum Url {
-    /// `http://127.0.0.1:8080`
-    Tcp(SocketAddr),
-    /// `http+unix:/run/site.sock`
-    Unix(PathBuf),
+    /// `http://127.0.0.1:8080`, or `https`.
+    Tcp(SocketAddr, bool),
+    /// `http+unix:/run/site.sock`, or `https`.
+    Unix(PathBuf, bool),
+}
+
+impl Url {
+    /// Connections there are encrypted.
+    pub fn encrypted(&mut self) {
+        let (Self::Tcp(_, encrypted) | Self::Unix(_, encrypted)) = self;
+        *encrypted = true;
+    }
+
+    /// Whether connections there are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        let (Self::Tcp(_, encrypted) | Self::Unix(_, encrypted)) = self;
+        *encrypted
+    }
+
+    /// The port, if it has one.
+    pub fn port(&self) -> Option<u16> {
+        if let Self::Tcp(address, _) = self { Some(address.port()) } else { None }
+    }
 }
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(address) => write!(f, "http://{address}"),
-            Self::Unix(path) => write!(f, "http+unix:{}", path.display()),
+            Self::Tcp(address, encrypted) => {
+                write!(f, "{}://{address}", if *encrypted { "https" } else { "http" })
+            }
+            Self::Unix(path, encrypted) => {
+                let scheme = if *encrypted { "https" } else { "http" };
+                write!(f, "{scheme}+unix:{}", path.display())
+            }
         }
     }
 }
@@ -124,6 +162,7 @@ pub fn bind(address: &Address, workers: usize) -> Result<Bound, String> {
         Address::Fd(number) => {
             inherit(*number, workers).map_err(|error| at(&format!("fd:{number}"), &error))
         }
+        Address::Proxied(inner) => Ok(Bound { proxied: true, ..bind(inner, workers)? }),
     }
 }
 
@@ -152,7 +191,7 @@ fn bind_socket_address(address: SocketAddr, workers: usize) -> io::Result<Bound>
     let listeners = (0..workers)
         .map(|_| open_tcp(address, true).map(Listener::Tcp))
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url: Url::Tcp(address), unlink: None })
+    Ok(Bound { listeners, url: Url::Tcp(address, false), proxied: false, unlink: None })
 }
 
 fn open_tcp(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
@@ -180,7 +219,7 @@ fn bind_unix(path: &Path, workers: usize) -> io::Result<Bound> {
     let listeners = (0..workers)
         .map(|_| listener.try_clone().map(Listener::Unix))
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url: Url::Unix(path), unlink })
+    Ok(Bound { listeners, url: Url::Unix(path, false), proxied: false, unlink })
 }
 
 /// A socket that nobody answers was left by a server that ended badly.
@@ -207,8 +246,8 @@ fn inherit(number: i32, workers: usize) -> io::Result<Bound> {
     first.set_nonblocking(true)?;
     let address = first.local_addr()?;
     let url = match (address.as_socket(), address.as_pathname()) {
-        (Some(address), _) => Url::Tcp(address),
-        (None, Some(path)) => Url::Unix(path.to_owned()),
+        (Some(address), _) => Url::Tcp(address, false),
+        (None, Some(path)) => Url::Unix(path.to_owned(), false),
         (None, None) => {
             return Err(io::Error::other("neither a TCP nor a Unix socket with a path"));
         }
@@ -217,12 +256,12 @@ fn inherit(number: i32, workers: usize) -> io::Result<Bound> {
         .map(|_| {
             let socket = first.try_clone()?;
             Ok(match url {
-                Url::Tcp(_) => Listener::Tcp(socket.into()),
-                Url::Unix(_) => Listener::Unix(socket.into()),
+                Url::Tcp(..) => Listener::Tcp(socket.into()),
+                Url::Unix(..) => Listener::Unix(socket.into()),
             })
         })
         .collect::<io::Result<Vec<_>>>()?;
-    Ok(Bound { listeners, url, unlink: None })
+    Ok(Bound { listeners, url, proxied: false, unlink: None })
 }
 
 #[allow(unsafe_code)]
@@ -243,6 +282,9 @@ mod tests {
         assert_eq!(Address::parse("[::1]:80"), Ok(Address::Tcp("[::1]:80".into())));
         assert_eq!(Address::parse("unix:/a"), Ok(Address::Unix("/a".into())));
         assert_eq!(Address::parse("fd:3"), Ok(Address::Fd(3)));
+        let proxied = Address::Proxied(Box::new(Address::Unix("/a".into())));
+        assert_eq!(Address::parse("unix:/a,proxy"), Ok(proxied));
+        assert!(Address::parse("unix:/a,proxy,proxy").is_err());
         for bad in
             ["", "localhost", "host:port", "host:99999", ":80", "unix:", "fd:", "fd:-1", "fd:x"]
         {

@@ -347,6 +347,20 @@ impl Exchange<'_, '_, '_> {
     }
 }
 
+/// An answer that sends the client elsewhere for good, with its method and body (RFC 9110,
+/// section 15.4.9). Without a host there is no elsewhere.
+pub(crate) fn moved(
+    location: &str,
+    request: &Request<'_, '_>,
+    now: Now,
+    out: &mut Vec<u8>,
+) -> Answer {
+    if request.host.is_empty() {
+        return say(400, &[], ": this server speaks HTTPS elsewhere", now, request.method, out);
+    }
+    say(308, &[("Location", location)], "", now, request.method, out)
+}
+
 /// An answer of a few words.
 pub(crate) fn text(code: u16, now: Now, method: Method<'_>, out: &mut Vec<u8>) -> Answer {
     say(code, &[], "", now, method, out)

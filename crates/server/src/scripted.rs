@@ -7,20 +7,19 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
+use zeroserve_host::limits::MAX_CALL_DEPTH;
 use zeroserve_host::{Exchange, Hook, Outcome};
 use zeroserve_vm::limits::SLICE_FUEL;
 use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
 
 use crate::notice;
 use crate::scripts::{Place, Scripts};
+use crate::stats::WorkerStats;
 use crate::surroundings::Surroundings;
 use crate::view::{LocalGeneration, View};
 
 /// What a call that can't be made returns: -1.
 const NOTHING: u64 = u64::MAX;
-
-/// Deepest nesting of calls between scripts.
-const MAX_CALL_DEPTH: usize = 8;
 
 /// How a run of scripts comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +70,8 @@ pub struct Scripted {
     /// A helper that waits for the body.
     waiting: Option<(u32, [u64; 5])>,
     trapped: bool,
+    /// Functions started.
+    runs: u32,
 }
 
 impl Scripted {
@@ -87,12 +88,19 @@ impl Scripted {
             yielded: 0,
             waiting: None,
             trapped: false,
+            runs: 0,
         }
     }
 
     /// Whether a script was stopped: then nothing of what scripts decided counts.
     pub fn is_trapped(&self) -> bool {
         self.trapped
+    }
+
+    /// Add what ran, and whether it was stopped, to the counters.
+    pub fn count(&self, stats: &WorkerStats) {
+        stats.script_runs.add(u64::from(self.runs));
+        stats.script_traps.add(u64::from(self.trapped));
     }
 
     /// Fuel used so far, by all functions.
@@ -273,6 +281,7 @@ impl Scripted {
         match started {
             Ok(mut instance) => {
                 let event = instance.resume();
+                self.runs = self.runs.saturating_add(1);
                 self.stack.push(Running { script, instance, called });
                 event
             }

@@ -6,9 +6,11 @@ use std::sync::{Arc, LazyLock};
 
 use zeroserve_archive::{Archive, EntryId, Error, Problem, Severity};
 use zeroserve_vm::limits::MAX_OBJECT_BYTES;
-use zeroserve_vm::{Engine, HelperTable, Program};
+use zeroserve_vm::{Engine, HelperTable, LoadError, Program};
 
-use crate::notice::Notices;
+use crate::notice::{Notice, Notices};
+
+static NO_CODE: Notice = Notice::new();
 
 /// Where an archive keeps its scripts.
 pub const FOLDER: &str = ".zeroserve/scripts/";
@@ -107,7 +109,14 @@ impl Scripts {
         if self.list.len() == MAX_SCRIPTS {
             return Err(refused(path, &format!("more than {MAX_SCRIPTS} scripts")));
         }
-        let program = Program::load(object, Arc::clone(&HELPERS), Engine::Compiled);
+        let load = |engine| Program::load(object, Arc::clone(&HELPERS), engine);
+        let program = match load(Engine::Compiled) {
+            Err(error @ LoadError::NoExecutableMemory(_)) => {
+                NO_CODE.say(&format!("{error}; scripts are interpreted, many times slower"));
+                load(Engine::Interpreted)
+            }
+            loaded => loaded,
+        };
         let program = program.map_err(|error| refused(path, &error.to_string()))?;
         let index = self.list.len();
         let places = |section| program.functions_in(section).map(move |function| (index, function));

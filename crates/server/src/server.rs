@@ -2,23 +2,35 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use ipnet::IpNet;
+use tokio::sync::{oneshot, watch};
 use zeroserve_archive::Problem;
 
 use crate::access_log::{Destination, Format, Writer};
+use crate::admin::{Admin, AdminConfig, Command};
 use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
 use crate::notice::plain;
+use crate::peer::Front;
 use crate::scripts::Object;
 use crate::site::{Site, SiteOptions};
+use crate::state::State;
 use crate::stats::WorkerStats;
-use crate::worker::{self, Phase, Worker};
+use crate::status;
+use crate::tls::{self, Tls};
+use crate::worker::{self, Entrance, Phase, Worker};
+
+/// Commands of the admin listener that may wait; a reload takes seconds at most.
+const MAX_COMMANDS: usize = 16;
+
+/// Time that the admin listener has for its last answers once the workers have ended.
+const ADMIN_DRAIN_TIME: Duration = Duration::from_millis(250);
 
 /// Most workers; far more than any machine has cores for.
 pub const MAX_WORKERS: usize = 1024;
@@ -30,6 +42,16 @@ pub struct Config {
     pub path: PathBuf,
     /// Where to listen.
     pub addresses: Vec<Address>,
+    /// Where to listen for encrypted connections.
+    pub tls_addresses: Vec<Address>,
+    /// How those are encrypted; there are none without.
+    pub tls: Option<tls::Options>,
+    /// Whether plain listeners only send clients to the first encrypted one.
+    pub redirect_https: bool,
+    /// Seconds for which browsers shall come encrypted only, sent with encrypted responses.
+    pub hsts_s: Option<u64>,
+    /// Who may send PROXY headers where they are expected; anybody when it is empty.
+    pub proxy_from: Vec<IpNet>,
     /// Worker threads.
     pub workers: usize,
     /// Document that stands for a directory.
@@ -42,6 +64,8 @@ pub struct Config {
     pub limits: Limits,
     /// Scripts that run before those of the archive.
     pub plugins: Vec<Object>,
+    /// Admin listener, or none.
+    pub admin: Option<AdminConfig>,
 }
 
 impl Config {
@@ -51,23 +75,57 @@ impl Config {
             index: self.index.clone(),
             try_html: self.try_html,
             max_cache_bytes: self.limits.max_cache_bytes,
+            keep_generations: self.limits.keep_generations as usize,
         }
     }
 }
 
+/// All sockets of a server, bound before it starts: later it may have no right to.
+pub struct Sockets {
+    /// One for each address, plain ones first.
+    addresses: Vec<Bound>,
+    admin: Option<Bound>,
+}
+
 /// A server that runs, until it is stopped.
 pub struct Server {
-    site: Arc<Site>,
+    state: Arc<State>,
     phase: watch::Sender<Phase>,
-    stats: Vec<Arc<WorkerStats>>,
-    urls: Vec<String>,
+    pulse: watch::Sender<u64>,
     log: Mutex<Option<Writer>>,
     reloading: Mutex<()>,
-    reloads_ok: AtomicU64,
-    reloads_failed: AtomicU64,
+    admin: Option<RunningAdmin>,
     workers: Mutex<Vec<JoinHandle<usize>>>,
     running: Arc<Running>,
     unlink: Mutex<Vec<Unlink>>,
+}
+
+/// What connections of plain and of encrypted listeners have in common.
+struct Fronts {
+    plain: Arc<Front>,
+    secure: Arc<Front>,
+}
+
+impl Fronts {
+    fn new(config: &Config, tls: &Option<Arc<Tls>>, https_port: Option<u16>) -> Self {
+        let hsts = |age| format!("Strict-Transport-Security: max-age={age}\r\n");
+        let header = config.hsts_s.map(hsts).unwrap_or_default();
+        let plain = Front { https_port, ..Front::default() };
+        let secure = Front { tls: tls.clone(), header, https_port: None };
+        Self { plain: Arc::new(plain), secure: Arc::new(secure) }
+    }
+}
+
+/// The admin listener's thread, and what it wants done.
+struct RunningAdmin {
+    url: String,
+    phase: watch::Sender<Phase>,
+    thread: Mutex<Option<JoinHandle<usize>>>,
+    running: Arc<Running>,
+    commands: Mutex<Receiver<Command>>,
+    /// Who waits for the command that was handed out last.
+    waiting: Mutex<Option<oneshot::Sender<Option<String>>>>,
+    unlink: Mutex<Option<Unlink>>,
 }
 
 /// How many workers have not ended.
@@ -77,16 +135,35 @@ struct Running {
 }
 
 impl Server {
-    /// Open the site, bind, start the workers. On failure nothing stays bound.
-    pub fn start(config: Config) -> Result<Self, String> {
+    /// Bind all addresses. Between this and [`Server::start`] no thread of the server runs: the
+    /// time to give up privileges.
+    pub fn bind(config: &Config) -> Result<Sockets, String> {
+        let bind = |address| listen::bind(address, config.workers);
+        let mut addresses = Vec::new();
+        for address in &config.addresses {
+            addresses.push(bind(address)?);
+        }
+        for address in &config.tls_addresses {
+            let mut bound = bind(address)?;
+            bound.url.encrypted();
+            addresses.push(bound);
+        }
+        let mut admin = None;
+        if let Some(wanted) = &config.admin {
+            let bound = listen::bind(&wanted.address, 1)?;
+            wanted.check(&bound.url)?;
+            admin = Some(bound);
+        }
+        Ok(Sockets { addresses, admin })
+    }
+
+    /// Open the site and start the workers. On failure nothing stays bound.
+    pub fn start(config: Config, sockets: Sockets) -> Result<Self, String> {
         let shown = config.path.display().to_string();
         let site = Site::open(config.path.clone(), config.site_options(), &config.plugins)
             .map_err(|error| format!("{shown}: {error}"))?;
         let site = Arc::new(site);
-        let mut bound = Vec::new();
-        for address in &config.addresses {
-            bound.push(listen::bind(address, config.workers)?);
-        }
+        let tls = config.tls.clone().map(Tls::new).transpose()?.map(Arc::new);
         let log = match config.access_log.clone() {
             None => None,
             Some((destination, format)) => {
@@ -101,16 +178,30 @@ impl Server {
                 Some((writer, format))
             }
         };
-        Self::run(config, site, bound, log)
+        let Sockets { addresses, admin } = sockets;
+        let https = addresses.iter().find(|bound| bound.url.is_encrypted());
+        let https_port = https.filter(|_| config.redirect_https).and_then(|b| b.url.port());
+        let fronts = Fronts::new(&config, &tls, https_port);
+        let admin = config.admin.clone().zip(admin);
+        let mut server = Self::run(config, site, tls, addresses, &fronts, log)?;
+        if let Some((config, bound)) = admin {
+            // What fails here ends the workers as it is dropped.
+            server.admin = Some(RunningAdmin::start(&config, bound, &server.state)?);
+        }
+        Ok(server)
     }
 
     fn run(
         config: Config,
         site: Arc<Site>,
+        tls: Option<Arc<Tls>>,
         mut bound: Vec<Bound>,
+        fronts: &Fronts,
         log: Option<(Writer, Format)>,
     ) -> Result<Self, String> {
         let (phase, _) = watch::channel(Phase::Running);
+        let (pulse, _) = watch::channel(0);
+        let proxy_from: Arc<[IpNet]> = config.proxy_from.as_slice().into();
         let running =
             Arc::new(Running { count: Mutex::new(config.workers), changed: Condvar::new() });
         let stats: Vec<_> = (0..config.workers).map(|_| Arc::new(WorkerStats::default())).collect();
@@ -118,18 +209,25 @@ impl Server {
         let mut workers = Vec::new();
         let (reports, reported) = channel::<Result<(), String>>();
         for (number, stats) in stats.iter().enumerate() {
-            let listeners = bound.iter_mut().filter_map(|bound| bound.listeners.pop()).collect();
+            let entrance = |bound: &mut Bound| {
+                let front = if bound.url.is_encrypted() { &fronts.secure } else { &fronts.plain };
+                let listener = bound.listeners.pop()?;
+                Some(Entrance { listener, front: Arc::clone(front), proxied: bound.proxied })
+            };
+            let entrances = bound.iter_mut().filter_map(entrance).collect();
             let (site, limits, stats) =
                 (Arc::clone(&site), config.limits.clone(), Arc::clone(stats));
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
+            let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
             let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
-                    let worker = Worker::new(site, limits, stats, end);
+                    let mut worker = Worker::new(site, limits, stats, end);
+                    worker.proxy_from = proxy_from;
                     // The receiver is gone only when another worker has failed.
-                    let run = worker::run(worker, listeners, receiver, move || {
+                    let run = worker::run(worker, entrances, receiver, beats, move || {
                         let _ = ready.send(Ok(()));
                     });
                     run.unwrap_or_else(|error| {
@@ -157,15 +255,14 @@ impl Server {
             return Err(format!("can't start {} workers: {error}", config.workers));
         }
         let unlink = bound.iter_mut().filter_map(|bound| bound.unlink.take()).collect();
+        let state = Arc::new(State::new(site, tls, stats, urls, phase.subscribe()));
         Ok(Self {
-            site,
+            state,
             phase,
-            stats,
-            urls,
+            pulse,
             log: Mutex::new(log.map(|(writer, _)| writer)),
             reloading: Mutex::new(()),
-            reloads_ok: AtomicU64::new(0),
-            reloads_failed: AtomicU64::new(0),
+            admin: None,
             workers: Mutex::new(workers),
             running,
             unlink: Mutex::new(unlink),
@@ -174,22 +271,74 @@ impl Server {
 
     /// Where the listeners are reached, in the order of the addresses.
     pub fn urls(&self) -> &[String] {
-        &self.urls
+        &self.state.urls
+    }
+
+    /// Where the admin listener is reached.
+    pub fn admin_url(&self) -> Option<&str> {
+        self.admin.as_ref().map(|admin| admin.url.as_str())
     }
 
     /// Open the site anew, with scripts that run before its own; on failure the generation in force
     /// goes on.
     pub fn reload(&self, plugins: &[Object]) -> Result<u64, String> {
         let _one_at_a_time = lock(&self.reloading);
-        match self.site.reload(plugins) {
+        match self.state.site.reload(plugins) {
             Ok(number) => {
-                self.reloads_ok.fetch_add(1, Ordering::Relaxed);
+                self.state.reloads_ok.fetch_add(1, Ordering::Relaxed);
                 Ok(number)
             }
             Err(error) => {
-                self.reloads_failed.fetch_add(1, Ordering::Relaxed);
-                Err(format!("{}: {error}", self.site.path().display()))
+                self.state.reloads_failed.fetch_add(1, Ordering::Relaxed);
+                Err(format!("{}: {error}", self.state.site.path().display()))
             }
+        }
+    }
+
+    /// Read the certificates anew; on failure those in force go on.
+    pub fn reload_certificates(&self) -> Result<(), String> {
+        self.state.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
+    }
+
+    /// Certificates in use.
+    pub fn certificates(&self) -> Vec<tls::Info> {
+        self.state.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
+    }
+
+    /// Files of the certificates' directory that are not in use, and why.
+    pub fn certificates_left_out(&self) -> Vec<String> {
+        self.state.tls.as_ref().map(|tls| tls.left_out()).unwrap_or_default()
+    }
+
+    /// Put the generation before in force again, without waiting for a reload that is under way.
+    pub fn rollback(&self, seen: Option<u64>) -> Result<u64, String> {
+        let back = self.state.rollback(seen);
+        back.map_err(|why| format!("{}: {}", self.state.site.path().display(), why.explain()))
+    }
+
+    /// All that there is to know, as JSON.
+    pub fn status(&self) -> String {
+        status::status(&self.state).to_string()
+    }
+
+    /// Wait for what the admin listener wants done; `None` when it has ended or there is none.
+    pub fn next_command(&self) -> Option<Wanted> {
+        let admin = self.admin.as_ref()?;
+        match lock(&admin.commands).recv().ok()? {
+            Command::Report(line) => Some(Wanted::Report(line)),
+            Command::Reload(sender) => {
+                *lock(&admin.waiting) = Some(sender);
+                Some(Wanted::Reload)
+            }
+        }
+    }
+
+    /// Say how the reload went that [`Server::next_command`] asked for last.
+    pub fn reloaded(&self, error: Option<String>) {
+        let waiting = self.admin.as_ref().and_then(|admin| lock(&admin.waiting).take());
+        if let Some(waiting) = waiting {
+            // Who asked may be gone.
+            let _ = waiting.send(error);
         }
     }
 
@@ -202,7 +351,17 @@ impl Server {
 
     /// What the generation in force leaves out.
     pub fn warnings(&self) -> Vec<Problem> {
-        self.site.current().archive.warnings().to_vec()
+        self.state.site.current().archive.warnings().to_vec()
+    }
+
+    /// Whether all workers have turned their loops since this was asked last. Each is asked for a
+    /// sign of life, which it gives between two tasks: an idle one too, a stuck one never.
+    pub fn is_turning(&self) -> bool {
+        let asked = *self.pulse.borrow();
+        let all = self.state.stats.iter().all(|stats| stats.pulse.get() == asked);
+        self.pulse.send_replace(asked + 1);
+        // Workers that have ended while the server drains are missed by nobody.
+        all || *self.phase.borrow() != Phase::Running
     }
 
     /// Stop accepting, wait up to `drain` for what runs, end the workers; returns how many
@@ -215,17 +374,7 @@ impl Server {
             }
             begin
         });
-        let end = Instant::now() + drain;
-        let mut count = lock(&self.running.count);
-        while *count > 0 && *self.phase.borrow() < Phase::Stopping {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            let waited = self.running.changed.wait_timeout(count, left);
-            count = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        drop(count);
+        self.running.wait(Instant::now() + drain, || *self.phase.borrow() < Phase::Stopping);
         self.phase.send_replace(Phase::Stopping);
         self.running.changed.notify_all();
         let workers = std::mem::take(&mut *lock(&self.workers));
@@ -234,27 +383,116 @@ impl Server {
             writer.finish();
         }
         lock(&self.unlink).clear();
+        if let Some(admin) = &self.admin {
+            admin.stop();
+        }
         cut
     }
 
     /// Counters since the start, by name.
     pub fn stats(&self) -> BTreeMap<&'static str, u64> {
-        let sum = |of: &dyn Fn(&WorkerStats) -> u64| self.stats.iter().map(|s| of(s)).sum::<u64>();
+        let state = &self.state;
         BTreeMap::from([
-            ("requests", sum(&|s| s.requests.get())),
-            ("responses_2xx", sum(&|s| s.responses[0].get())),
-            ("responses_3xx", sum(&|s| s.responses[1].get())),
-            ("responses_4xx", sum(&|s| s.responses[2].get())),
-            ("responses_5xx", sum(&|s| s.responses[3].get())),
-            ("bytes_sent", sum(&|s| s.bytes_sent.get())),
-            ("connections_open", sum(&|s| s.connections_open.get())),
-            ("connections_accepted", sum(&|s| s.connections_accepted.get())),
-            ("log_lines_dropped", sum(&|s| s.log_lines_dropped.get())),
-            ("generation", self.site.number()),
-            ("entries", self.site.current().archive.index().len() as u64),
-            ("reloads_ok", self.reloads_ok.load(Ordering::Relaxed)),
-            ("reloads_failed", self.reloads_failed.load(Ordering::Relaxed)),
+            ("requests", state.sum(|s| &s.requests)),
+            ("responses_2xx", state.sum(|s| &s.responses[0])),
+            ("responses_3xx", state.sum(|s| &s.responses[1])),
+            ("responses_4xx", state.sum(|s| &s.responses[2])),
+            ("responses_5xx", state.sum(|s| &s.responses[3])),
+            ("bytes_sent", state.sum(|s| &s.bytes_sent)),
+            ("connections_open", state.sum(|s| &s.connections_open)),
+            ("connections_accepted", state.sum(|s| &s.connections_accepted)),
+            ("proxy_headers_refused", state.sum(|s| &s.proxy_headers_refused)),
+            ("log_lines_dropped", state.sum(|s| &s.log_lines_dropped)),
+            ("script_runs", state.sum(|s| &s.script_runs)),
+            ("script_traps", state.sum(|s| &s.script_traps)),
+            ("generation", state.site.number()),
+            ("entries", state.site.current().archive.index().len() as u64),
+            ("reloads_ok", state.reloads_ok.load(Ordering::Relaxed)),
+            ("reloads_failed", state.reloads_failed.load(Ordering::Relaxed)),
+            ("rollbacks", state.rollbacks.load(Ordering::Relaxed)),
         ])
+    }
+}
+
+/// What the admin listener wants done.
+pub enum Wanted {
+    /// Open the site anew, then call [`Server::reloaded`].
+    Reload,
+    /// Tell the operator.
+    Report(String),
+}
+
+impl RunningAdmin {
+    fn start(config: &AdminConfig, mut bound: Bound, state: &Arc<State>) -> Result<Self, String> {
+        let shown = config.page.display();
+        let page = Site::open(config.page.clone(), config.site_options(), &[])
+            .map_err(|error| format!("admin: {shown}: {error}"))?;
+        let (page, url, limits) = (Arc::new(page), bound.url.clone(), config.limits());
+        let (commands, wanted) = sync_channel(MAX_COMMANDS);
+        let listeners = std::mem::take(&mut bound.listeners);
+        let entrance = |listener| Entrance { listener, front: Arc::default(), proxied: false };
+        let entrances = listeners.into_iter().map(entrance).collect();
+        // Nobody asks it for signs of life.
+        let (_, pulse) = watch::channel(0);
+        let admin = Admin::new(config, &url, Arc::clone(state), commands);
+        let (phase, receiver) = watch::channel(Phase::Running);
+        let running = Arc::new(Running { count: Mutex::new(1), changed: Condvar::new() });
+        let ended = Ended(Arc::clone(&running));
+        let (ready, reported) = channel::<Result<(), String>>();
+        let thread = std::thread::Builder::new().name("zs-admin".into()).spawn(move || {
+            let _ended = ended;
+            let mut worker = Worker::new(page, limits, Arc::default(), None);
+            worker.endpoints = Some(Box::new(admin));
+            let failed = ready.clone();
+            let run = worker::run(worker, entrances, receiver, pulse, move || {
+                let _ = ready.send(Ok(()));
+            });
+            run.unwrap_or_else(|error| {
+                let _ = failed.send(Err(plain(&error)));
+                0
+            })
+        });
+        let thread = thread.map_err(|error| format!("can't start the admin: {}", plain(&error)))?;
+        match reported.recv() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(format!("can't start the admin: {error}")),
+            Err(_) => return Err("can't start the admin: its thread ended".to_owned()),
+        }
+        Ok(Self {
+            url: url.to_string(),
+            phase,
+            thread: Mutex::new(Some(thread)),
+            running,
+            commands: Mutex::new(wanted),
+            waiting: Mutex::default(),
+            unlink: Mutex::new(bound.unlink.take()),
+        })
+    }
+
+    /// End it, after a moment for what it is answering.
+    fn stop(&self) {
+        self.phase.send_replace(Phase::Draining);
+        self.running.wait(Instant::now() + ADMIN_DRAIN_TIME, || true);
+        self.phase.send_replace(Phase::Stopping);
+        if let Some(thread) = lock(&self.thread).take() {
+            let _ = thread.join();
+        }
+        lock(&self.unlink).take();
+    }
+}
+
+impl Running {
+    /// Until all have ended, the time is over, or there is no reason any more.
+    fn wait(&self, end: Instant, reason: impl Fn() -> bool) {
+        let mut count = lock(&self.count);
+        while *count > 0 && reason() {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let waited = self.changed.wait_timeout(count, left);
+            count = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 //! A site and its generations: what is served now, swapped whole and at once.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use quick_cache::Weighter;
@@ -23,6 +25,8 @@ pub struct SiteOptions {
     pub try_html: bool,
     /// Budget of the cache in bytes.
     pub max_cache_bytes: u64,
+    /// Earlier generations that stay open for roll back.
+    pub keep_generations: usize,
 }
 
 /// Guess of how many representations the cache holds, to size its tables: most are a few KiB.
@@ -38,6 +42,8 @@ pub struct Generation {
     pub options: SiteOptions,
     /// What runs on each request; `None` costs nothing.
     pub scripts: Option<Scripts>,
+    /// When it was opened.
+    pub loaded_at: SystemTime,
     cache: Cache<u32, Arc<Representation>, Weight>,
 }
 
@@ -59,7 +65,8 @@ impl Generation {
     ) -> Result<Self, Error> {
         let scripts = Scripts::load(&archive, plugins)?;
         let cache = Cache::with_weighter(CACHE_ITEMS_GUESS, options.max_cache_bytes, Weight);
-        Ok(Self { number, archive, options, scripts, cache })
+        let loaded_at = SystemTime::now();
+        Ok(Self { number, archive, options, scripts, loaded_at, cache })
     }
 
     /// A representation from the shared cache.
@@ -79,13 +86,47 @@ fn open(path: &Path) -> Result<Archive, Error> {
     if script && path.is_file() { Ok(Archive::empty()) } else { Archive::open(path) }
 }
 
+/// Generations that were in force before, so that one of them can be again.
+#[derive(Default)]
+struct Earlier {
+    /// The latest is last.
+    kept: VecDeque<Arc<Generation>>,
+    /// Highest number ever given.
+    highest: u64,
+}
+
+/// Why there is no going back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRollback {
+    /// Another generation is in force than the one that was to be taken back.
+    Moved(u64),
+    /// No earlier generation is kept.
+    NoneKept,
+    /// None is kept because files of a directory have no earlier state.
+    Directory,
+}
+
+impl NoRollback {
+    /// For the person who asked.
+    pub fn explain(self) -> String {
+        match self {
+            Self::Moved(number) => format!("generation {number} is in force by now"),
+            Self::NoneKept => "no earlier generation is kept".to_owned(),
+            Self::Directory => {
+                "no earlier generation is kept: the files of a directory change in place".to_owned()
+            }
+        }
+    }
+}
+
 /// A path that is served, and the generation of it that is in force.
 pub struct Site {
     path: PathBuf,
     options: SiteOptions,
     current: ArcSwap<Generation>,
-    /// Last generation in force; also says to workers that theirs is old.
+    /// The generation in force; also says to workers that theirs is another.
     number: AtomicU64,
+    earlier: Mutex<Earlier>,
     /// How often clients may come, whichever generation and worker they meet.
     pub limiter: RateLimiter,
     /// Wakes workers without connections, so that they let go of an old generation too.
@@ -102,6 +143,7 @@ impl Site {
             options,
             current: ArcSwap::from_pointee(first),
             number: AtomicU64::new(1),
+            earlier: Mutex::new(Earlier { kept: VecDeque::new(), highest: 1 }),
             limiter: RateLimiter::default(),
             reloaded: Notify::new(),
         })
@@ -110,12 +152,59 @@ impl Site {
     /// Open the path anew and swap it in. Calls must not overlap.
     pub fn reload(&self, plugins: &[Object]) -> Result<u64, Error> {
         let archive = open(&self.path)?;
-        let number = self.number() + 1;
+        let number = self.earlier().highest + 1;
         let next = Generation::new(number, archive, self.options.clone(), plugins)?;
-        self.current.store(Arc::new(next));
+        let mut earlier = self.earlier();
+        earlier.highest = number;
+        let before = self.put_in_force(Arc::new(next));
+        // Its cache would be no use before it is in force again.
+        before.cache.clear();
+        if !before.archive.is_same_directory(&self.current().archive) {
+            earlier.kept.push_back(before);
+        }
+        let excess = earlier.kept.len().saturating_sub(self.options.keep_generations);
+        let dropped: Vec<_> = earlier.kept.drain(..excess).collect();
+        drop(earlier);
+        drop(dropped);
+        Ok(number)
+    }
+
+    /// Put the generation before in force again, if the one in force is `seen`; nothing is read
+    /// from disk. One whose archive was written over meanwhile is passed over.
+    pub fn rollback(&self, seen: Option<u64>) -> Result<u64, NoRollback> {
+        let mut earlier = self.earlier();
+        let number = self.number();
+        if seen.is_some_and(|seen| seen != number) {
+            return Err(NoRollback::Moved(number));
+        }
+        while let Some(generation) = earlier.kept.pop_back() {
+            if generation.archive.is_intact() {
+                let number = generation.number;
+                self.put_in_force(generation);
+                return Ok(number);
+            }
+        }
+        let directory = self.current().archive.is_directory();
+        Err(if directory { NoRollback::Directory } else { NoRollback::NoneKept })
+    }
+
+    /// Generations that roll back can go to, the latest last.
+    pub fn kept(&self) -> Vec<Arc<Generation>> {
+        self.earlier().kept.iter().cloned().collect()
+    }
+
+    /// Returns the one that was in force; the lock on `earlier` is held meanwhile.
+    fn put_in_force(&self, generation: Arc<Generation>) -> Arc<Generation> {
+        let number = generation.number;
+        let before = self.current.swap(generation);
         self.number.store(number, Ordering::Release);
         self.reloaded.notify_waiters();
-        Ok(number)
+        before
+    }
+
+    fn earlier(&self) -> MutexGuard<'_, Earlier> {
+        // What a panic leaves behind is whole: each change is one call.
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is served.

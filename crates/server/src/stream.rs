@@ -39,7 +39,7 @@ pub trait Stream: Unpin {
     ) -> Poll<io::Result<usize>>;
 
     /// No more bytes will be sent.
-    fn shut_down_sending(&self);
+    fn shut_down_sending(&mut self);
 }
 
 macro_rules! socket_stream {
@@ -120,7 +120,7 @@ macro_rules! socket_stream {
                 }
             }
 
-            fn shut_down_sending(&self) {
+            fn shut_down_sending(&mut self) {
                 // The peer may be gone already; then there is nobody left to tell.
                 let _ = rustix::net::shutdown(self, Shutdown::Write);
             }
@@ -205,5 +205,5 @@ impl Stream for Memory {
         Poll::Ready(read)
     }
 
-    fn shut_down_sending(&self) {}
+    fn shut_down_sending(&mut self) {}
 }

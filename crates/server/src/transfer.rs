@@ -117,21 +117,29 @@ impl Life {
         }
     }
 
-    fn watch(&self, cx: &Context<'_>) {
+    /// Whether `expire` was called since this was asked last.
+    pub fn take_expired(&self) -> bool {
+        self.expired.take()
+    }
+
+    /// Have `wake` wake this task.
+    pub fn watch(&self, cx: &Context<'_>) {
         let waker = self.waker.take().filter(|waker| waker.will_wake(cx.waker()));
         self.waker.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
     }
 }
 
 /// A connection's place among those of its worker, given back however the connection ends.
-struct Registration {
+pub struct Registration {
     worker: Rc<Worker>,
-    life: Rc<Life>,
+    /// What the worker knows of it.
+    pub life: Rc<Life>,
     slot: usize,
 }
 
 impl Registration {
-    fn new(worker: Rc<Worker>) -> Self {
+    /// Take a place; there is no deadline yet.
+    pub fn new(worker: Rc<Worker>) -> Self {
         let life = Rc::new(Life::default());
         life.deadline.set(u64::MAX);
         let slot = worker.lives.borrow_mut().insert(Rc::clone(&life));
@@ -159,6 +167,8 @@ pub struct Transfer<S> {
     /// Bytes of `out` that were sent already, by [`Transfer::turn`].
     out_sent: usize,
     sent: u64,
+    /// Since when the worker was free for what was read last.
+    free_since_ns: u64,
     /// Tick at which what is being read in several parts has to be complete: a head, or the
     /// client's last bytes.
     whole_deadline: Option<u64>,
@@ -179,6 +189,7 @@ impl<S: Stream> Transfer<S> {
             out: Vec::new(),
             out_sent: 0,
             sent: 0,
+            free_since_ns: 0,
             whole_deadline: None,
         }
     }
@@ -248,6 +259,11 @@ impl<S: Stream> Transfer<S> {
         self.sent
     }
 
+    /// Since when the worker was free for what was read last, in nanoseconds of its clock.
+    pub fn free_since_ns(&self) -> u64 {
+        self.free_since_ns
+    }
+
     /// Add to what will be sent.
     pub fn append(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
@@ -280,11 +296,12 @@ impl<S: Stream> Transfer<S> {
         }
         let n = poll_fn(|cx| self.poll_read(cx, wait)).await?;
         self.life.deadline.set(u64::MAX);
+        self.free_since_ns = worker.clock.free_since_ns();
         if n == 0 { Err(Closed::ByPeer) } else { Ok(()) }
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, wait: Wait) -> Poll<Result<usize, Closed>> {
-        if self.life.expired.take() {
+        if self.life.take_expired() {
             return Poll::Ready(Err(Closed::TimedOut));
         }
         self.life.watch(cx);
@@ -352,7 +369,7 @@ impl<S: Stream> Transfer<S> {
     }
 
     fn check(&self, cx: &Context<'_>) -> Result<(), Closed> {
-        if self.life.expired.take() {
+        if self.life.take_expired() {
             return Err(Closed::TimedOut);
         }
         self.life.watch(cx);
@@ -415,6 +432,7 @@ impl<S: Stream> Transfer<S> {
                 Poll::Ready(n) => {
                     let n = n?;
                     self.end += n;
+                    self.free_since_ns = self.worker.clock.free_since_ns();
                     turned.ended = n == 0;
                     done = true;
                 }

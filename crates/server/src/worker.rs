@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 use slab::Slab;
@@ -22,13 +23,19 @@ use zeroserve_http::h2::BlockCache;
 
 use crate::access_log::Log;
 use crate::clock::Clock;
-use crate::connection::{Connection, Peer, SharedScratch};
+use crate::connection::{Connection, SharedScratch};
+use crate::endpoints::Endpoints;
+use crate::h2;
 use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
+use crate::peer::{Front, Peer, Session};
+use crate::proxied;
 use crate::site::Site;
 use crate::stats::WorkerStats;
-use crate::transfer::{Life, READ_BYTES};
+use crate::stream::Stream;
+use crate::tls::{self, Tls};
+use crate::transfer::{Life, READ_BYTES, Registration, Transfer};
 use crate::view::View;
 
 /// Pause after the system had no descriptor or memory for another connection.
@@ -62,6 +69,8 @@ pub struct Worker {
     pub stats: Arc<WorkerStats>,
     /// This worker's end of the access log.
     pub log: Option<Log>,
+    /// Who may send PROXY headers; empty when anybody may who reaches such a listener.
+    pub proxy_from: Arc<[IpNet]>,
     /// Buffers that one request at a time uses.
     pub scratch: SharedScratch,
     /// Header blocks of HTTP/2 responses, which are the same for all connections.
@@ -74,6 +83,8 @@ pub struct Worker {
     pub tick: Cell<u64>,
     /// Whether connections close after the present request.
     pub draining: Cell<bool>,
+    /// Answers that are made rather than found; only the admin listener has them.
+    pub endpoints: Option<Box<dyn Endpoints>>,
     inputs: RefCell<Vec<Vec<u8>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
     #[allow(clippy::vec_box)] // taken and given as pointers: moving one would cost more
@@ -91,12 +102,14 @@ impl Worker {
             limits,
             stats,
             log,
+            proxy_from: Arc::default(),
             scratch: SharedScratch::default(),
             blocks: RefCell::default(),
             head_text: Cell::default(),
             lives: RefCell::default(),
             tick: Cell::new(0),
             draining: Cell::new(false),
+            endpoints: None,
             inputs: RefCell::default(),
             buffers: RefCell::default(),
             exchanges: RefCell::default(),
@@ -187,17 +200,30 @@ impl Worker {
     }
 }
 
+/// A listener, and what is to be done with those who come in by it.
+pub struct Entrance {
+    /// Where they come.
+    pub listener: Listener,
+    /// How they are served.
+    pub front: Arc<Front>,
+    /// Whether a PROXY header comes before anything else.
+    pub proxied: bool,
+}
+
 /// Run a worker on this thread until it is told to stop; returns how many connections were cut.
 ///
-/// `ready` is told once it accepts; a worker that fails before returns the reason instead.
+/// `ready` is told once it accepts; a worker that fails before returns the reason instead. Each
+/// number that `pulse` brings is put into the counter of that name: the sign that the loop turns.
 pub fn run(
     worker: Worker,
-    listeners: Vec<Listener>,
+    entrances: Vec<Entrance>,
     mut phase: watch::Receiver<Phase>,
+    mut pulse: watch::Receiver<u64>,
     ready: impl FnOnce(),
 ) -> io::Result<usize> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
+        .on_thread_unpark(worker.clock.on_wake())
         .build_local(LocalOptions::default())?;
     let worker = Rc::new(worker);
     let cut = runtime.block_on(async {
@@ -209,9 +235,15 @@ pub fn run(
                 log.flush_in_time(&flusher.stats.log_lines_dropped).await;
             }
         });
+        let stats = Arc::clone(&worker.stats);
+        tokio::task::spawn_local(async move {
+            while pulse.changed().await.is_ok() {
+                stats.pulse.set(*pulse.borrow_and_update());
+            }
+        });
         let mut accepting = Vec::new();
-        for listener in listeners {
-            accepting.push(Accepting::start(&worker, listener)?);
+        for entrance in entrances {
+            accepting.push(Accepting::start(&worker, entrance)?);
         }
         ready();
         let _ = phase.wait_for(|phase| *phase >= Phase::Draining).await;
@@ -242,6 +274,8 @@ async fn either(first: impl Future, second: impl Future) {
 /// A listener and the task that accepts from it.
 struct Accepting {
     socket: Rc<Socket>,
+    front: Arc<Front>,
+    proxied: bool,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -251,14 +285,17 @@ enum Socket {
 }
 
 impl Accepting {
-    fn start(worker: &Rc<Worker>, listener: Listener) -> io::Result<Self> {
+    fn start(worker: &Rc<Worker>, entrance: Entrance) -> io::Result<Self> {
+        let Entrance { listener, front, proxied } = entrance;
         let socket = Rc::new(match listener {
             Listener::Tcp(listener) => Socket::Tcp(TcpListener::from_std(listener)?),
             Listener::Unix(listener) => Socket::Unix(UnixListener::from_std(listener)?),
         });
-        let (worker, accepting) = (Rc::clone(worker), Rc::clone(&socket));
-        let task = tokio::task::spawn_local(async move { accept_all(&worker, &accepting).await });
-        Ok(Self { socket, task })
+        let (worker, accepting, at) = (Rc::clone(worker), Rc::clone(&socket), Arc::clone(&front));
+        let task = tokio::task::spawn_local(async move {
+            accept_all(&worker, &accepting, &at, proxied).await;
+        });
+        Ok(Self { socket, front, proxied, task })
     }
 
     /// Stop accepting, but serve what the kernel has accepted for us already: closing the socket
@@ -279,14 +316,14 @@ impl Accepting {
                     let stream = std::net::TcpStream::from(fd);
                     let peer = stream.peer_addr();
                     if let (Ok(stream), Ok(peer)) = (TcpStream::from_std(stream), peer) {
-                        serve_tcp(worker, stream, peer);
+                        serve_tcp(worker, stream, peer, &self.front, self.proxied);
                     }
                 }
             }
             Socket::Unix(listener) => {
                 while let Some(fd) = accept(listener.as_fd()) {
                     if let Ok(stream) = UnixStream::from_std(fd.into()) {
-                        serve(worker, stream, Peer::unix());
+                        serve_unix(worker, stream, &self.front, self.proxied);
                     }
                 }
             }
@@ -294,17 +331,19 @@ impl Accepting {
     }
 }
 
-async fn accept_all(worker: &Rc<Worker>, socket: &Socket) {
+async fn accept_all(worker: &Rc<Worker>, socket: &Socket, front: &Arc<Front>, proxied: bool) {
     loop {
         while worker.connections() as u64 >= worker.limits.max_connections {
             worker.changed.notified().await;
         }
         let accepted = match socket {
             Socket::Tcp(listener) => {
-                listener.accept().await.map(|(stream, peer)| serve_tcp(worker, stream, peer))
+                let accepted = listener.accept().await;
+                accepted.map(|(stream, peer)| serve_tcp(worker, stream, peer, front, proxied))
             }
             Socket::Unix(listener) => {
-                listener.accept().await.map(|(stream, _)| serve(worker, stream, Peer::unix()))
+                let accepted = listener.accept().await;
+                accepted.map(|(stream, _)| serve_unix(worker, stream, front, proxied))
             }
         };
         if let Err(error) = accepted {
@@ -323,26 +362,112 @@ async fn refused(error: &io::Error) {
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
-fn serve_tcp(worker: &Rc<Worker>, stream: TcpStream, peer: SocketAddr) {
+fn serve_tcp(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    front: &Arc<Front>,
+    proxied: bool,
+) {
     // Responses are written whole; waiting for more to send would only delay the last packet.
     if stream.set_nodelay(true).is_err() {
         return;
     }
     // A dual-stack listener shows IPv4 clients in IPv6's clothes.
-    serve(worker, stream, Peer::new(peer.ip().to_canonical(), peer.port()));
+    let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+    if proxied {
+        serve_proxied(worker, stream, Some(peer), front);
+    } else {
+        serve(worker, stream, peer_of(Some(peer)).at(front));
+    }
 }
 
-fn serve<S: crate::stream::Stream + 'static>(worker: &Rc<Worker>, stream: S, peer: Peer) {
+fn serve_unix(worker: &Rc<Worker>, stream: UnixStream, front: &Arc<Front>, proxied: bool) {
+    if proxied {
+        serve_proxied(worker, stream, None, front);
+    } else {
+        serve(worker, stream, Peer::unix().at(front));
+    }
+}
+
+fn peer_of(address: Option<SocketAddr>) -> Peer {
+    address.map_or_else(Peer::unix, |address| Peer::new(address.ip(), address.port()))
+}
+
+/// Find out for whom the connection is before anything else is done with it.
+fn serve_proxied<S>(worker: &Rc<Worker>, stream: S, peer: Option<SocketAddr>, front: &Arc<Front>)
+where
+    S: Stream + proxied::Raw + 'static,
+{
+    let waiting = proxied::Waiting::new(worker, peer);
+    worker.changed.notify_waiters();
+    let (worker, front) = (Rc::clone(worker), Arc::clone(front));
+    tokio::task::spawn_local(async move {
+        // A refusal has been counted and told.
+        if let Some(peer) = waiting.source(&stream).await {
+            serve(&worker, stream, peer_of(peer).at(&front));
+        }
+        drop(waiting);
+        worker.changed.notify_waiters();
+    });
+}
+
+fn serve<S: Stream + 'static>(worker: &Rc<Worker>, stream: S, peer: Peer) {
     worker.stats.connections_accepted.add(1);
     worker.stats.connections_open.add(1);
-    let connection = Connection::new(Rc::clone(worker), stream, peer);
     let open = Open(Rc::clone(worker));
     worker.changed.notify_waiters();
-    tokio::task::spawn_local(async move {
-        let stream = connection.run().await;
-        drop(stream);
-        drop(open);
-    });
+    match peer.front.tls.clone() {
+        None => {
+            let connection = Connection::new(Rc::clone(worker), stream, peer);
+            tokio::task::spawn_local(async move {
+                let stream = connection.run().await;
+                drop(stream);
+                drop(open);
+            });
+        }
+        Some(tls) => {
+            // It counts as a connection from its first byte on.
+            let (worker, place) = (Rc::clone(worker), Registration::new(Rc::clone(worker)));
+            tokio::task::spawn_local(async move {
+                serve_tls(worker, stream, peer, &tls, place).await;
+                drop(open);
+            });
+        }
+    }
+}
+
+async fn serve_tls<S: Stream>(
+    worker: Rc<Worker>,
+    stream: S,
+    mut peer: Peer,
+    tls: &Tls,
+    place: Registration,
+) {
+    let limit = Duration::from_secs(worker.limits.header_timeout_s);
+    let accepted = match tls::handshake::accept(tls, stream, limit).await {
+        Ok(accepted) => accepted,
+        Err(_) => return worker.stats.tls_failures.add(1),
+    };
+    let is_http2 = accepted.is_http2();
+    let (tls13, resumed) = accepted.kind();
+    let version = if tls13 { &worker.stats.tls13 } else { &worker.stats.tls12 };
+    if resumed { &version.resumed } else { &version.full }.add(1);
+    peer.session = Some(Box::new(Session {
+        tls13,
+        alpn: accepted.alpn(),
+        sni: accepted.hello.sni,
+        ja4: accepted.hello.ja4,
+    }));
+    if is_http2 {
+        let io = Transfer::new(Rc::clone(&worker), accepted.stream);
+        drop(place);
+        h2::serve(worker, io, peer).await;
+    } else {
+        let connection = Connection::new(worker, accepted.stream, peer);
+        drop(place);
+        connection.run().await;
+    }
 }
 
 /// Counts a connection as open until it is dropped, however its task ends.

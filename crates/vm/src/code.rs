@@ -47,9 +47,7 @@ unsafe impl Sync for Code {}
 impl Code {
     /// Make code executable. Its calls among itself are relative, so it may lie anywhere.
     pub(crate) fn new(code: &[u8], functions: Vec<Compiled>) -> Result<Self, LoadError> {
-        let failed = |error: rustix::io::Errno| {
-            LoadError::System(format!("no executable memory for compiled scripts: {error}"))
-        };
+        let failed = |error: rustix::io::Errno| LoadError::NoExecutableMemory(error.to_string());
         let len = code.len().max(1);
         let (prot, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::PRIVATE);
         // SAFETY: a new mapping that nothing else refers to.

@@ -22,12 +22,17 @@ pub enum LoadError {
     },
     /// The machine can't run it.
     System(String),
+    /// The system refuses memory for machine code; the interpreter needs none.
+    NoExecutableMemory(String),
 }
 
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Object(reason) | Self::System(reason) => f.write_str(reason),
+            Self::NoExecutableMemory(reason) => {
+                write!(f, "no executable memory for compiled scripts: {reason}")
+            }
             Self::Instruction { function, at, text, reason, line } => {
                 write!(f, "{function}, instruction {at} ({text}): {reason}")?;
                 match line {

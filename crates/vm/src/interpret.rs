@@ -1,6 +1,6 @@
 //! The interpreter: the semantics of the engine in plain safe Rust.
 //!
-//! It is what the compiler is tested against, and what runs where memory can't be executable.
+//! It is what the compiler is tested against, and what runs when a caller asks for it.
 
 use crate::insn::{AluOp, AtomicOp, Callee, Cond, Insn, Operand, Order, Reg, Size};
 use crate::instance::{Pause, Stop};

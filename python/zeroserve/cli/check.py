@@ -30,6 +30,8 @@ def run(options: Options) -> int:
 
 def _problems(site: str) -> list[Problem]:
     directory = os.path.isdir(site)  # noqa: PTH112
+    if not directory and scripts.split(site) is not None:
+        return list(scripts.problems(site, None))
     found = [] if directory else _core.check(site)
     try:
         archive = Archive(site)

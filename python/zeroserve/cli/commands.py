@@ -3,9 +3,12 @@
 from zeroserve import _core, address
 from zeroserve.cli.flags import Command, Flag
 from zeroserve.cli.values import (
+    account_value,
     address_value,
     choice,
+    connect_value,
     file_name,
+    network,
     non_empty,
     seconds,
     whole,
@@ -15,7 +18,14 @@ MAX_SITES = 64
 """More than one are understood, so that the error can say what is missing for them."""
 
 MAX_THREADS = 1024
+
+DEV_ADDR = "127.0.0.1:8443"
+"""Where --https listens."""
+
 MAX_DRAIN_TIMEOUT_S = 86_400
+
+ADMIN_DEFAULT = "127.0.0.1:9180"
+"""Where the commands look for a server; serving has an admin listener only when it is told so."""
 
 VERSION = Flag("--version", "", False, "print the version and exit", "general")
 
@@ -25,10 +35,30 @@ SERVE_FLAGS = (
         "ADDR",
         None,
         f"{address.FORMS}; 8080 is 127.0.0.1:8080, :8080 is 0.0.0.0:8080, port 0 is any free "
-        "one; may be repeated (default: sockets passed on by systemd (LISTEN_FDS), "
+        "one; with ,proxy behind it each connection begins with a PROXY header; may be repeated "
+        "(default: sockets passed on by systemd (LISTEN_FDS), "
         f"else {address.DEFAULT})",
         "listening",
         address_value,
+        repeat=True,
+    ),
+    Flag(
+        "--tls-addr",
+        "ADDR",
+        None,
+        "as --addr, for HTTPS; without --addr it is the only listener; may be repeated",
+        "listening",
+        address_value,
+        repeat=True,
+    ),
+    Flag(
+        "--proxy-from",
+        "NETWORK",
+        None,
+        "address or network (192.0.2.0/24) that may send PROXY headers; may be repeated "
+        "(default: whoever reaches a ,proxy address)",
+        "listening",
+        network,
         repeat=True,
     ),
     Flag(
@@ -47,6 +77,65 @@ SERVE_FLAGS = (
         "signal ends it at once",
         "listening",
         seconds(0, MAX_DRAIN_TIMEOUT_S),
+    ),
+    Flag(
+        "--https",
+        "",
+        False,
+        f"HTTPS on this machine with a certificate as dev-cert makes it, on {DEV_ADDR} unless "
+        "--tls-addr says where",
+        "encryption",
+    ),
+    Flag(
+        "--cert",
+        "FILE",
+        None,
+        "certificate chain, PEM; may be repeated, the first is for clients that name no known host",
+        "encryption",
+        non_empty,
+        repeat=True,
+    ),
+    Flag(
+        "--key",
+        "FILE",
+        None,
+        "its key, PEM, one for each --cert in their order (default: in the file of the chain)",
+        "encryption",
+        non_empty,
+        repeat=True,
+    ),
+    Flag(
+        "--cert-dir",
+        "DIR",
+        None,
+        "directory of chains and keys (*.pem, *.crt, *.key), matched by public key, chosen by the "
+        "name that the client asks for",
+        "encryption",
+        non_empty,
+    ),
+    Flag(
+        "--redirect-https",
+        "",
+        False,
+        "answer at --addr with a redirect to HTTPS only (308); ACME challenges are served",
+        "encryption",
+    ),
+    Flag("--hsts", "", False, "tell browsers to come by HTTPS only, for a year", "encryption"),
+    Flag(
+        "--client-ca",
+        "FILE",
+        None,
+        "authorities that clients' certificates have to be signed by, PEM",
+        "encryption",
+        non_empty,
+    ),
+    Flag(
+        "--client-auth",
+        "MODE",
+        "require",
+        "with --client-ca: require a certificate, or request one",
+        "encryption",
+        choice("require", "request"),
     ),
     Flag(
         "--index",
@@ -72,6 +161,50 @@ SERVE_FLAGS = (
         "serve changes of SITE within a second (default: on); SIGHUP reloads in any case",
         "site",
         negatable=True,
+    ),
+    Flag(
+        "--admin",
+        "ADDR",
+        None,
+        "HOST:PORT or unix:PATH for metrics, status and roll back (default: none); needs no "
+        "password, so other machines are refused",
+        "admin",
+        address_value,
+    ),
+    Flag(
+        "--admin-anywhere",
+        "",
+        False,
+        "let --admin be an address that other machines reach: guard it by other means",
+        "admin",
+    ),
+    Flag(
+        "--user",
+        "NAME[:GROUP]",
+        None,
+        "become this user once the addresses are bound; all that is opened, is opened by it "
+        "(default: stay who it is)",
+        "confinement",
+        account_value,
+    ),
+    Flag(
+        "--sandbox",
+        "MODE",
+        "auto",
+        "auto: give up files and system calls as far as the system can; require: or don't "
+        "start; off (default: auto)",
+        "confinement",
+        choice("auto", "require", "off"),
+    ),
+    Flag("--no-sandbox", "", False, "the same as --sandbox off", "confinement"),
+    Flag(
+        "--allow-read",
+        "PATH",
+        None,
+        "file or directory that the sandbox lets be read, too; may be repeated",
+        "confinement",
+        non_empty,
+        repeat=True,
     ),
     Flag(
         "--access-log",
@@ -112,6 +245,20 @@ PACK_FLAGS = (
     ),
 )
 
+ADMIN = Flag(
+    "--admin",
+    "ADDR",
+    ADMIN_DEFAULT,
+    "admin listener of the server: HOST:PORT or unix:PATH",
+    "server",
+    connect_value,
+)
+
+STATUS_FLAGS = (
+    ADMIN,
+    Flag("--json", "", False, "one JSON object, with everything", "output"),
+)
+
 LS_FLAGS = (
     Flag("--long", "", False, "sizes, times, codings, entity tags, links", "output", short="-l"),
     Flag("--json", "", False, "one JSON object per line, with everything", "output"),
@@ -141,6 +288,21 @@ EXPLAIN_FLAGS = (
     ),
 )
 
+DEV_CERT_FLAGS = (
+    Flag(
+        "--dir",
+        "DIR",
+        None,
+        "where to keep the files (default: zeroserve/dev-cert in the user's data directory)",
+        "output",
+        non_empty,
+    ),
+    Flag("--renew", "", False, "make a new authority, too", "output"),
+)
+
+MAX_NAMES = 100
+"""Of one certificate."""
+
 SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
 
@@ -165,7 +327,8 @@ SERVE = Command(
     0,
     MAX_SITES,
     "serve a site",
-    "Serve SITE: a .tar archive or a directory (default: the current directory).",
+    "Serve SITE: a .tar archive, a directory (default: the current one), or a script (.c or .o)\n"
+    "without files.",
     lambda: (*SERVE_FLAGS, *limit_flags(), VERSION),
     "zeroserve.cli.serve",
 )
@@ -199,10 +362,32 @@ COMMANDS = (
         0,
         1,
         "find every problem of a site",
-        "Print every problem of SITE, a .tar archive or a directory (default: the current\n"
-        "one). Exit code 1 when there is an error, that is, something refused when serving.",
+        "Print every problem of SITE, a .tar archive, a directory (default: the current one),\n"
+        "or a script (.c or .o). Exit code 1 when there is an error, that is, something\n"
+        "refused when serving.",
         lambda: (),
         "zeroserve.cli.check",
+    ),
+    Command(
+        "status",
+        "",
+        0,
+        0,
+        "ask a running server how it is",
+        "Print what a running server serves and how much: it has to have --admin.",
+        lambda: STATUS_FLAGS,
+        "zeroserve.cli.status",
+    ),
+    Command(
+        "rollback",
+        "[SITE]",
+        0,
+        1,
+        "put the version before in force again",
+        "Have a running server serve the generation before the present one. SITE is its name in\n"
+        "`zeroserve status` (default: the only one). It stays until the file changes again.",
+        lambda: (ADMIN,),
+        "zeroserve.cli.rollback",
     ),
     Command(
         "compile",
@@ -211,7 +396,8 @@ COMMANDS = (
         1,
         "compile and verify a script",
         "Compile FILE, a script in C (.c), or take an eBPF object (.o); verify it as the server\n"
-        "does, and print its functions with what they cost at most.",
+        "does, and print its functions with the most fuel that they take, without what helpers\n"
+        "charge for the bytes they work on.",
         lambda: COMPILE_FLAGS,
         "zeroserve.cli.compile",
     ),
@@ -221,9 +407,22 @@ COMMANDS = (
         1,
         1,
         "show what a script does",
-        "Print what each function of a script (.c or .o) asks of the server.",
+        "Print what each function of a script (.c or .o) asks of the server;\n"
+        "with --asm, all of its instructions instead.",
         lambda: EXPLAIN_FLAGS,
         "zeroserve.cli.explain",
+    ),
+    Command(
+        "dev-cert",
+        "[NAME...]",
+        0,
+        MAX_NAMES,
+        "make a certificate for HTTPS on this machine",
+        "Make a local certificate authority, unless there is one, and a certificate for\n"
+        "localhost or the given names of this machine or a private network; print where\n"
+        "they are and how browsers come to trust them.",
+        lambda: DEV_CERT_FLAGS,
+        "zeroserve.cli.dev_cert",
     ),
     Command(
         "sdk",
@@ -240,6 +439,6 @@ COMMANDS = (
 
 EPILOG = (
     "commands (first word; a directory of that name is ./pack):\n"
-    + "\n".join(f"  {c.name:<8}{c.summary}" for c in COMMANDS)
+    + "\n".join(f"  {c.name:<9} {c.summary}" for c in COMMANDS)
     + "\n\nexit codes: 0 done, 1 failed at run time, 2 wrong usage"
 )

@@ -11,14 +11,20 @@ import signal
 import threading
 from typing import Literal, NamedTuple
 
-from zeroserve import _core, address
+from zeroserve import _core, address, systemd
+from zeroserve.cli import confine
 from zeroserve.cli.flags import Options, UsageError, nearest
 from zeroserve.cli.terminal import complain, say
 from zeroserve.reload import Severity
 from zeroserve.server import Server
-from zeroserve.words import plural, quoted
+from zeroserve.words import plural, quoted, reason
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+class _Tls(NamedTuple):
+    addrs: list[str]
+    certs: list[tuple[str, str]]
 
 
 class _Log(NamedTuple):
@@ -39,13 +45,23 @@ def run(options: Options) -> int:
     _require_site(site)
     # Before any thread exists: threads inherit the mask, so signals wait for this one.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    signals = _Signals()
-    signals.start()
+    manager = systemd.Notifier()
     _raise_descriptor_limit()
+    tls = _tls(options)
     log = _access_log(options)
+    default = [] if tls.addrs else address.inherited() or [address.DEFAULT]
+    addresses: list[str] = options.addr or default
     server = Server(
         site,
-        addr=options.addr or address.inherited() or address.DEFAULT,
+        addr=addresses,
+        tls_addr=tls.addrs,
+        certs=tls.certs,
+        cert_dir=options.cert_dir,
+        client_ca=options.client_ca,
+        client_auth=options.client_auth,
+        redirect_https=options.redirect_https,
+        hsts=options.hsts,
+        proxy_from=options.proxy_from or (),
         threads=options.threads,
         index=options.index,
         try_html=options.try_html,
@@ -55,16 +71,30 @@ def run(options: Options) -> int:
         watch=options.watch,
         drain_timeout_s=options.drain_timeout_s,
         report=_report,
+        admin=options.admin,
+        admin_anywhere=options.admin_anywhere,
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
     )
-    server.start()
+    server.bind()
+    # While this is the only thread: others inherit what it has given up.
+    bound = [*addresses, *tls.addrs, *([options.admin] if options.admin else [])]
+    files = [path for pair in tls.certs for path in pair]
+    sandbox = _give_up(options, site, bound, log.path, files)
+    signals = _Signals()
+    signals.start()
+    try:
+        server.start()
+    except _core.Error:
+        confine.clean_up(sandbox)
+        raise
     signals.serving = True
-    reporter = threading.Thread(
-        target=_keep_house, args=(server, site, signals), name="zeroserve-house", daemon=True
-    )
-    reporter.start()
+    house = _House(server, site, signals, manager, sandbox)
+    threading.Thread(target=house.keep, name="zeroserve-house", daemon=True).start()
+    manager.keep_alive(server.is_turning)
     signals.told.wait()
+    manager.tell(systemd.STOPPING, systemd.status("finishing what runs"))
     server.stop()
+    confine.clean_up(sandbox)
     # Python's own end would wait for the locks of a thread that reloads or writes to a pipe that
     # nobody reads.
     os._exit(0)
@@ -98,19 +128,57 @@ class _Signals:
                 os._exit(0)
 
 
-def _keep_house(server: Server, site: str, signals: _Signals) -> None:
+class _House(NamedTuple):
     """Whatever may take long or block: reloads, and each line on stderr."""
-    for url in server.urls:
-        say(f"listening on {url}")
-    say(f"serving {site}: {plural(server.stats()['entries'], 'entry', 'entries')}")
-    while True:
-        signals.hung_up.wait()
-        signals.hung_up.clear()
-        try:
-            server.reopen_log()
-        except _core.Error as error:
-            _report("error", str(error.args[0]))
-        server.try_reload()
+
+    server: Server
+    site: str
+    signals: _Signals
+    manager: systemd.Notifier
+    sandbox: confine.Sandbox | None
+
+    def keep(self) -> None:
+        """Say what there is to say, then do as SIGHUP tells."""
+        # First of all: what follows may have to wait for somebody to read it.
+        self.manager.tell(systemd.READY, self._status())
+        for url in self.server.urls:
+            say(f"listening on {url}")
+        if self.server.admin_url is not None:
+            say(f"admin on {self.server.admin_url}")
+        say(self._serving())
+        if self.sandbox is not None:
+            say(self.sandbox.line)
+        if os.getuid() == 0:
+            _report("warning", "serving as root: --user NAME gives that up")
+        while True:
+            self.signals.hung_up.wait()
+            self.signals.hung_up.clear()
+            self.manager.tell(systemd.reloading())
+            try:
+                self.server.reopen_log()
+            except _core.Error as error:
+                _report("error", str(error.args[0]))
+            done = self.server.try_reload()
+            self.server.try_reload_certificates()
+            failed = "" if done else "; the last reload was refused"
+            self.manager.tell(systemd.READY, self._status(failed))
+
+    def _serving(self) -> str:
+        entries = plural(self.server.stats()["entries"], "entry", "entries")
+        return f"serving {self.site}: {entries}"
+
+    def _status(self, more: str = "") -> str:
+        return systemd.status(self._serving() + more)
+
+
+def _give_up(
+    options: Options, site: str, addresses: list[str], log: str | None, also_read: list[str]
+) -> confine.Sandbox | None:
+    if options.user is not None:
+        confine.become(options.user)
+    if options.sandbox == "off" or options.no_sandbox:
+        return None
+    return confine.confine(options, site, addresses, log, also_read)
 
 
 def _report(severity: Severity, line: str) -> None:
@@ -136,6 +204,40 @@ def _meant(site: str) -> str | None:
         return None
     command = nearest(site, [command.name for command in COMMANDS])
     return f"did you mean `zeroserve {command}`?" if command else None
+
+
+def _tls(options: Options) -> _Tls:
+    certs: list[str] = options.cert or []
+    keys: list[str] = options.key or certs
+    if len(keys) != len(certs):
+        raise UsageError(
+            f"{plural(len(certs), 'value')} of --cert, but {len(keys)} of --key",
+            "give one --key for each --cert, in the same order",
+        )
+    addrs: list[str] = options.tls_addr or []
+    if not options.https:
+        return _Tls(addrs, list(zip(certs, keys, strict=True)))
+    from zeroserve.cli.commands import DEV_ADDR
+
+    if not certs and options.cert_dir is None:
+        certs, keys = ([path] for path in _dev_cert())
+    return _Tls(addrs or [DEV_ADDR], list(zip(certs, keys, strict=True)))
+
+
+def _dev_cert() -> tuple[str, str]:
+    from zeroserve import dev_cert
+
+    try:
+        made = dev_cert.ensure()
+    except OSError as error:
+        where = quoted(dev_cert.directory())
+        raise _core.Error(
+            f"can't write to {where}: {reason(error)}", "give --cert and --key"
+        ) from None
+    if made.fresh:
+        say(f"zeroserve: made a certificate authority for this machine: {made.authority}")
+        say("zeroserve: browsers warn until they trust it; `zeroserve dev-cert` says how")
+    return made.certificate, made.key
 
 
 def _access_log(options: Options) -> _Log:

@@ -1,6 +1,7 @@
 """Values of flags: each function turns text into a value or raises ValueError with the reason."""
 
 from collections.abc import Callable
+from typing import Any
 
 from zeroserve import address
 from zeroserve._core import Error
@@ -12,6 +13,33 @@ def address_value(text: str) -> str:
         return address.normalise(text)
     except Error as error:
         raise ValueError(*error.args) from None
+
+
+def connect_value(text: str) -> str:
+    """An address to connect to, in its full form."""
+    found = address_value(text)
+    if found.startswith("fd:"):
+        raise ValueError(f"not an address to connect to: {text!r}", "write HOST:PORT or unix:PATH")
+    if found.endswith(":0"):
+        raise ValueError(f"not a port to connect to: {text!r}")
+    return found
+
+
+def network(text: str) -> str:
+    """An address or a network of addresses, like ``192.0.2.0/24``."""
+    import ipaddress  # late: it takes milliseconds
+
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        raise ValueError(f"not an address or a network: {text!r}") from None
+
+
+def account_value(text: str) -> Any:
+    """A user, and perhaps a group."""
+    from zeroserve.cli.confine import account
+
+    return account(text)
 
 
 def whole(minimum: int, maximum: int, unit: str = "") -> Callable[[str], int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from zeroserve._core import Error
+from zeroserve.scripts import is_script
 from zeroserve.words import quoted, reason
 
 INDEX_NAME = ".zeroserve/index"
@@ -91,7 +92,7 @@ def walk(root: str, *, skip: str | None = None, latest: int | None = None) -> Tr
             try:
                 found = os.stat(entry.path)  # noqa: PTH116
             except FileNotFoundError:
-                tree.warnings.append(f"link leads nowhere, left out: {quoted(name)}")
+                _leave_out(tree, name, "link leads nowhere")
                 continue
             except OSError as error:
                 raise Error(f"can't read {quoted(entry.path)}: {reason(error)}") from None
@@ -100,7 +101,7 @@ def walk(root: str, *, skip: str | None = None, latest: int | None = None) -> Tr
             if stat.S_ISDIR(found.st_mode):
                 pending.append(_Directory(entry.path, name + "/", parents))
             elif not stat.S_ISREG(found.st_mode):
-                tree.warnings.append(f"not a regular file, left out: {quoted(name)}")
+                _leave_out(tree, name, "not a regular file")
             elif name != INDEX_NAME and (found.st_dev, found.st_ino) != skipped:
                 mtime = _mtime(found, latest)
                 tree.sources.append(Source(name, entry.path, FileId.of(found), mtime))
@@ -108,6 +109,13 @@ def walk(root: str, *, skip: str | None = None, latest: int | None = None) -> Tr
     for names in (tree.left_out, tree.outside_links, tree.warnings):
         names.sort()
     return tree
+
+
+def _leave_out(tree: Tree, name: str, why: str) -> None:
+    if is_script(name):
+        # A site without one of its scripts may be a site without its guard.
+        raise Error(f"{why}: {quoted(name)}", "scripts are not left out: repair or remove it")
+    tree.warnings.append(f"{why}, left out: {quoted(name)}")
 
 
 def _identity(directory: _Directory) -> tuple[int, int]:

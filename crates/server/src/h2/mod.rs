@@ -18,9 +18,10 @@ use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
 
-use crate::inquiry::{Inquiry, NO_RESPONSE, Peer, Turn};
+use crate::inquiry::{Inquiry, NO_RESPONSE, Turn};
 use crate::limits::Limits;
 use crate::notice::Notice;
+use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body};
 use crate::scripted::Progress;
 use crate::stream::Stream;
@@ -64,6 +65,8 @@ pub async fn serve<S: Stream>(worker: Rc<Worker>, mut io: Transfer<S>, peer: Pee
         write_since: now,
         drain_since: None,
         ended: false,
+        began_ns: 0,
+        answered: 0,
     };
     // Every failure has ended the connection already; who cares has been told.
     let _ = connection.serve().await;
@@ -114,6 +117,10 @@ struct Connection<S> {
     drain_since: Option<u64>,
     /// Whether the client will send no more.
     ended: bool,
+    /// Since when the worker was free for the first request answered since the last send; 0 before.
+    began_ns: u64,
+    /// Requests answered since the last send.
+    answered: u32,
 }
 
 impl<S: Stream> Connection<S> {
@@ -132,6 +139,7 @@ impl<S: Stream> Connection<S> {
             let turned = self.io.turn(plan, |cx| poll_loads(jobs, cx)).await?;
             if turned.sent {
                 self.write_since = self.worker.tick.get();
+                self.measure();
             }
             self.ended |= turned.ended;
             if turned.draining && self.drain_since.is_none() {
@@ -145,6 +153,16 @@ impl<S: Stream> Connection<S> {
                 self.fuel = 0;
                 tokio::task::yield_now().await;
             }
+        }
+    }
+
+    /// Count how long what was just sent took: one look at the clock for all that one read brought.
+    fn measure(&mut self) {
+        let answered = std::mem::take(&mut self.answered);
+        if answered > 0 {
+            let took_ns = self.worker.clock.read_ns().saturating_sub(self.began_ns);
+            self.worker.stats.latency.record(took_ns, u64::from(answered));
+            self.began_ns = 0;
         }
     }
 
@@ -461,9 +479,11 @@ impl<S: Stream> Connection<S> {
         }
         let mut text = worker.head_text.take();
         text.clear();
-        let state = match inquiry.answer(&worker, &request, &mut text) {
+        let turn = inquiry.answer(&worker, &request, &self.peer, &mut text);
+        let state = match turn {
             Turn::Answered(answer) => {
                 self.fuel += inquiry.finish(&worker);
+                text.extend_from_slice(self.peer.front.header.as_bytes());
                 self.send(stream, &text, Some(&request), answer)
             }
             Turn::Slice => Some(State::Runnable),
@@ -486,7 +506,7 @@ impl<S: Stream> Connection<S> {
 
     fn begin_line(&self, request: Option<&Request<'_, '_>>) -> Option<Line> {
         let log = self.worker.log.as_ref()?;
-        Some(log.begin(&self.peer.ip, request, self.worker.clock.precise()))
+        Some(log.begin(&self.peer, request, self.worker.clock.precise()))
     }
 
     fn finish_line(&self, line: Option<Line>, status: u16, bytes: u64) {
@@ -501,6 +521,7 @@ impl<S: Stream> Connection<S> {
         let mut text = self.worker.head_text.take();
         text.clear();
         let answer = pipeline::refuse(reject, self.worker.clock.now(), &mut text);
+        text.extend_from_slice(self.peer.front.header.as_bytes());
         let state = self.send(stream, &text, None, answer);
         self.worker.head_text.replace(text);
         state
@@ -516,6 +537,10 @@ impl<S: Stream> Connection<S> {
     ) -> Option<State> {
         let Answer { status, body } = answer;
         self.worker.stats.answered(status);
+        self.answered += 1;
+        if self.began_ns == 0 {
+            self.began_ns = self.io.free_since_ns();
+        }
         let line = self.begin_line(request);
         let size = body.size();
         let worker = &*self.worker;

@@ -1,0 +1,225 @@
+//! `/metrics`: the text format of Prometheus, version 0.0.4, from one table of metrics.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering;
+
+use crate::state::State;
+use crate::stats::{Counter, LATENCY_BOUNDS_NS, WorkerStats};
+use crate::status::seconds;
+
+/// Content-Type of the format.
+pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// One row of the table.
+pub struct Metric {
+    /// Its unit last, and `_total` when it only grows.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// One line.
+    pub help: &'static str,
+    write: fn(&Facts<'_>, &mut Samples<'_>),
+}
+
+/// What the values are made of.
+pub struct Facts<'a> {
+    /// The server.
+    pub state: &'a State,
+    /// Processor time of the process.
+    pub cpu_s: f64,
+    /// Memory of the process that is not swapped out; `None` where the system does not tell.
+    pub resident_bytes: Option<u64>,
+}
+
+impl Facts<'_> {
+    fn sum(&self, of: impl Fn(&WorkerStats) -> &Counter) -> f64 {
+        self.state.sum(of) as f64
+    }
+}
+
+macro_rules! metrics {
+    ($($kind:ident $name:ident: $help:literal, $write:expr;)*) => {
+        /// The table, in the order of the page.
+        pub const METRICS: &[Metric] = &[$(Metric {
+            name: stringify!($name),
+            kind: stringify!($kind),
+            help: $help,
+            write: $write,
+        }),*];
+    };
+}
+
+metrics! {
+    gauge zeroserve_build_info: "Always 1; the label tells the version.",
+        |_, out| out.value(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    counter zeroserve_requests_total: "Requests answered, by site and the first digit of the status.",
+        |facts, out| for (class, name) in ["2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
+            out.of_site(&[("status", name)], facts.sum(|stats| &stats.responses[class]));
+        };
+    counter zeroserve_protocol_requests_total: "Requests answered, by version of HTTP: h1 or h2.",
+        |facts, out| {
+            let h2 = facts.sum(|stats| &stats.requests_h2);
+            out.value(&[("protocol", "h1")], (facts.sum(|stats| &stats.requests) - h2).max(0.0));
+            out.value(&[("protocol", "h2")], h2);
+        };
+    counter zeroserve_sent_bytes_total: "Bytes of responses handed to the system, heads included.",
+        |facts, out| out.of_site(&[], facts.sum(|stats| &stats.bytes_sent));
+    histogram zeroserve_request_duration_seconds:
+        "Time from when a worker was free for a request to the send that took the end of its answer.",
+        |facts, out| {
+            let mut count = 0;
+            for (class, bound_ns) in LATENCY_BOUNDS_NS.iter().enumerate() {
+                count += facts.state.sum(|stats| &stats.latency.classes[class]);
+                let bound = (*bound_ns as f64 / 1e9).to_string();
+                out.part("_bucket", &[("le", &bound)], count as f64);
+            }
+            count += facts.state.sum(|stats| &stats.latency.classes[LATENCY_BOUNDS_NS.len()]);
+            out.part("_bucket", &[("le", "+Inf")], count as f64);
+            out.part("_sum", &[], facts.sum(|stats| &stats.latency.sum_ns) / 1e9);
+            out.part("_count", &[], count as f64);
+        };
+    gauge zeroserve_connections: "Connections open now.",
+        |facts, out| out.value(&[], facts.sum(|stats| &stats.connections_open));
+    counter zeroserve_connections_accepted_total: "Connections accepted.",
+        |facts, out| out.value(&[], facts.sum(|stats| &stats.connections_accepted));
+    counter zeroserve_tls_handshakes_total: "TLS handshakes finished, by version and whether a session was resumed.",
+        |facts, out| {
+            let value = |out: &mut Samples<'_>, version, resumed, n| {
+                out.value(&[("version", version), ("resumed", resumed)], n);
+            };
+            value(out, "1.2", "false", facts.sum(|stats| &stats.tls12.full));
+            value(out, "1.2", "true", facts.sum(|stats| &stats.tls12.resumed));
+            value(out, "1.3", "false", facts.sum(|stats| &stats.tls13.full));
+            value(out, "1.3", "true", facts.sum(|stats| &stats.tls13.resumed));
+        };
+    counter zeroserve_tls_handshake_failures_total: "TLS handshakes that came to nothing.",
+        |facts, out| out.value(&[], facts.sum(|stats| &stats.tls_failures));
+    counter zeroserve_script_runs_total: "Functions of scripts that were run.",
+        |facts, out| out.of_site(&[], facts.sum(|stats| &stats.script_runs));
+    counter zeroserve_script_traps_total: "Requests whose scripts were stopped, answered 500.",
+        |facts, out| out.of_site(&[], facts.sum(|stats| &stats.script_traps));
+    gauge zeroserve_generation: "Generation of the site that is in force, counted from 1.",
+        |facts, out| out.of_site(&[], facts.state.site.number() as f64);
+    gauge zeroserve_generation_loaded_timestamp_seconds: "When the generation in force was opened, since 1970.",
+        |facts, out| out.of_site(&[], seconds(facts.state.site.current().loaded_at));
+    gauge zeroserve_generations_kept: "Earlier generations that roll back can go to.",
+        |facts, out| out.of_site(&[], facts.state.site.kept().len() as f64);
+    gauge zeroserve_entries: "Entries of the generation in force.",
+        |facts, out| out.of_site(&[], facts.state.site.current().archive.index().len() as f64);
+    counter zeroserve_reloads_total: "Reloads of the site, by outcome: ok or failed.",
+        |facts, out| {
+            let (ok, failed) = (&facts.state.reloads_ok, &facts.state.reloads_failed);
+            out.of_site(&[("outcome", "ok")], ok.load(Ordering::Relaxed) as f64);
+            out.of_site(&[("outcome", "failed")], failed.load(Ordering::Relaxed) as f64);
+        };
+    counter zeroserve_rollbacks_total: "Times that an earlier generation was put in force again.",
+        |facts, out| out.of_site(&[], facts.state.rollbacks.load(Ordering::Relaxed) as f64);
+    counter zeroserve_log_lines_dropped_total: "Lines of the access log that were dropped because its writer fell behind.",
+        |facts, out| out.value(&[], facts.sum(|stats| &stats.log_lines_dropped));
+    gauge zeroserve_draining: "1 while no new connections are taken and those open are finished, else 0.",
+        |facts, out| out.value(&[], f64::from(u8::from(facts.state.is_draining())));
+    counter zeroserve_worker_requests_total: "Requests answered, by worker.",
+        |facts, out| out.of_workers(facts, |stats| &stats.requests);
+    counter zeroserve_worker_connections_accepted_total: "Connections accepted, by worker.",
+        |facts, out| out.of_workers(facts, |stats| &stats.connections_accepted);
+    gauge zeroserve_worker_connections: "Connections open now, by worker.",
+        |facts, out| out.of_workers(facts, |stats| &stats.connections_open);
+    gauge process_start_time_seconds: "When the server started, since 1970.",
+        |facts, out| out.value(&[], seconds(facts.state.started));
+    counter process_cpu_seconds_total: "Processor time of the process.",
+        |facts, out| out.value(&[], facts.cpu_s);
+    gauge process_resident_memory_bytes: "Memory of the process that is not swapped out.",
+        |facts, out| if let Some(bytes) = facts.resident_bytes {
+            out.value(&[], bytes as f64);
+        };
+}
+
+/// All metrics.
+pub fn page(facts: &Facts<'_>) -> String {
+    let mut text = String::with_capacity(16 * 1024);
+    for metric in METRICS {
+        let Metric { name, kind, help, write } = metric;
+        // Writing to a string can't fail, here and below.
+        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        write(facts, &mut Samples { name, site: &facts.state.name, text: &mut text });
+    }
+    text
+}
+
+/// The samples of one metric.
+struct Samples<'a> {
+    name: &'static str,
+    site: &'a str,
+    text: &'a mut String,
+}
+
+impl Samples<'_> {
+    fn value(&mut self, labels: &[(&str, &str)], value: f64) {
+        self.line("", None, labels, value);
+    }
+
+    fn of_site(&mut self, labels: &[(&str, &str)], value: f64) {
+        self.line("", Some(self.site), labels, value);
+    }
+
+    /// A part of a histogram of the site.
+    fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) {
+        self.line(suffix, Some(self.site), labels, value);
+    }
+
+    fn of_workers(&mut self, facts: &Facts<'_>, of: fn(&WorkerStats) -> &Counter) {
+        for (number, stats) in facts.state.stats.iter().enumerate() {
+            self.value(&[("worker", &number.to_string())], of(stats).get() as f64);
+        }
+    }
+
+    fn line(&mut self, suffix: &str, site: Option<&str>, labels: &[(&str, &str)], value: f64) {
+        let _ = write!(self.text, "{}{suffix}", self.name);
+        let mut open = '{';
+        for (name, label) in site.map(|site| ("site", site)).iter().chain(labels) {
+            let _ = write!(self.text, "{open}{name}=\"");
+            escape(label, self.text);
+            self.text.push('"');
+            open = ',';
+        }
+        if open == ',' {
+            self.text.push('}');
+        }
+        let _ = writeln!(self.text, " {value}");
+    }
+}
+
+fn escape(label: &str, out: &mut String) {
+    for letter in label.chars() {
+        match letter {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            letter => out.push(letter),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_conventions() {
+        for (at, metric) in METRICS.iter().enumerate() {
+            let Metric { name, kind, help, .. } = metric;
+            assert_eq!(name.ends_with("_total"), *kind == "counter", "{name}");
+            assert!(help.ends_with('.') && !help.contains('\n'), "{name}");
+            assert!(METRICS[..at].iter().all(|other| other.name != *name), "{name}");
+        }
+    }
+
+    #[test]
+    fn labels_cannot_end_their_quotes() {
+        let mut text = String::new();
+        let mut samples = Samples { name: "n", site: "a\"b\\c\nd", text: &mut text };
+        samples.of_site(&[("le", "+Inf")], 1.5);
+        samples.value(&[], 2.0);
+        assert_eq!(text, "n{site=\"a\\\"b\\\\c\\nd\",le=\"+Inf\"} 1.5\nn 2\n");
+    }
+}

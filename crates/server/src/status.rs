@@ -1,0 +1,125 @@
+//! The state of a server as JSON: all that there is to know, or what changes every second.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::site::Generation;
+use crate::state::State;
+use crate::stats::{LATENCY_BOUNDS_NS, WorkerStats};
+use crate::tls::Info;
+
+/// Most warnings that are told; `zeroserve check` tells all.
+const MAX_WARNINGS: usize = 100;
+
+/// What `/status` answers.
+pub fn status(state: &State) -> Value {
+    let worker = |(number, stats): (usize, &Arc<WorkerStats>)| {
+        json!({
+            "number": number,
+            "requests": stats.requests.get(),
+            "connections": stats.connections_open.get(),
+            "accepted": stats.connections_accepted.get(),
+        })
+    };
+    let workers: Vec<_> = state.stats.iter().enumerate().map(worker).collect();
+    let listeners: Vec<_> = state.urls.iter().map(|url| json!({ "url": url })).collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "pid": std::process::id(),
+        "started_at": seconds(state.started),
+        "uptime_s": state.started.elapsed().unwrap_or_default().as_secs_f64(),
+        "draining": state.is_draining(),
+        "listeners": listeners,
+        "workers": workers,
+        "sites": [site(state)],
+        "certificates": certificates(state),
+        "warnings": warnings(state),
+    })
+}
+
+/// What `/live` answers: plain counters, from which two answers make rates.
+pub fn live(state: &State) -> Value {
+    let classes = (0..=LATENCY_BOUNDS_NS.len())
+        .map(|class| state.sum(|stats| &stats.latency.classes[class]))
+        .collect::<Vec<_>>();
+    let bounds: Vec<_> = LATENCY_BOUNDS_NS.iter().map(|ns| *ns as f64 / 1e9).collect();
+    let responses: Vec<_> =
+        (0..4).map(|class| state.sum(|stats| &stats.responses[class])).collect();
+    let generation = state.site.number();
+    json!({
+        "at": seconds(SystemTime::now()),
+        "draining": state.is_draining(),
+        "requests": state.sum(|stats| &stats.requests),
+        "responses": responses,
+        "bytes_sent": state.sum(|stats| &stats.bytes_sent),
+        "connections": state.sum(|stats| &stats.connections_open),
+        "accepted": state.sum(|stats| &stats.connections_accepted),
+        "latency": { "bounds_s": bounds, "counts": classes },
+        "script_traps": state.sum(|stats| &stats.script_traps),
+        "generation": generation,
+        "reloads_failed": state.reloads_failed.load(Ordering::Relaxed),
+    })
+}
+
+fn site(state: &State) -> Value {
+    let current = state.site.current();
+    let mut generations = vec![generation(&current, true)];
+    // The latest first, as people look for them.
+    generations.extend(state.site.kept().iter().rev().map(|kept| generation(kept, false)));
+    json!({
+        "name": state.name,
+        "path": state.site.path().display().to_string(),
+        "generation": current.number,
+        "generations": generations,
+        "reloads_ok": state.reloads_ok.load(Ordering::Relaxed),
+        "reloads_failed": state.reloads_failed.load(Ordering::Relaxed),
+        "rollbacks": state.rollbacks.load(Ordering::Relaxed),
+    })
+}
+
+fn generation(generation: &Generation, in_force: bool) -> Value {
+    let archive = &generation.archive;
+    // A directory has no size of its own, and adding up its files would take long.
+    let bytes = (!archive.is_directory()).then(|| archive.own_stamp().size);
+    let scripts = generation.scripts.as_ref().map_or(&[][..], |scripts| &scripts.list);
+    let scripts: Vec<_> = scripts.iter().map(|script| script.name.as_str()).collect();
+    json!({
+        "number": generation.number,
+        "in_force": in_force,
+        "loaded_at": seconds(generation.loaded_at),
+        "kind": if archive.is_directory() { "directory" } else { "archive" },
+        "entries": archive.index().len(),
+        "bytes": bytes,
+        "scripts": scripts,
+    })
+}
+
+fn certificates(state: &State) -> Vec<Value> {
+    let infos = state.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default();
+    let row = |info: Info| {
+        json!({
+            "path": info.path.display().to_string(),
+            "names": info.names,
+            "not_before": info.not_before_s,
+            "not_after": info.not_after_s,
+            "default": info.default,
+        })
+    };
+    infos.into_iter().map(row).collect()
+}
+
+fn warnings(state: &State) -> Vec<Value> {
+    let current = state.site.current();
+    let warnings = current.archive.warnings().iter().take(MAX_WARNINGS);
+    warnings.map(|w| json!({ "entry": w.entry, "message": w.message })).collect()
+}
+
+/// Seconds since 1970.
+pub fn seconds(time: SystemTime) -> f64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    // Milliseconds are all that anybody reads.
+    (since.as_secs_f64() * 1000.0).round() / 1000.0
+}

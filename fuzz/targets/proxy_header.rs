@@ -1,0 +1,5 @@
+//! `proxy_header`, driven by libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| zeroserve_fuzz::proxy_header(data));
