@@ -1,6 +1,7 @@
 """HTTP/2 on cleartext, by prior knowledge: the same site as over HTTP/1, and its own framing."""
 
 import json
+import ssl
 import struct
 import time
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ from support.http2 import (
 from support.server import Server, running, wait_until
 from support.sites import FILES, HELLO
 from support.wire import Connection, fetch, request
+from zeroserve import dev_cert
 
 BIG = FILES["big.bin"]
 
@@ -172,6 +174,24 @@ def test_http1_requests_that_begin_like_the_preface(site: Server) -> None:
     with Connection(site.address) as connection:
         connection.send(b"PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n")
         assert connection.response().status in (400, 505)
+
+
+def test_over_tls(tmp_path: Path) -> None:
+    made = dev_cert.ensure(place=str(tmp_path / "certificates"))
+    site = sites.python_tar(tmp_path / "site.tar", {"hello.txt": HELLO, "big.bin": BIG})
+    files = ("--cert", made.certificate, "--key", made.key)
+    with running(site, "--threads", "1", "--tls-addr", "127.0.0.1:0", *files) as server:
+        port = int(server.wait_line(r"^listening on https://127\.0\.0\.1:(\d+)")[1])
+        context = ssl.create_default_context(cafile=made.authority)
+        with Http2(("127.0.0.1", port), window=1 << 20, context=context) as client:
+            streams = [client.ask("/hello.txt") for _ in range(20)]
+            big = client.ask("/big.bin")
+            assert client.response(big).body == BIG
+            for stream in streams:
+                assert client.response(stream).body == HELLO
+            server.process.terminate()
+            assert client.until_closed() == NO_ERROR
+            assert server.wait() == 0
 
 
 # --- windows and priorities -----------------------------------------------------------------------
@@ -434,6 +454,13 @@ def test_an_idle_connection_is_closed(hasty: Server) -> None:
         assert client.until_closed() == NO_ERROR
 
 
+def test_a_busy_connection_is_not_idle(hasty: Server) -> None:
+    with Http2(hasty.address) as client:
+        for _ in range(12):
+            assert client.get("/missing").status == 404
+            time.sleep(0.3)
+
+
 def test_pings_do_not_keep_a_connection(hasty: Server) -> None:
     with Http2(hasty.address) as client:
         begin = time.monotonic()
@@ -458,6 +485,7 @@ def test_an_unfinished_head_ends_the_connection(hasty: Server, part: bytes) -> N
 def test_an_unfinished_body_ends_its_stream(hasty: Server) -> None:
     with Http2(hasty.address) as client:
         stream = client.open(client.block("/missing", "POST"), end=False)
+        client.send_frame(DATA, 0, stream, b"half")
         assert client.response(stream).status == 408
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support import http2
@@ -63,7 +64,8 @@ LARGE = bytes(range(256)) * 4096
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site with the script."""
     root = tmp_path_factory.mktemp("site")
     (root / "page.txt").write_text("a page\n")
     (root / "large.bin").write_bytes(LARGE)
@@ -72,6 +74,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     source = tmp_path_factory.mktemp("source") / "script.c"
     source.write_text(SOURCE)
     (scripts / "script.o").write_bytes(clang.compile(source).object)
+    return root
+
+
+@pytest.fixture(scope="module")
+def server(root: Path) -> Iterator[Server]:
     with running(root, "--threads", "1", "--access-log", "off") as found:
         yield found
 
@@ -111,6 +118,16 @@ def test_bodies_that_are_not_whole(client: Http2) -> None:
     declared = [("content-length", "2000000")]
     stream = client.open(client.block("/body", "POST", declared), end=False)
     assert client.response(stream).status == 413
+
+
+def test_a_body_that_does_not_come(root: Path) -> None:
+    """What was kept of it is forgotten, and the connection goes on."""
+    options = ("--threads", "1", "--body-timeout-s=1")
+    with running(root, *options) as hasty, Http2(hasty.address) as client:
+        stream = client.open(client.block("/body", "POST"), end=False)
+        client.send_frame(DATA, 0, stream, b"[1,")
+        assert client.response(stream).status == 408
+        assert client.post("/body", b"[3]").body == b"[3]"
 
 
 def test_a_body_that_comes_before_it_is_asked_for(client: Http2) -> None:

@@ -5,6 +5,7 @@ with Http2(server.address) as client:
 """
 
 import socket
+import ssl
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -70,7 +71,10 @@ class Closed(Exception):
 
 
 class Http2:
-    """One connection. ``window`` is that of each stream; ``refill`` keeps it open."""
+    """One connection, over TLS when there is a ``context``.
+
+    ``window`` is that of each stream; ``refill`` keeps it open.
+    """
 
     def __init__(
         self,
@@ -80,6 +84,7 @@ class Http2:
         refill: bool = True,
         timeout_s: float = 10.0,
         greet: bool = True,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
@@ -87,6 +92,12 @@ class Http2:
         self.socket.connect(address)
         if family == socket.AF_INET:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            context.set_alpn_protocols(["h2", "http/1.1"])
+            secured = context.wrap_socket(self.socket, server_hostname="localhost")
+            assert secured.selected_alpn_protocol() == "h2"
+            self.socket = secured
+        self.scheme = "http" if context is None else "https"
         self.buffer = b""
         self.encoder, self.decoder = Encoder(), Decoder()
         self.streams: dict[int, Response] = {}
@@ -117,7 +128,7 @@ class Http2:
 
     def block(self, path: str, method: str = "GET", headers: Fields = ()) -> bytes:
         """The header block of a request."""
-        pseudo = [(":method", method), (":scheme", "http"), (":path", path)]
+        pseudo = [(":method", method), (":scheme", self.scheme), (":path", path)]
         return self.encoder.encode([*pseudo, (":authority", "site.test"), *headers])
 
     def open(self, block: bytes, *, end: bool = True) -> int:

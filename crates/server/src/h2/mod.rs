@@ -219,7 +219,8 @@ impl<S: Stream> Connection<S> {
 
     /// Some deadline has passed.
     fn expire(&mut self) -> Result<(), Closed> {
-        let limits = &self.worker.limits;
+        let worker = Rc::clone(&self.worker);
+        let limits = &worker.limits;
         let now = self.worker.tick.get();
         if self.io.buffered_bytes() > 0 && self.write_since + limits.write_timeout_s <= now {
             return Err(Closed::TimedOut);
@@ -238,6 +239,8 @@ impl<S: Stream> Connection<S> {
             match &mut job.state {
                 State::Receiving { deadline } if *deadline <= now => {
                     self.kept_bytes -= job.upload.kept_bytes();
+                    job.upload = Upload::default();
+                    job.inquiry.finish(&worker);
                     if let Some(state) = self.refuse(job.stream, Reject::TimedOut) {
                         self.jobs.push(Job { state, ..job });
                     }
@@ -329,6 +332,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn begin(&mut self, stream: u32, ended: bool, verdict: Result<(), Reject>) {
+        self.idle_since = self.worker.tick.get();
         if let Err(reject) = verdict {
             if let Some(state) = self.refuse(stream, reject) {
                 self.jobs.push(Job {
@@ -354,6 +358,10 @@ impl<S: Stream> Connection<S> {
     fn upload(&mut self, stream: u32, content: std::ops::Range<usize>, ended: bool) {
         let limits = &self.worker.limits;
         let Some(job) = self.jobs.iter_mut().find(|job| job.stream == stream) else { return };
+        // It has its answer already.
+        if matches!(job.state, State::Sending { .. }) {
+            return;
+        }
         let upload = &mut job.upload;
         upload.ended = ended;
         self.kept_bytes += upload.add(&self.io.input()[content], limits.max_body_bytes);
@@ -367,8 +375,7 @@ impl<S: Stream> Connection<S> {
         if let State::Receiving { deadline } = &mut job.state {
             *deadline = self.worker.tick.get() + limits.body_timeout_s;
         }
-        let sends = matches!(job.state, State::Sending { .. });
-        if let Some(reject) = reject.filter(|_| !sends) {
+        if let Some(reject) = reject {
             let Some(mut job) = self.take_job(stream) else { return };
             self.kept_bytes -= job.upload.kept_bytes();
             job.upload = Upload::default();
