@@ -389,13 +389,14 @@ def test_the_log_names_the_protocol(tmp_path: Path) -> None:
 
 def test_a_reload_does_not_mix_deploys(tmp_path: Path) -> None:
     old, new = b"a" * 2_000_000, b"b" * 2_000_000
-    site = sites.python_tar(tmp_path / "site.tar", {"big.bin": old})
+    site = sites.python_tar(tmp_path / "site.tar", {"big.bin": old, "version": b"old"})
     with running(site, "--threads", "1") as server, Http2(server.address, refill=False) as client:
         stream = client.ask("/big.bin")
         while len(client.streams.setdefault(stream, http2.Response()).body) < 65_535:
             client.step()
-        sites.replace(site, sites.python_tar(tmp_path / "new.tar", {"big.bin": new}))
-        server.wait_line("reloaded|new|now serving|replaced", timeout_s=10)
+        files = {"big.bin": new, "version": b"new"}
+        sites.replace(site, sites.python_tar(tmp_path / "new.tar", files))
+        wait_until(lambda: fetch(server.address, "/version").body == b"new", 10)
         client.refill = True
         more = struct.pack(">I", 65_535)
         client.send(frame(WINDOW_UPDATE, 0, 0, more) + frame(WINDOW_UPDATE, 0, stream, more))
