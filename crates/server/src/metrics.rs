@@ -94,6 +94,11 @@ metrics! {
         };
     counter zeroserve_tls_handshake_failures_total: "TLS handshakes that came to nothing.",
         |facts, out| out.value(&[], facts.sum(|stats| &stats.tls_failures));
+    gauge zeroserve_certificate_expiry_timestamp_seconds: "When a certificate in use ends, since 1970, by its names.",
+        |facts, out| for certificate in facts.state.certificates.load().iter() {
+            let names = certificate.names.join(",");
+            out.value(&[("names", &names)], seconds(certificate.expires));
+        };
     counter zeroserve_script_runs_total: "Functions of scripts that were run.",
         |facts, out| out.of_site(&[], facts.sum(|stats| &stats.script_runs));
     counter zeroserve_script_traps_total: "Requests whose scripts were stopped, answered 500.",

@@ -6,11 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::site::{NoRollback, Site};
 use crate::stats::{Counter, WorkerStats};
 use crate::worker::Phase;
+
+/// A certificate in use, for those who watch when it ends.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// Names that it is for.
+    pub names: Vec<String>,
+    /// When it ends.
+    pub expires: SystemTime,
+    /// Where it came from: a file, or who issues it.
+    pub source: String,
+}
 
 /// Shared by the server and its admin listener.
 pub struct State {
@@ -30,6 +42,8 @@ pub struct State {
     pub reloads_failed: AtomicU64,
     /// Roll backs that put an earlier generation in force.
     pub rollbacks: AtomicU64,
+    /// Certificates in use; whoever loads them stores them here.
+    pub certificates: ArcSwap<Vec<Certificate>>,
     phase: watch::Receiver<Phase>,
 }
 
@@ -50,6 +64,7 @@ impl State {
             reloads_ok: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
             rollbacks: AtomicU64::new(0),
+            certificates: ArcSwap::default(),
             phase,
         }
     }

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::site::Generation;
-use crate::state::State;
+use crate::state::{Certificate, State};
 use crate::stats::{LATENCY_BOUNDS_NS, WorkerStats};
 
 /// Most warnings that are told; `zeroserve check` tells all.
@@ -34,7 +34,7 @@ pub fn status(state: &State) -> Value {
         "listeners": listeners,
         "workers": workers,
         "sites": [site(state)],
-        "certificates": certificates(),
+        "certificates": certificates(state),
         "warnings": warnings(state),
     })
 }
@@ -96,9 +96,10 @@ fn generation(generation: &Generation, in_force: bool) -> Value {
     })
 }
 
-/// Certificates in use: none, as long as there are no TLS listeners.
-fn certificates() -> Vec<Value> {
-    Vec::new()
+fn certificates(state: &State) -> Vec<Value> {
+    let certificates = state.certificates.load();
+    let certificate = |c: &Certificate| json!({ "names": c.names, "expires_at": seconds(c.expires), "source": c.source });
+    certificates.iter().map(certificate).collect()
 }
 
 fn warnings(state: &State) -> Vec<Value> {
