@@ -484,6 +484,10 @@ impl<S: Stream> Connection<S> {
                 Err(reject) => return Ok(Err(reject)),
             }
         }
+        if self.answered == 0 {
+            // What the client took to send it is not ours.
+            self.began_ns = 0;
+        }
         let mut detached = Detached::new(head, decoder);
         match (&mut self.scripted, kept) {
             _ if keep.is_none() => {}

@@ -302,7 +302,7 @@ impl Server {
 
     /// Certificates in use.
     pub fn certificates(&self) -> Vec<tls::Info> {
-        self.state.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
+        self.state.certificates()
     }
 
     /// Files of the certificates' directory that are not in use, and why.
