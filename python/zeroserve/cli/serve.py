@@ -19,6 +19,9 @@ from zeroserve.reload import Severity
 from zeroserve.server import Server
 from zeroserve.words import plural, quoted
 
+DENIED_HINT = "the sandbox lets what was named at the start be read: --allow-read PATH adds to it"
+"""For a link that was pointed elsewhere, say: the person in charge may not think of it."""
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -43,6 +46,7 @@ def run(options: Options) -> int:
     manager = systemd.Notifier()
     _raise_descriptor_limit()
     log = _access_log(options)
+    report = _Reporter()
     addresses = options.addr or address.inherited() or [address.DEFAULT]
     server = Server(
         site,
@@ -56,12 +60,13 @@ def run(options: Options) -> int:
         access_log_format=log.format,
         watch=options.watch,
         drain_timeout_s=options.drain_timeout_s,
-        report=_report,
+        report=report,
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
     )
     server.bind()
     # While this is the only thread: others inherit what it has given up.
     sandbox = _give_up(options, site, addresses, log.path)
+    report.confined = sandbox is not None
     signals = _Signals()
     signals.start()
     try:
@@ -70,7 +75,7 @@ def run(options: Options) -> int:
         confine.clean_up(sandbox)
         raise
     signals.serving = True
-    house = _House(server, site, signals, manager, sandbox)
+    house = _House(server, site, signals, manager, sandbox, report)
     threading.Thread(target=house.keep, name="zeroserve-house", daemon=True).start()
     manager.keep_alive(server.is_turning)
     signals.told.wait()
@@ -118,6 +123,7 @@ class _House(NamedTuple):
     signals: _Signals
     manager: systemd.Notifier
     sandbox: confine.Sandbox | None
+    report: "_Reporter"
 
     def keep(self) -> None:
         """Say what there is to say, then do as SIGHUP tells."""
@@ -129,7 +135,7 @@ class _House(NamedTuple):
         if self.sandbox is not None:
             say(self.sandbox.line)
         if os.getuid() == 0:
-            _report("warning", "serving as root: --user NAME gives that up")
+            self.report("warning", "serving as root: --user NAME gives that up")
         while True:
             self.signals.hung_up.wait()
             self.signals.hung_up.clear()
@@ -137,7 +143,7 @@ class _House(NamedTuple):
             try:
                 self.server.reopen_log()
             except _core.Error as error:
-                _report("error", str(error.args[0]))
+                self.report("error", str(error.args[0]))
             done = self.server.try_reload()
             failed = "" if done else "; the last reload was refused"
             self.manager.tell(systemd.READY, self._status(failed))
@@ -160,11 +166,18 @@ def _give_up(
     return confine.confine(options, site, addresses, log)
 
 
-def _report(severity: Severity, line: str) -> None:
-    if severity == "info":
-        say(f"zeroserve: {line}")
-    else:
-        complain(line, severity=severity)
+class _Reporter:
+    """Says what happens while serving."""
+
+    def __init__(self) -> None:
+        self.confined = False
+
+    def __call__(self, severity: Severity, line: str) -> None:
+        if severity == "info":
+            say(f"zeroserve: {line}")
+        else:
+            denied = self.confined and "permission denied" in line.lower()
+            complain(line, DENIED_HINT if denied else None, severity=severity)
 
 
 def _require_site(site: str) -> None:
