@@ -25,6 +25,9 @@ MAX_LEFT_OUT = 5
 
 JOIN_S = 1.0
 
+SUFFIXES = (".pem", ".crt", ".cer", ".cert", ".key")
+"""Files of a directory that count: one that is written to all the time would never keep still."""
+
 State = tuple[tuple[str, int, int, int], ...]
 
 
@@ -129,7 +132,8 @@ class Keeper:
         for path in self._paths:
             try:
                 with os.scandir(path) as entries:
-                    found += [_state(entry.path) for entry in entries]
+                    wanted = (entry for entry in entries if entry.name.endswith(SUFFIXES))
+                    found += [_state(entry.path) for entry in wanted]
             except NotADirectoryError:
                 found.append(_state(path))
             except OSError:

@@ -147,6 +147,10 @@ impl<S: Stream> Connection<S> {
                             self.refuse(Reject::TimedOut);
                             return self.close().await;
                         }
+                        Err(closed) if wait == Wait::Idle => {
+                            self.io.say_end();
+                            return Err(closed);
+                        }
                         read => read?,
                     }
                 }
@@ -533,7 +537,10 @@ fn rule(
 /// (RFC 8555, section 8.3).
 fn is_for_acme(request: &Request<'_, '_>) -> bool {
     let Target::Path { path, .. } = request.target else { return false };
-    path.starts_with("/.well-known/acme-challenge/")
+    // Nothing but the token: no way on to other files.
+    let token = path.strip_prefix("/.well-known/acme-challenge/");
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    token.is_some_and(|token| token.bytes().all(fits))
 }
 
 /// Send the client to the same place over HTTPS.
@@ -543,6 +550,9 @@ fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -
         Some(bracket) => bracket + 1,
         None => host.find(':').unwrap_or(host.len()),
     };
+    if end == 0 {
+        return pipeline::nowhere(request, now, out);
+    }
     let port = if port == 443 { String::new() } else { format!(":{port}") };
     let target = match origin_form(request) {
         "*" => "/",

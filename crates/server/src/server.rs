@@ -118,13 +118,15 @@ impl Server {
             bound.push(place);
         }
         let encrypted = bound.len();
-        let https_port = config.redirect_https.then(|| bound.first().and_then(|b| b.url.port()));
+        // Behind a Unix socket somebody else has the port, the usual one.
+        let first_port = bound.iter().find_map(|bound| bound.url.port()).unwrap_or(443);
+        let https_port = config.redirect_https.then_some(first_port);
         for address in &config.addresses {
             bound.push(listen::bind(address, config.workers)?);
         }
         // Those without come first, as on the command line.
         bound.rotate_left(encrypted);
-        let fronts = Fronts::new(&config, &tls, https_port.flatten());
+        let fronts = Fronts::new(&config, &tls, https_port);
         let log = match config.access_log.clone() {
             None => None,
             Some((destination, format)) => {

@@ -364,7 +364,9 @@ async fn serve_tls<S: Stream>(
     place: Registration,
 ) {
     let limit = Duration::from_secs(worker.limits.header_timeout_s);
-    let Ok(accepted) = tls::handshake::accept(tls, stream, limit).await else { return };
+    let is_over = |cx: &std::task::Context<'_>| place.is_draining(cx);
+    let accepted = tls::handshake::accept(tls, stream, limit, is_over).await;
+    let Ok(accepted) = accepted else { return };
     peer.session = Some(Box::new(Session {
         tls13: accepted.kind().0,
         alpn: accepted.alpn(),
