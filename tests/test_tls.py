@@ -79,7 +79,7 @@ def body_of(server: Server, context: ssl.SSLContext, target: str) -> bytes:
 
 
 def descriptors(server: Server) -> int:
-    return len(os.listdir(f"/proc/{server.pid}/fd"))
+    return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
 
 
 # --- content --------------------------------------------------------------------------------------
@@ -548,8 +548,10 @@ def test_ciphers_without_authentication_or_forward_secrecy(server: Server, ciphe
     assert handshake(server, "-tls1_2", "-cipher", f"{cipher}:@SECLEVEL=0") == ""
 
 
-@pytest.mark.parametrize("cipher", ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
-                                    "ECDHE-ECDSA-CHACHA20-POLY1305"])  # fmt: skip
+@pytest.mark.parametrize(
+    "cipher", [f"ECDHE-ECDSA-{end}" for end in ("AES128-GCM-SHA256", "AES256-GCM-SHA384",
+                                                "CHACHA20-POLY1305")]
+)  # fmt: skip
 def test_ciphers(server: Server, cipher: str) -> None:
     assert cipher in handshake(server, "-tls1_2", "-cipher", cipher)
 
@@ -562,7 +564,7 @@ def test_groups(server: Server, group: str) -> None:
 def test_the_post_quantum_group(server: Server) -> None:
     """A hybrid with ML-KEM, where the OpenSSL here has it (3.5)."""
     probe = openssl_run("s_client", "-groups", "X25519MLKEM768", "-connect", "127.0.0.1:1")
-    if "Failed to set groups" in probe.stderr or "set_groups" in probe.stderr:
+    if "connect:" not in probe.stderr:
         pytest.skip("this OpenSSL does not know X25519MLKEM768")
     assert "X25519MLKEM768" in handshake(server, "-groups", "X25519MLKEM768")
 

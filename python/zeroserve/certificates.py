@@ -112,6 +112,12 @@ class Keeper:
                 self._report("warning", f"and {len(left_out) - MAX_LEFT_OUT:,} more files")
 
     def _run(self) -> None:
+        try:
+            self._keep()
+        except Exception as error:  # the thread's last word: nobody else would tell
+            self._report("warning", f"certificates are no longer watched: {error}")
+
+    def _keep(self) -> None:
         previous = self._read
         while True:
             began = time.monotonic()
