@@ -426,7 +426,7 @@ def test_renewed_under_load(
     place = tmp_path / "certs"
     live = authority.issue(NAME).copy_to(place, "live")
     authority.issue("other.test").copy_to(place, "other")
-    options = live.options if form == "pair" else ["--cert-dir", place]
+    options: list[str | Path] = live.options if form == "pair" else ["--cert-dir", place]
     with (
         secure(site, *options, threads=2) as server,
         Load(server, authority.trust()) as load,
@@ -600,7 +600,7 @@ def test_client_certificates_are_requested(
 ) -> None:
     someone = people.issue("someone", usage="clientAuth")
     stranger = authority.issue("stranger", usage="clientAuth")
-    options = ["--client-ca", people.certificate, "--client-auth", "request"]
+    options: list[str | Path] = ["--client-ca", people.certificate, "--client-auth", "request"]
     with secure(site, *pair.options, *options) as server:
         for good in (None, someone):
             context = authority.trust(version=version, cert=good)

@@ -9,15 +9,15 @@ by ``zeroserve._core`` itself.
 """
 
 import shutil
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from socket import socket as Socket
+from typing import Literal, Self
 
 from support.server import Server, running
 from support.wire import Address, Connection, Response, request
@@ -94,7 +94,6 @@ class Authority:
     place: Path
     name: str = "test authority"
     issued: int = 0
-    lock: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.place.mkdir(parents=True, exist_ok=True)
@@ -132,7 +131,6 @@ class Authority:
         *,
         version: str | None = None,
         ciphers: str | None = None,
-        sigalgs: str | None = None,
         cert: Pair | None = None,
     ) -> ssl.SSLContext:
         """What a client needs that believes in this authority."""
@@ -169,7 +167,7 @@ class Secure(Connection):
         receive_buffer_bytes: int = 0,
     ) -> None:
         super().__init__(address, timeout_s=timeout_s, receive_buffer_bytes=receive_buffer_bytes)
-        plain: socket.socket = self.socket
+        plain: Socket = self.socket
         try:
             self.socket = context.wrap_socket(
                 plain, server_hostname=name, suppress_ragged_eofs=False
@@ -178,6 +176,9 @@ class Secure(Connection):
             plain.close()
             raise
 
+    def __enter__(self) -> Self:
+        return self
+
     @property
     def leaf(self) -> bytes:
         """The certificate that the server showed, DER."""
@@ -185,7 +186,7 @@ class Secure(Connection):
         assert found is not None
         return found
 
-    def close_properly(self) -> socket.socket:
+    def close_properly(self) -> Socket:
         """Say that nothing more comes, and wait for the server to say the same."""
         return self.socket.unwrap()
 
