@@ -12,6 +12,7 @@ __all__ = [
     "HELPERS",
     "LIMITS",
     "Archive",
+    "Certificate",
     "ContentHasher",
     "Entry",
     "Error",
@@ -26,9 +27,12 @@ __all__ = [
     "Site",
     "Trap",
     "__version__",
+    "certificate_end",
     "check",
     "compressible",
     "content_type",
+    "dev_authority",
+    "dev_certificate",
     "encode_index",
 ]
 
