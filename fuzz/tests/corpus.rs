@@ -8,12 +8,13 @@ const MUTATIONS: u64 = 2000;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 7] = [
+const TARGETS: [(&str, Target); 8] = [
     ("tar", zeroserve_fuzz::tar),
     ("packed", zeroserve_fuzz::packed),
     ("request", zeroserve_fuzz::request),
     ("chunked", zeroserve_fuzz::chunked),
     ("conversation", zeroserve_fuzz::conversation),
+    ("hello", zeroserve_fuzz::hello),
     ("objects", zeroserve_fuzz::objects),
     ("executors", zeroserve_fuzz::executors),
 ];

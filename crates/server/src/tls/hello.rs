@@ -32,7 +32,7 @@ pub struct Hello {
 }
 
 /// Whether a whole ClientHello is in the bytes; what is no handshake at all counts as whole.
-pub(super) fn is_complete(raw: &[u8]) -> bool {
+pub fn is_complete(raw: &[u8]) -> bool {
     let message = unwrap_records(raw);
     match *message {
         [kind, a, b, c, ref rest @ ..] => {
@@ -43,7 +43,7 @@ pub(super) fn is_complete(raw: &[u8]) -> bool {
 }
 
 /// Read the records that the client sent first.
-pub(super) fn read(raw: &[u8]) -> Hello {
+pub fn read(raw: &[u8]) -> Hello {
     let message = unwrap_records(raw);
     let body = match *message {
         [CLIENT_HELLO, a, b, c, ref rest @ ..] => {
