@@ -482,7 +482,10 @@ fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Scri
 /// when a client sends a whole URL.
 fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
     let raw = request.raw_target;
-    if raw.starts_with('/') || request.target == Target::Asterisk {
+    if request.target == Target::Asterisk {
+        return "*";
+    }
+    if raw.starts_with('/') {
         return raw;
     }
     let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);

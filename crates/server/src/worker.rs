@@ -370,7 +370,7 @@ async fn serve_tls<S: Stream>(
     peer.session = Some(Box::new(Session {
         tls13: accepted.kind().0,
         alpn: accepted.alpn(),
-        sni: accepted.hello.sni,
+        sni: accepted.hello.sni.or_else(|| accepted.stream.session().server_name().map(Into::into)),
         ja4: accepted.hello.ja4,
     }));
     let connection = Connection::new(worker, accepted.stream, peer);

@@ -137,6 +137,8 @@ fn parse(hello: &mut Reader<'_>) -> Option<Hello> {
                 sni = data.long().and_then(|mut list| {
                     let is_host = list.u8()? == 0;
                     let name = std::str::from_utf8(list.long()?.0).ok()?;
+                    // The TLS library takes the dot of a whole name for nothing, too.
+                    let name = name.strip_suffix('.').unwrap_or(name);
                     is_host.then(|| name.to_ascii_lowercase())
                 });
             }
