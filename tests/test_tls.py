@@ -449,12 +449,12 @@ def test_records_that_were_changed(server: Server, authority: Authority) -> None
     assert body_of(server, blind(), "/hello.txt") == HELLO
 
 
-def test_renegotiation(server: Server) -> None:
-    """TLS 1.2 only had it; it is refused, whether or not the connection survives that."""
+def typed(server: Server, version: str, *lines: str) -> str:
+    """What s_client shows when these lines are typed, each of them a moment after the other."""
     assert not isinstance(server.address, str)
     place = f"127.0.0.1:{server.address[1]}"
     process = subprocess.Popen(
-        ["openssl", "s_client", "-connect", place, "-tls1_2"],
+        ["openssl", "s_client", "-connect", place, version],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -462,14 +462,30 @@ def test_renegotiation(server: Server) -> None:
     )
     try:
         assert process.stdin is not None
-        time.sleep(0.5)
-        process.stdin.write("R\n")
-        process.stdin.flush()
-        time.sleep(0.5)
+        for line in lines:
+            time.sleep(0.3)
+            process.stdin.write(line)
+            process.stdin.flush()
+        time.sleep(0.3)
         out, _ = process.communicate("Q\n", timeout=20)
     finally:
         process.kill()
         process.wait()
+    return out
+
+
+@pytest.mark.parametrize("letter", ["k", "K"])
+def test_new_keys(server: Server, letter: str) -> None:
+    """The client changes its keys, and with a large letter asks for the same."""
+    asked = "GET /hello.txt HTTP/1.1\r\nHost: a.test\r\n\r\n"
+    out = typed(server, "-tls1_3", *[f"{letter}\n"] * 3, asked, f"{letter}\n", asked)
+    assert out.count("KEYUPDATE") == 4
+    assert out.count("hello, world!") == 2
+
+
+def test_renegotiation(server: Server) -> None:
+    """TLS 1.2 only had it; it is refused, whether or not the connection survives that."""
+    out = typed(server, "-tls1_2", "R\n")
     assert "RENEGOTIATING" in out
     assert re.search("no renegotiation|no_renegotiation|unexpected|alert", out), out[-800:]
     assert body_of(server, blind(), "/hello.txt") == HELLO
