@@ -262,6 +262,30 @@ def test_what_scripts_see(tmp_path: Path, authority: Authority, pair: Pair) -> N
         assert plain["fingerprint"]["ja4"] is None
 
 
+@pytest.mark.skipif(
+    next(clang.compilers(), None) is None, reason="neither clang nor ziglang is installed"
+)
+def test_hsts_of_a_script(tmp_path: Path, authority: Authority, pair: Pair) -> None:
+    """It counts, alone: browsers take the first of two, other readers neither."""
+    script = tmp_path / "own.c"
+    script.write_text(
+        "#include <zeroserve.h>\n"
+        "ZS_ENTRY zs_u64 own(void)\n{\n"
+        "    if (zs_req_is_tls() == 1)\n"
+        '        zs_meta_set(ZS_STR("zs.response.header.strict-transport-security"),\n'
+        '                    ZS_STR("max-age=60"));\n'
+        '    zs_respond(200, ZS_STR("x"));\n'
+        "    return 0;\n}\n"
+    )
+    with (
+        secure(script, *pair.options, "--hsts") as server,
+        Secure(server.address, authority.trust()) as connection,
+    ):
+        connection.send(request("/") * 3)
+        for _ in range(3):
+            assert connection.response().header("strict-transport-security") == "max-age=60"
+
+
 def test_protocols_that_both_sides_do_not_share(
     site: Path, authority: Authority, pair: Pair
 ) -> None:

@@ -298,6 +298,8 @@ impl<S: Stream> Connection<S> {
                 *out = worker.take_buffer();
             }
             let now = worker.clock.now();
+            let start = out.len();
+            let mut header = self.peer.front.header.as_str();
             let mut scratch = worker.scratch.take();
             let answered = match (&mut self.scripted, self.held.take()) {
                 (None, _) if https_port.is_some() => {
@@ -338,13 +340,17 @@ impl<S: Stream> Connection<S> {
                 Err(missing) => return Step::Load(missing),
             };
             if let Some(mut scripted) = self.scripted.take() {
+                // A script's word counts, and a second one of that name would be none at all.
+                if has_field_of(&out[start..], header) {
+                    header = "";
+                }
                 fuel += scripted.fuel_since_slice();
                 worker.give_exchange(scripted.exchange);
                 self.old_view = None;
             }
             worker.stats.answered(status);
             let close = unread || !request.keep_alive || worker.draining.get();
-            finish_head(out, &self.peer.front.header, close, request.minor_version);
+            finish_head(out, header, close, request.minor_version);
             let line = worker
                 .log
                 .as_ref()
@@ -562,6 +568,13 @@ fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -
         target => target,
     };
     pipeline::moved(&format!("https://{}{port}{target}", &host[..end]), request, now, out)
+}
+
+/// Whether a head has a field of the name that a header line begins with.
+fn has_field_of(head: &[u8], line: &str) -> bool {
+    let Some(name) = line.find(':').map(|colon| &line.as_bytes()[..=colon]) else { return false };
+    let begins = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
+    head.split(|byte| *byte == b'\n').any(begins)
 }
 
 /// Say what becomes of the connection, and end the head.
