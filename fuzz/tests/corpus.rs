@@ -8,13 +8,14 @@ const MUTATIONS: u64 = 2000;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 8] = [
+const TARGETS: [(&str, Target); 9] = [
     ("tar", zeroserve_fuzz::tar),
     ("packed", zeroserve_fuzz::packed),
     ("request", zeroserve_fuzz::request),
     ("chunked", zeroserve_fuzz::chunked),
     ("conversation", zeroserve_fuzz::conversation),
     ("proxy_header", zeroserve_fuzz::proxy_header),
+    ("hello", zeroserve_fuzz::hello),
     ("objects", zeroserve_fuzz::objects),
     ("executors", zeroserve_fuzz::executors),
 ];

@@ -168,6 +168,10 @@ impl<S: Stream> Connection<S> {
                             self.refuse(Reject::TimedOut);
                             return self.close().await;
                         }
+                        Err(closed) if wait == Wait::Idle => {
+                            self.io.say_end();
+                            return Err(closed);
+                        }
                         read => read?,
                     }
                 }
@@ -338,6 +342,8 @@ impl<S: Stream> Connection<S> {
                     }
                 }
             };
+            let start = out.len();
+            let mut header = self.peer.front.header.as_str();
             let mut scratch = worker.scratch.take();
             let answered = match (made, &mut self.scripted, self.held.take()) {
                 (Some(made), ..) => Ok(Ruled::Now(made.write(request.method, now, out))),
@@ -382,6 +388,10 @@ impl<S: Stream> Connection<S> {
                 Err(missing) => return Step::Load(missing),
             };
             if let Some(mut scripted) = self.scripted.take() {
+                // A script's word counts, and a second one of that name would be none at all.
+                if has_field_of(&out[start..], header) {
+                    header = "";
+                }
                 fuel += scripted.fuel_since_slice();
                 scripted.count(&worker.stats);
                 worker.give_exchange(scripted.exchange);
@@ -393,7 +403,7 @@ impl<S: Stream> Connection<S> {
                 out.extend_from_slice(endpoints.fields().as_bytes());
             }
             let close = unread || !request.keep_alive || worker.draining.get();
-            finish_head(out, &self.peer.front.header, close, request.minor_version);
+            finish_head(out, header, close, request.minor_version);
             let line = worker
                 .log
                 .as_ref()
@@ -556,7 +566,10 @@ fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Scri
 /// when a client sends a whole URL.
 fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
     let raw = request.raw_target;
-    if raw.starts_with('/') || request.target == Target::Asterisk {
+    if request.target == Target::Asterisk {
+        return "*";
+    }
+    if raw.starts_with('/') {
         return raw;
     }
     let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
@@ -611,7 +624,10 @@ fn rule(
 /// (RFC 8555, section 8.3).
 fn is_for_acme(request: &Request<'_, '_>) -> bool {
     let Target::Path { path, .. } = request.target else { return false };
-    path.starts_with("/.well-known/acme-challenge/")
+    // Nothing but the token: no way on to other files.
+    let token = path.strip_prefix("/.well-known/acme-challenge/");
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    token.is_some_and(|token| token.bytes().all(fits))
 }
 
 /// Send the client to the same place over HTTPS.
@@ -621,12 +637,22 @@ fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -
         Some(bracket) => bracket + 1,
         None => host.find(':').unwrap_or(host.len()),
     };
+    if end == 0 {
+        return pipeline::nowhere(request, now, out);
+    }
     let port = if port == 443 { String::new() } else { format!(":{port}") };
     let target = match origin_form(request) {
         "*" => "/",
         target => target,
     };
     pipeline::moved(&format!("https://{}{port}{target}", &host[..end]), request, now, out)
+}
+
+/// Whether a head has a field of the name that a header line begins with.
+fn has_field_of(head: &[u8], line: &str) -> bool {
+    let Some(name) = line.find(':').map(|colon| &line.as_bytes()[..=colon]) else { return false };
+    let begins = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
+    head.split(|byte| *byte == b'\n').any(begins)
 }
 
 /// Say what becomes of the connection, and end the head.
