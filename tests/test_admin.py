@@ -185,6 +185,16 @@ def test_status(pair: tuple[Server, Address], archive: Path) -> None:
     assert abs(generation["loaded_at"] - status["started_at"]) < 60
 
 
+def test_status_tells_what_was_left_out(tmp_path: Path) -> None:
+    tree = sites.write_tree(tmp_path / "tree", {"index.html": b"start"})
+    (tree / "gone.html").symlink_to("nowhere")
+    with administered(tree) as (_, admin):
+        (warning,) = answer(admin, "/status")["warnings"]
+        assert warning["entry"] == "gone.html"
+        told = command("status", "--admin", at(admin)).stdout
+        assert "warning: gone.html: " in told
+
+
 def test_live(pair: tuple[Server, Address]) -> None:
     server, admin = pair
     for path in ("/", "/", "/none"):

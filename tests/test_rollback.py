@@ -121,6 +121,38 @@ def test_a_refused_reload_changes_nothing(live: Path) -> None:
         assert (found["reloads_ok"], found["reloads_failed"]) == (1, 2)
 
 
+def test_reloads_of_the_same_file_push_nothing_out(live: Path) -> None:
+    """SIGHUP is for log rotation too."""
+    with administered(live) as (server, admin):
+        deploy(live, "two")
+        becomes(server, "two")
+        for turn in range(5):
+            server.hang_up()
+            wait_until(lambda turn=turn: numbers(admin) == [3 + turn, 1], 5)  # type: ignore[misc]
+        assert post(admin, "/rollback").status == 200
+        assert page(server) == "one"
+
+
+@c.needed
+def test_a_lone_script(tmp_path: Path) -> None:
+    """It has no files, and is another one when it was changed."""
+    for text in ("one", "two"):
+        c.write(tmp_path / text, "says", f'zs_respond(200, ZS_STR("{text}"));')
+    script = tmp_path / "says.c"
+
+    def put(text: str) -> None:
+        (tmp_path / text / ".zeroserve" / "scripts" / "says.c").replace(script)
+
+    put("one")
+    with administered(script) as (server, admin):
+        assert page(server) == "one"
+        put("two")
+        becomes(server, "two")
+        assert post(admin, "/reload").status == 200
+        assert post(admin, "/rollback").status == 200
+        assert page(server) == "one"
+
+
 def test_nothing_is_read_from_the_path(live: Path) -> None:
     with administered(live) as (server, admin):
         deploy(live, "two")

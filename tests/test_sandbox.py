@@ -283,6 +283,30 @@ def test_a_link_to_the_next_release(public: Path) -> None:
         answers(server, "/a.txt", b"2")
 
 
+@needs_landlock
+def test_a_link_that_leads_too_far(public: Path) -> None:
+    """Refused with a hint; the old site goes on."""
+    for name in ("a/b/c", "d/e/f"):
+        sites.python_tar(public / f"{name.replace('/', '')}.tmp", {"a.txt": name.encode()})
+        (public / name).mkdir(parents=True)
+        (public / f"{name.replace('/', '')}.tmp").rename(public / name / "site.tar")
+    (public / "www").mkdir()
+    link = public / "www" / "site.tar"
+    link.symlink_to(public / "a/b/c/site.tar")
+    with running(link) as server:
+        answers(server, "/a.txt", b"a/b/c")
+        (public / "www" / "next").symlink_to(public / "d/e/f/site.tar")
+        (public / "www" / "next").rename(link)
+        server.wait_line("reload refused, .*permission denied")
+        server.wait_line("hint: .*--allow-read")
+        answers(server, "/a.txt", b"a/b/c")
+    with running(link, "--allow-read", public / "a") as server:
+        answers(server, "/a.txt", b"d/e/f")
+        (public / "www" / "next").symlink_to(public / "a/b/c/site.tar")
+        (public / "www" / "next").rename(link)
+        answers(server, "/a.txt", b"a/b/c")
+
+
 def test_a_directory_that_changes(public: Path) -> None:
     root = sites.write_tree(public / "root", {"a.txt": b"one"})
     with running(root) as server:

@@ -21,7 +21,7 @@ def test_stub_matches_extension(tmp_path: Path) -> None:
     allowed.write_text(
         "\n".join(
             [
-                r"zeroserve\._core\.(Entry|Function|Helper|Limit|Line|Problem|Run|Trap)(\..*)?",
+                r"zeroserve\._core\.(Certificate|Entry|Function|Helper|Limit|Line|Problem|Run|Trap)(\..*)?",
                 r"zeroserve\._core\.(Archive|ContentHasher|Program|Server|Site)\.__(new|init)__",
             ]
         ),

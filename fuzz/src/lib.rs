@@ -21,6 +21,7 @@ use zeroserve_http::h2::hpack::Decoder as BlockDecoder;
 use zeroserve_http::proxy_protocol::{self, Progress};
 use zeroserve_http::request::{field_slots, parse};
 use zeroserve_http::{Head, HeadLimits};
+use zeroserve_server::tls::hello;
 use zeroserve_server::{Limits, Site, SiteOptions, offline};
 use zeroserve_vm::{Engine, Helper, HelperTable, Program};
 
@@ -188,6 +189,43 @@ pub fn conversation(data: &[u8]) {
     let server_fault = status[0] == b'5' && status != b"501" && status != b"505";
     assert!(!server_fault, "{}", String::from_utf8_lossy(&answer));
     assert!(answer.windows(4).any(|end| end == b"\r\n\r\n"), "the head ends");
+}
+
+/// What a client sends first over TLS: the fingerprint has its form, the name is the one that the
+/// TLS library sees, and it does not matter how the message is cut into records.
+pub fn hello(data: &[u8]) {
+    let found = hello::read(data);
+    if found != hello::Hello::default() {
+        assert!(hello::is_complete(data), "read before it was complete");
+    }
+    let parts: Vec<_> = found.ja4.split('_').map(str::len).collect();
+    assert!(matches!(*parts, [0] | [10, 12, 12]), "{}", found.ja4);
+    assert!(found.ja4.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric()));
+    if let Some(name) = name_by_rustls(data) {
+        assert_eq!(found.sni.as_deref(), Some(name.as_str()));
+    }
+    if let [22, a, b, len_high, len_low, ref message @ ..] = *data {
+        let len = usize::from(u16::from_be_bytes([len_high, len_low]));
+        if len > 0 && len == message.len() {
+            let cut = message.chunks(len.div_ceil(3)).flat_map(|part| {
+                let [high, low] = (part.len() as u16).to_be_bytes();
+                [&[22, a, b, high, low], part].concat()
+            });
+            assert_eq!(hello::read(&cut.collect::<Vec<_>>()), found);
+        }
+    }
+}
+
+/// The server name, where rustls takes the message.
+fn name_by_rustls(mut data: &[u8]) -> Option<String> {
+    let mut acceptor = rustls::server::Acceptor::default();
+    while !data.is_empty() {
+        acceptor.read_tls(&mut data).ok()?;
+        if let Some(accepted) = acceptor.accept().ok()? {
+            return accepted.client_hello().server_name().map(str::to_ascii_lowercase);
+        }
+    }
+    None
 }
 
 /// An eBPF object: it is refused in one line, or both executors take it.

@@ -143,8 +143,11 @@ def dev_certificate(authority: tuple[str, str], names: list[str]) -> tuple[str, 
     Raises Error for a name that it can't be for, or an authority that can't be read.
     """
 
-def certificate_end(pem: str) -> int | None:
-    """When the first certificate ceases to be valid, in seconds since 1970; None without one."""
+def certificate_end(certificate: str, key: str) -> int | None:
+    """When a certificate (PEM) ceases to be valid, in seconds since 1970.
+
+    None when it or its key can't be read, or they don't belong together.
+    """
 
 def content_type(name: str) -> str:
     """Content-Type for a file name, with ``charset=utf-8`` for text."""

@@ -25,6 +25,9 @@ MAX_LEFT_OUT = 5
 
 JOIN_S = 1.0
 
+SUFFIXES = (".pem", ".crt", ".cer", ".cert", ".key")
+"""Files of a directory that count: one that is written to all the time would never keep still."""
+
 State = tuple[tuple[str, int, int, int], ...]
 
 
@@ -109,6 +112,12 @@ class Keeper:
                 self._report("warning", f"and {len(left_out) - MAX_LEFT_OUT:,} more files")
 
     def _run(self) -> None:
+        try:
+            self._keep()
+        except Exception as error:  # the thread's last word: nobody else would tell
+            self._report("warning", f"certificates are no longer watched: {error}")
+
+    def _keep(self) -> None:
         previous = self._read
         while True:
             began = time.monotonic()
@@ -129,7 +138,8 @@ class Keeper:
         for path in self._paths:
             try:
                 with os.scandir(path) as entries:
-                    found += [_state(entry.path) for entry in entries]
+                    wanted = (entry for entry in entries if entry.name.endswith(SUFFIXES))
+                    found += [_state(entry.path) for entry in wanted]
             except NotADirectoryError:
                 found.append(_state(path))
             except OSError:

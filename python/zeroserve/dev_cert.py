@@ -5,10 +5,13 @@ can only be for names of this machine and of private networks. Browsers believe 
 among their trusted authorities.
 """
 
+import fcntl
 import os
 import platform
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from zeroserve import _core
@@ -44,14 +47,17 @@ def ensure(names: tuple[str, ...] = NAMES, place: str | None = None, renew: bool
     """
     place = place or directory()
     os.makedirs(place, mode=0o700, exist_ok=True)  # noqa: PTH103
-    authority = _Files(place, "authority")
-    fresh = renew or not authority.lasts()
-    if fresh:
-        authority.write(*_core.dev_authority(platform.node() or "this machine"))
-    stem = "localhost" if names == NAMES else re.sub(r"[^A-Za-z0-9.-]", "_", names[0])[:100]
-    files = _Files(place, stem)
-    if fresh or names != NAMES or not files.lasts():
-        files.write(*_core.dev_certificate(authority.read(), list(names)))
+    authority, files = _Files(place, "authority"), _Files(place, _stem(names))
+    with _alone(place):
+        fresh = renew or not authority.lasts()
+        pair = authority.read() if not fresh else None
+        pair = pair or _core.dev_authority(platform.node() or "this machine")
+        if fresh or names != NAMES or not files.lasts():
+            # Before anything is written: a name may be refused.
+            made = _core.dev_certificate(pair, list(names))
+            if fresh:
+                authority.write(*pair)
+            files.write(*made)
     return Made(files.certificate, files.key, authority.certificate, fresh)
 
 
@@ -69,6 +75,25 @@ def how_to_trust(authority: str) -> list[str]:
     ]
 
 
+def _stem(names: tuple[str, ...]) -> str:
+    """What the files are called; those of the usual names belong to nobody else."""
+    if names == NAMES:
+        return "localhost"
+    stem = re.sub(r"[^A-Za-z0-9.-]", "_", names[0])[:100]
+    return f"{stem}-only" if stem in ("localhost", "authority") else stem
+
+
+@contextmanager
+def _alone(place: str) -> Iterator[None]:
+    """Two at a time could make two authorities, and a certificate of the one that is lost."""
+    fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
 class _Files:
     """A certificate and its key."""
 
@@ -81,12 +106,12 @@ class _Files:
             return certificate.read(), key.read()
 
     def lasts(self) -> bool:
-        """Whether both are there and valid for a while."""
+        """Whether both are there, belong together and are valid for a while."""
         try:
-            certificate, _ = self.read()
-        except (OSError, UnicodeDecodeError):
+            certificate, key = self.read()
+        except (FileNotFoundError, UnicodeDecodeError):
             return False
-        end = _core.certificate_end(certificate)
+        end = _core.certificate_end(certificate, key)
         return end is not None and end > time.time() + RENEW_S
 
     def write(self, certificate: str, key: str) -> None:

@@ -103,6 +103,10 @@ class Server:
         folder = None if cert_dir is None else os.path.join(here, cert_dir)  # noqa: PTH118
         authorities = None if client_ca is None else os.path.join(here, client_ca)  # noqa: PTH118
         _require_meaning(tls_addrs, pairs, folder, authorities, redirect_https, hsts)
+        if redirect_https and not addrs:
+            raise _core.Error(
+                "--redirect-https without --addr", "give the address to redirect from"
+            )
         if not addrs and not tls_addrs:
             raise _core.Error("no address to listen on", f"give {address.FORMS}")
         log = None if access_log is None else os.fspath(access_log)

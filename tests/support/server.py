@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 20.0
-LISTENING = re.compile(r"^listening on (http(?:\+unix)?://?(\S+))$")
+LISTENING = re.compile(r"^listening on (https?(?:\+unix)?://?(\S+))$")
 
 
 def executable() -> str:
@@ -118,7 +118,7 @@ class Server:
 
     def wait_listening(self) -> None:
         place = self.wait_line(LISTENING.pattern, timeout_s=START_TIMEOUT_S)
-        if place[1].startswith("http+unix:"):
+        if "+unix:" in place[1]:
             self.address = "/" + place[2].lstrip("/")
         else:
             host, _, port = place[2].rstrip("/").rpartition(":")

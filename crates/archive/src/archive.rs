@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -159,13 +159,23 @@ impl Archive {
         })
     }
 
-    /// Whether both are one directory, so that a change to the files of one is one to the other's.
-    pub fn is_same_directory(&self, other: &Self) -> bool {
-        let (Store::Directory(own), Store::Directory(other)) = (&self.store, &other.store) else {
-            return false;
+    /// Whether both are one file in one state, or one directory, whose files have only one state.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let same_place = |own: BorrowedFd<'_>, other: BorrowedFd<'_>| {
+            let place = |fd| rustix::fs::fstat(fd).map(|meta| (meta.st_dev, meta.st_ino));
+            place(own).is_ok_and(|own| place(other) == Ok(own))
         };
-        let place = |fd| rustix::fs::fstat(fd).map(|meta| (meta.st_dev, meta.st_ino));
-        place(own).is_ok_and(|own| place(other) == Ok(own))
+        match (&self.store, &other.store) {
+            (Store::Nothing, Store::Nothing) => true,
+            (Store::Directory(own), Store::Directory(other)) => {
+                same_place(own.as_fd(), other.as_fd())
+            }
+            (Store::Tar(own), Store::Tar(theirs)) => {
+                (self.written, self.stamp.size) == (other.written, other.stamp.size)
+                    && same_place(own.as_fd(), theirs.as_fd())
+            }
+            _ => false,
+        }
     }
 
     /// What was left out, and what somebody should know.
@@ -211,7 +221,7 @@ impl Archive {
     }
 }
 
-fn open_at(dir: impl std::os::fd::AsFd, path: &Path, more: OFlags) -> io::Result<OwnedFd> {
+fn open_at(dir: impl AsFd, path: &Path, more: OFlags) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | more;
     Ok(rustix::fs::openat(dir, path, flags, Mode::empty())?)
 }

@@ -38,8 +38,8 @@ fn dev_certificate(
     Ok((certificate, key))
 }
 
-/// When the first certificate ceases to be valid; None when there is none.
+/// When a certificate ceases to be valid; None when there is none, or it is not that of the key.
 #[pyfunction]
-fn certificate_end(pem: &str) -> Option<i64> {
-    dev::end_of(pem)
+fn certificate_end(certificate: String, key: String) -> Option<i64> {
+    dev::end_of(&Pair { certificate, key })
 }

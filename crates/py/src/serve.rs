@@ -235,7 +235,8 @@ impl Server {
         let class = tuples::class(py, "Certificate")?;
         let found = self.running()?.certificates();
         let rows = found.into_iter().map(|info| {
-            let row = (info.path, info.names, info.not_before_s, info.not_after_s, info.default);
+            let path = info.path.into_os_string();
+            let row = (path, info.names, info.not_before_s, info.not_after_s, info.default);
             class.call1(row)
         });
         rows.collect()

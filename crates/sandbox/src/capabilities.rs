@@ -33,6 +33,7 @@ pub fn drop_bounding_set() -> io::Result<()> {
 /// Give up all capabilities, but for access to files when that is to be kept, and the possibility
 /// to gain any by executing a program.
 pub fn give_up_privileges(keep_file_access: bool) -> io::Result<()> {
+    set_no_new_privs(true)?;
     match clear_ambient_capability_set() {
         // Kernels before 4.3 have no such set.
         Ok(()) | Err(Errno::INVAL) => {}
@@ -49,6 +50,5 @@ pub fn give_up_privileges(keep_file_access: bool) -> io::Result<()> {
     if sets != now {
         set_capabilities(None, sets)?;
     }
-    set_no_new_privs(true)?;
     Ok(())
 }

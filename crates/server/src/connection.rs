@@ -21,7 +21,7 @@ use zeroserve_vm::limits::SLICE_FUEL;
 use crate::access_log::Line;
 use crate::endpoints::{Made, Reply};
 use crate::h2;
-use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
+use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting, has_field_of};
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::scripted::Progress;
@@ -138,6 +138,10 @@ impl<S: Stream> Connection<S> {
                         Err(Closed::TimedOut) if wait == Wait::Head => {
                             self.refuse(Reject::TimedOut);
                             return self.close().await;
+                        }
+                        Err(closed) if wait == Wait::Idle => {
+                            self.io.say_end();
+                            return Err(closed);
                         }
                         read => read?,
                     }
@@ -313,6 +317,8 @@ impl<S: Stream> Connection<S> {
                     }
                 }
             };
+            let start = out.len();
+            let mut header = self.peer.front.header.as_str();
             let turn = match made {
                 Some(made) => Turn::Answered(made.write(request.method, now, out)),
                 None => self.inquiry.answer(&worker, &request, &self.peer, out),
@@ -330,6 +336,10 @@ impl<S: Stream> Connection<S> {
                 }
                 Turn::Load(missing) => return Step::Load(missing),
             };
+            // A script's word counts, and a second one of that name would be none at all.
+            if self.inquiry.has_scripts() && has_field_of(&out[start..], header) {
+                header = "";
+            }
             fuel += self.inquiry.finish(&worker);
             worker.stats.answered(status);
             self.answered += 1;
@@ -337,7 +347,7 @@ impl<S: Stream> Connection<S> {
                 out.extend_from_slice(endpoints.fields().as_bytes());
             }
             let close = unread || !request.keep_alive || worker.draining.get();
-            finish_head(out, &self.peer.front.header, close, request.minor_version);
+            finish_head(out, header, close, request.minor_version);
             let line = worker
                 .log
                 .as_ref()
@@ -426,6 +436,10 @@ impl<S: Stream> Connection<S> {
                 Ok(BodyStep::Done) => break,
                 Err(reject) => return Ok(Err(reject)),
             }
+        }
+        if self.answered == 0 {
+            // What the client took to send it is not ours.
+            self.began_ns = 0;
         }
         let mut detached = Detached::new(head, decoder);
         match kept {

@@ -32,7 +32,7 @@ pub struct Made {
     pub status: u16,
     /// Content-Type.
     pub media_type: &'static str,
-    /// Content-Type and the like apart, a field that goes with the status: name and value.
+    /// Name and value of a field that goes with the status, such as Allow.
     pub field: Option<(&'static str, &'static str)>,
     /// The content.
     pub body: Vec<u8>,

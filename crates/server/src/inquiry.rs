@@ -278,7 +278,10 @@ fn https_port(request: &Request<'_, '_>, peer: &Peer) -> Option<u16> {
 /// (RFC 8555, section 8.3).
 fn is_for_acme(request: &Request<'_, '_>) -> bool {
     let Target::Path { path, .. } = request.target else { return false };
-    path.starts_with("/.well-known/acme-challenge/")
+    // Nothing but the token: no way on to other files.
+    let token = path.strip_prefix("/.well-known/acme-challenge/");
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    token.is_some_and(|token| token.bytes().all(fits))
 }
 
 /// Send the client to the same place over HTTPS.
@@ -288,10 +291,20 @@ fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -
         Some(bracket) => bracket + 1,
         None => host.find(':').unwrap_or(host.len()),
     };
+    if end == 0 {
+        return pipeline::nowhere(request, now, out);
+    }
     let port = if port == 443 { String::new() } else { format!(":{port}") };
     let target = match origin_form(request) {
         "*" => "/",
         target => target,
     };
     pipeline::moved(&format!("https://{}{port}{target}", &host[..end]), request, now, out)
+}
+
+/// Whether a head has a field of the name that a header line begins with.
+pub(crate) fn has_field_of(head: &[u8], line: &str) -> bool {
+    let Some(name) = line.find(':').map(|colon| &line.as_bytes()[..=colon]) else { return false };
+    let begins = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
+    head.split(|byte| *byte == b'\n').any(begins)
 }

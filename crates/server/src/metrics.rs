@@ -94,6 +94,11 @@ metrics! {
         };
     counter zeroserve_tls_handshake_failures_total: "TLS handshakes that came to nothing.",
         |facts, out| out.value(&[], facts.sum(|stats| &stats.tls_failures));
+    gauge zeroserve_certificate_expiry_timestamp_seconds: "When a certificate in use ends, since 1970, by its names.",
+        |facts, out| for info in facts.state.certificates() {
+            let (names, path) = (info.names.join(","), info.path.display().to_string());
+            out.value(&[("names", &names), ("path", &path)], info.not_after_s as f64);
+        };
     counter zeroserve_script_runs_total: "Functions of scripts that were run.",
         |facts, out| out.of_site(&[], facts.sum(|stats| &stats.script_runs));
     counter zeroserve_script_traps_total: "Requests whose scripts were stopped, answered 500.",

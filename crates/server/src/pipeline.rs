@@ -348,17 +348,19 @@ impl Exchange<'_, '_, '_> {
 }
 
 /// An answer that sends the client elsewhere for good, with its method and body (RFC 9110,
-/// section 15.4.9). Without a host there is no elsewhere.
+/// section 15.4.9).
 pub(crate) fn moved(
     location: &str,
     request: &Request<'_, '_>,
     now: Now,
     out: &mut Vec<u8>,
 ) -> Answer {
-    if request.host.is_empty() {
-        return say(400, &[], ": this server speaks HTTPS elsewhere", now, request.method, out);
-    }
     say(308, &[("Location", location)], "", now, request.method, out)
+}
+
+/// The client has to go elsewhere, but did not say which host it wants.
+pub(crate) fn nowhere(request: &Request<'_, '_>, now: Now, out: &mut Vec<u8>) -> Answer {
+    say(400, &[], ": this server speaks HTTPS elsewhere", now, request.method, out)
 }
 
 /// An answer of a few words.

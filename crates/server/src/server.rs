@@ -179,8 +179,10 @@ impl Server {
             }
         };
         let Sockets { addresses, admin } = sockets;
-        let https = addresses.iter().find(|bound| bound.url.is_encrypted());
-        let https_port = https.filter(|_| config.redirect_https).and_then(|b| b.url.port());
+        let mut https = addresses.iter().filter(|bound| bound.url.is_encrypted());
+        // Behind a Unix socket somebody else has the port, the usual one.
+        let first_port = https.find_map(|bound| bound.url.port()).unwrap_or(443);
+        let https_port = config.redirect_https.then_some(first_port);
         let fronts = Fronts::new(&config, &tls, https_port);
         let admin = config.admin.clone().zip(admin);
         let mut server = Self::run(config, site, tls, addresses, &fronts, log)?;
@@ -302,7 +304,7 @@ impl Server {
 
     /// Certificates in use.
     pub fn certificates(&self) -> Vec<tls::Info> {
-        self.state.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
+        self.state.certificates()
     }
 
     /// Files of the certificates' directory that are not in use, and why.

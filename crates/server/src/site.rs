@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tokio::sync::Notify;
-use zeroserve_archive::{Archive, Error};
+use zeroserve_archive::{Archive, ContentHasher, Digest, Error};
 use zeroserve_host::RateLimiter;
 
 use crate::representation::{Key, Representation};
@@ -44,6 +44,8 @@ pub struct Generation {
     pub scripts: Option<Scripts>,
     /// When it was opened.
     pub loaded_at: SystemTime,
+    /// Of the scripts that did not come with the archive.
+    plugins: Digest,
     cache: Cache<u32, Arc<Representation>, Weight>,
 }
 
@@ -66,7 +68,15 @@ impl Generation {
         let scripts = Scripts::load(&archive, plugins)?;
         let cache = Cache::with_weighter(CACHE_ITEMS_GUESS, options.max_cache_bytes, Weight);
         let loaded_at = SystemTime::now();
-        Ok(Self { number, archive, options, scripts, loaded_at, cache })
+        let plugins = digest(plugins);
+        Ok(Self { number, archive, options, scripts, loaded_at, plugins, cache })
+    }
+
+    /// Whether it will be worth going back to from that one: still what it was, and another.
+    fn is_worth_keeping(&self, next: &Self) -> bool {
+        let same = self.archive.is_same(&next.archive);
+        let same = same && (self.archive.is_directory() || self.plugins == next.plugins);
+        !same && self.archive.is_intact()
     }
 
     /// A representation from the shared cache.
@@ -78,6 +88,17 @@ impl Generation {
     pub fn keep(&self, key: Key, representation: &Arc<Representation>) {
         self.cache.insert(key.as_u32(), Arc::clone(representation));
     }
+}
+
+fn digest(plugins: &[Object]) -> Digest {
+    let mut hasher = ContentHasher::new();
+    for Object { name, bytes } in plugins {
+        for part in [name.as_bytes(), bytes] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+    }
+    hasher.digest()
 }
 
 /// A lone script is a site without files.
@@ -159,7 +180,7 @@ impl Site {
         let before = self.put_in_force(Arc::new(next));
         // Its cache would be no use before it is in force again.
         before.cache.clear();
-        if !before.archive.is_same_directory(&self.current().archive) {
+        if before.is_worth_keeping(&self.current()) {
             earlier.kept.push_back(before);
         }
         let excess = earlier.kept.len().saturating_sub(self.options.keep_generations);

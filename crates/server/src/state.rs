@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::site::{NoRollback, Site};
 use crate::stats::{Counter, WorkerStats};
-use crate::tls::Tls;
+use crate::tls::{Info, Tls};
 use crate::worker::Phase;
 
 /// Shared by the server and its admin listener.
@@ -62,6 +62,11 @@ impl State {
     /// Whether no new connections are taken.
     pub fn is_draining(&self) -> bool {
         *self.phase.borrow() >= Phase::Draining
+    }
+
+    /// Certificates in use.
+    pub fn certificates(&self) -> Vec<Info> {
+        self.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default()
     }
 
     /// A counter of all workers together.

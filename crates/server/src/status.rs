@@ -98,17 +98,16 @@ fn generation(generation: &Generation, in_force: bool) -> Value {
 }
 
 fn certificates(state: &State) -> Vec<Value> {
-    let infos = state.tls.as_ref().map(|tls| tls.certificates()).unwrap_or_default();
     let row = |info: Info| {
         json!({
-            "path": info.path.display().to_string(),
             "names": info.names,
-            "not_before": info.not_before_s,
-            "not_after": info.not_after_s,
+            "expires_at": info.not_after_s,
+            "begins_at": info.not_before_s,
+            "source": info.path.display().to_string(),
             "default": info.default,
         })
     };
-    infos.into_iter().map(row).collect()
+    state.certificates().into_iter().map(row).collect()
 }
 
 fn warnings(state: &State) -> Vec<Value> {

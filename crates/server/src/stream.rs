@@ -38,6 +38,10 @@ pub trait Stream: Unpin {
         len: usize,
     ) -> Poll<io::Result<usize>>;
 
+    /// Tell the peer that all has been said, as far as closing does not tell it: without this it
+    /// could not tell a connection that ends from one that was cut.
+    fn say_end(&mut self) {}
+
     /// No more bytes will be sent.
     fn shut_down_sending(&mut self);
 }

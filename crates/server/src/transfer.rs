@@ -27,8 +27,8 @@ const SEND_BYTES: usize = 64 * 1024;
 /// Seconds that a closing connection waits for the client to close too, and bytes that it reads
 /// past meanwhile: closing on unread bytes makes the system reset the connection, which can
 /// destroy the answer on its way.
-const LINGER_S: u64 = 2;
-const LINGER_BYTES: usize = 256 * 1024;
+pub(crate) const LINGER_S: u64 = 2;
+pub(crate) const LINGER_BYTES: usize = 256 * 1024;
 
 static CUT_SHORT: Notice = Notice::new();
 
@@ -144,6 +144,12 @@ impl Registration {
         life.deadline.set(u64::MAX);
         let slot = worker.lives.borrow_mut().insert(Rc::clone(&life));
         Self { worker, life, slot }
+    }
+
+    /// Whether the server drains; when it begins to, the task is woken.
+    pub fn is_draining(&self, cx: &Context<'_>) -> bool {
+        self.life.watch(cx);
+        self.worker.draining.get()
     }
 }
 
@@ -536,6 +542,11 @@ impl<S: Stream> Transfer<S> {
         }
         self.life.deadline.set(u64::MAX);
         Ok(())
+    }
+
+    /// Between two requests: the connection is about to be closed.
+    pub fn say_end(&mut self) {
+        self.stream.say_end();
     }
 
     /// Say that nothing more comes, and wait for the client to have read it.

@@ -445,7 +445,8 @@ async fn serve_tls<S: Stream>(
     place: Registration,
 ) {
     let limit = Duration::from_secs(worker.limits.header_timeout_s);
-    let accepted = match tls::handshake::accept(tls, stream, limit).await {
+    let is_over = |cx: &std::task::Context<'_>| place.is_draining(cx);
+    let accepted = match tls::handshake::accept(tls, stream, limit, is_over).await {
         Ok(accepted) => accepted,
         Err(_) => return worker.stats.tls_failures.add(1),
     };
@@ -456,7 +457,7 @@ async fn serve_tls<S: Stream>(
     peer.session = Some(Box::new(Session {
         tls13,
         alpn: accepted.alpn(),
-        sni: accepted.hello.sni,
+        sni: accepted.hello.sni.or_else(|| accepted.stream.session().server_name().map(Into::into)),
         ja4: accepted.hello.ja4,
     }));
     if is_http2 {

@@ -183,6 +183,9 @@ async function refresh() {
   const where = status.listeners.map((listener) => listener.url).join(", ");
   const workers = `${status.workers.length} worker${status.workers.length === 1 ? "" : "s"}`;
   find("#about").textContent = `${status.version}, pid ${status.pid}, up ${span(status.uptime_s)}, ${workers}, ${where}`;
+  const certificates = status.certificates.map((c) => made("li", {}, `${c.names.join(", ")}: until ${clock(c.expires_at)}`));
+  find("#certificates").hidden = !certificates.length;
+  find("#certificates ul").replaceChildren(...certificates);
   const lines = status.warnings.map((w) => made("li", {}, w.entry ? `${w.entry}: ${w.message}` : w.message));
   find("#warnings").replaceChildren(...lines);
 }

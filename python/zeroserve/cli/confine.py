@@ -162,13 +162,14 @@ def confine(
         done.append("seccomp")
     except _core.Error as error:
         missing.append(f"seccomp: {error.args[0]}")
-    done.append("no new privileges")
+    if done or not missing:
+        done.append("no new privileges")
     if missing and options.sandbox == "require":
         raise _core.Error(
             f"no complete sandbox: {'; '.join(missing)}", "--sandbox auto goes on without"
         )
     without = f" (without {'; '.join(missing)})" if missing else ""
-    return Sandbox(f"sandbox: {', '.join(done)}{without}", scratch)
+    return Sandbox(f"sandbox: {', '.join(done) or 'none'}{without}", scratch)
 
 
 def clean_up(sandbox: Sandbox | None) -> None:

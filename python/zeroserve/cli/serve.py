@@ -19,6 +19,9 @@ from zeroserve.reload import Severity
 from zeroserve.server import Server
 from zeroserve.words import plural, quoted, reason
 
+DENIED_HINT = "the sandbox lets what was named at the start be read: --allow-read PATH adds to it"
+"""For a link that was pointed elsewhere, say: the person in charge may not think of it."""
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -49,6 +52,7 @@ def run(options: Options) -> int:
     _raise_descriptor_limit()
     tls = _tls(options)
     log = _access_log(options)
+    report = _Reporter()
     default = [] if tls.addrs else address.inherited() or [address.DEFAULT]
     addresses: list[str] = options.addr or default
     server = Server(
@@ -70,7 +74,7 @@ def run(options: Options) -> int:
         access_log_format=log.format,
         watch=options.watch,
         drain_timeout_s=options.drain_timeout_s,
-        report=_report,
+        report=report,
         admin=options.admin,
         admin_anywhere=options.admin_anywhere,
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
@@ -80,6 +84,7 @@ def run(options: Options) -> int:
     bound = [*addresses, *tls.addrs, *([options.admin] if options.admin else [])]
     files = [path for pair in tls.certs for path in pair]
     sandbox = _give_up(options, site, bound, log.path, files)
+    report.confined = sandbox is not None
     signals = _Signals()
     signals.start()
     try:
@@ -88,7 +93,7 @@ def run(options: Options) -> int:
         confine.clean_up(sandbox)
         raise
     signals.serving = True
-    house = _House(server, site, signals, manager, sandbox)
+    house = _House(server, site, signals, manager, sandbox, report)
     threading.Thread(target=house.keep, name="zeroserve-house", daemon=True).start()
     manager.keep_alive(server.is_turning)
     signals.told.wait()
@@ -136,6 +141,7 @@ class _House(NamedTuple):
     signals: _Signals
     manager: systemd.Notifier
     sandbox: confine.Sandbox | None
+    report: "_Reporter"
 
     def keep(self) -> None:
         """Say what there is to say, then do as SIGHUP tells."""
@@ -149,7 +155,7 @@ class _House(NamedTuple):
         if self.sandbox is not None:
             say(self.sandbox.line)
         if os.getuid() == 0:
-            _report("warning", "serving as root: --user NAME gives that up")
+            self.report("warning", "serving as root: --user NAME gives that up")
         while True:
             self.signals.hung_up.wait()
             self.signals.hung_up.clear()
@@ -157,7 +163,7 @@ class _House(NamedTuple):
             try:
                 self.server.reopen_log()
             except _core.Error as error:
-                _report("error", str(error.args[0]))
+                self.report("error", str(error.args[0]))
             done = self.server.try_reload()
             self.server.try_reload_certificates()
             failed = "" if done else "; the last reload was refused"
@@ -181,11 +187,18 @@ def _give_up(
     return confine.confine(options, site, addresses, log, also_read)
 
 
-def _report(severity: Severity, line: str) -> None:
-    if severity == "info":
-        say(f"zeroserve: {line}")
-    else:
-        complain(line, severity=severity)
+class _Reporter:
+    """Says what happens while serving."""
+
+    def __init__(self) -> None:
+        self.confined = False
+
+    def __call__(self, severity: Severity, line: str) -> None:
+        if severity == "info":
+            say(f"zeroserve: {line}")
+        else:
+            denied = self.confined and "permission denied" in line.lower()
+            complain(line, DENIED_HINT if denied else None, severity=severity)
 
 
 def _require_site(site: str) -> None:

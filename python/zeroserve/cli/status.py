@@ -39,8 +39,7 @@ def _plain(status: Status) -> Iterator[str]:
         yield f"site {site['name']}: {site['path']}"
         for row in _rows(site):
             yield "  generation " + ", ".join(row)
-    for warning in status["warnings"]:
-        yield _warning(warning)
+    yield from _notes(status)
 
 
 def _show(status: Status) -> None:
@@ -60,8 +59,8 @@ def _show(status: Status) -> None:
             style = "bold" if generation["in_force"] else ""
             table.add_row(*(Text(printable(cell)) for cell in row), style=style)
         console.print(table)
-    for warning in status["warnings"]:
-        console.print(Text(printable(_warning(warning))))
+    for note in _notes(status):
+        console.print(Text(printable(note)))
 
 
 def _summary(status: Status) -> str:
@@ -82,16 +81,23 @@ def _rows(site: Status) -> Iterator[tuple[str, ...]]:
         yield (
             str(generation["number"]),
             "in force" if generation["in_force"] else "kept",
-            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(generation["loaded_at"])),
+            _time(generation["loaded_at"]),
             plural(generation["entries"], "entry", "entries"),
             generation["kind"] if held is None else size(held),
             " ".join(generation["scripts"]) or "no scripts",
         )
 
 
-def _warning(warning: Status) -> str:
-    entry = f"{warning['entry']}: " if warning["entry"] else ""
-    return f"warning: {entry}{warning['message']}"
+def _notes(status: Status) -> Iterator[str]:
+    for one in status["certificates"]:
+        yield f"certificate {', '.join(one['names'])}, expires {_time(one['expires_at'])}"
+    for warning in status["warnings"]:
+        entry = f"{warning['entry']}: " if warning["entry"] else ""
+        yield f"warning: {entry}{warning['message']}"
+
+
+def _time(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def _span(seconds: float) -> str:

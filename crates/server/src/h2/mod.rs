@@ -18,7 +18,7 @@ use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
 
-use crate::inquiry::{Inquiry, NO_RESPONSE, Turn};
+use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, has_field_of};
 use crate::limits::Limits;
 use crate::notice::Notice;
 use crate::peer::Peer;
@@ -489,8 +489,12 @@ impl<S: Stream> Connection<S> {
         let turn = inquiry.answer(&worker, &request, &self.peer, &mut text);
         let state = match turn {
             Turn::Answered(answer) => {
+                let header = self.peer.front.header.as_str();
+                // A script's word counts, and a second one of that name would be none at all.
+                if !(inquiry.has_scripts() && has_field_of(&text, header)) {
+                    text.extend_from_slice(header.as_bytes());
+                }
                 self.fuel += inquiry.finish(&worker);
-                text.extend_from_slice(self.peer.front.header.as_bytes());
                 self.send(stream, &text, Some(&request), answer)
             }
             Turn::Slice => Some(State::Runnable),

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use rustls::SignatureAlgorithm;
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::pem::{Error as PemError, PemObject, SectionKind};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -20,6 +22,9 @@ const MAX_PEM_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Most files of a directory that are looked at.
 const MAX_FILES: usize = 100_000;
+
+/// What the files of a directory that count are called; `zeroserve.certificates` has them too.
+const SUFFIXES: [&str; 5] = ["pem", "crt", "cer", "cert", "key"];
 
 /// Where certificates and keys are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,9 +50,23 @@ pub struct Info {
     pub default: bool,
 }
 
+#[derive(Clone)]
 struct Row {
     info: Info,
     key: Arc<CertifiedKey>,
+}
+
+impl Row {
+    /// RSA signatures cost the server twenty times as much as others.
+    fn is_cheap(&self) -> bool {
+        self.key.key.algorithm() != SignatureAlgorithm::RSA
+    }
+}
+
+/// A file of the directory that is not in use.
+struct LeftOut {
+    path: PathBuf,
+    why: String,
 }
 
 /// Certificates by name.
@@ -67,14 +86,36 @@ impl std::fmt::Debug for Certificates {
 impl Certificates {
     /// Read all; the error names the file and what is wrong with it. The second part of the result
     /// is what was left out, a line each.
-    pub(super) fn load(sources: &Sources) -> Result<(Self, Vec<String>), String> {
+    ///
+    /// What was in use before goes on when its file in the directory can't be used now: half of a
+    /// pair was replaced, or a file is being written.
+    pub(super) fn load(
+        sources: &Sources,
+        before: Option<&Self>,
+    ) -> Result<(Self, Vec<String>), String> {
         let mut rows = Vec::new();
         for (chain, key) in &sources.pairs {
             rows.push(read_pair(chain, key)?);
         }
         let mut left_out = Vec::new();
         if let Some(directory) = &sources.directory {
-            rows.extend(read_directory(directory, &mut left_out)?);
+            let (found, without) = read_directory(directory)?;
+            rows.extend(found);
+            for LeftOut { path, mut why } in without {
+                let known = before.into_iter().flat_map(|before| &before.rows);
+                let same = known.filter(|row| row.info.path == path).cloned();
+                let mut same: Vec<Row> = same.collect();
+                if !same.is_empty() {
+                    why.push_str("; the old one goes on");
+                }
+                for row in &mut same {
+                    row.info.default = false;
+                }
+                rows.append(&mut same);
+                left_out.push(why);
+            }
+            // Whichever is the default stays it.
+            rows[sources.pairs.len()..].sort_by(|a, b| a.info.path.cmp(&b.info.path));
         }
         let now = now_s();
         let default = rows.iter().position(|row| is_valid(&row.info, now)).unwrap_or(0);
@@ -103,18 +144,33 @@ impl Certificates {
         self.rows.iter().map(|row| &row.info)
     }
 
-    /// The best for a name: valid now before expired, exact before wildcard, then the one that is
-    /// valid longest.
+    /// The best for a name: valid now before expired, exact before wildcard, others before RSA,
+    /// then the one that is valid longest. Nobody's name gets the default.
     fn choose(&self, name: Option<&str>, now: i64, fits: impl Fn(&Row) -> bool) -> Option<&Row> {
-        let name = name.unwrap_or_default();
+        let name = name.unwrap_or_default().trim_end_matches('.');
         let parent = name.split_once('.').map_or("", |(_, parent)| parent);
         let exact = self.exact.get(name).into_iter().flatten().map(|at| (true, at));
         let wildcard = self.wildcard.get(parent).into_iter().flatten().map(|at| (false, at));
         let named = exact.chain(wildcard).map(|(exact, at)| (exact, &self.rows[*at]));
         let named = named.filter(|(_, row)| fits(row));
-        let best = named
-            .max_by_key(|(exact, row)| (is_valid(&row.info, now), *exact, row.info.not_after_s));
-        best.map(|(_, row)| row).or_else(|| self.rows.iter().find(|row| row.info.default))
+        let best = named.max_by_key(|(exact, row)| {
+            (is_valid(&row.info, now), *exact, row.is_cheap(), row.info.not_after_s)
+        });
+        best.map(|(_, row)| row).or_else(|| self.fallback(now, fits))
+    }
+
+    /// The default, or one for some of its names where that one is of no use.
+    fn fallback(&self, now: i64, fits: impl Fn(&Row) -> bool) -> Option<&Row> {
+        let default = self.rows.iter().find(|row| row.info.default)?;
+        if fits(default) && is_valid(&default.info, now) {
+            return Some(default);
+        }
+        let shares = |row: &Row| row.info.names.iter().any(|n| default.info.names.contains(n));
+        let others = self.rows.iter().filter(|row| shares(row) && fits(row));
+        let best = others.max_by_key(|row| {
+            (is_valid(&row.info, now), row.info.default, row.is_cheap(), row.info.not_after_s)
+        });
+        best.or(Some(default))
     }
 }
 
@@ -139,12 +195,16 @@ fn at(path: &Path, why: &str) -> String {
     format!("{}: {why}", path.display())
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let meta = fs::metadata(path).map_err(|error| at(path, &plain(&error)))?;
-    if meta.len() > MAX_PEM_BYTES {
+/// All bytes; what says it is empty, like a pipe, may have any number of them.
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let wrong = |error: std::io::Error| at(path, &plain(&error));
+    let file = fs::File::open(path).map_err(wrong)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_PEM_BYTES + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    if bytes.len() as u64 > MAX_PEM_BYTES {
         return Err(at(path, &format!("larger than {MAX_PEM_BYTES} bytes")));
     }
-    fs::read(path).map_err(|error| at(path, &plain(&error)))
+    Ok(bytes)
 }
 
 /// Certificates and keys of a file, in order.
@@ -157,6 +217,10 @@ struct Pem {
 
 fn read_pem(path: &Path) -> Result<Pem, String> {
     let bytes = read_file(path)?;
+    if contains(&bytes, b"Proc-Type: 4,ENCRYPTED") {
+        // The older form, whose lines are no base64.
+        return Err(at(path, ENCRYPTED));
+    }
     let mut pem = Pem::default();
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(&bytes) {
         let (kind, der) = section.map_err(|error| at(path, &pem_error(&error)))?;
@@ -173,6 +237,8 @@ fn read_pem(path: &Path) -> Result<Pem, String> {
     Ok(pem)
 }
 
+const ENCRYPTED: &str = "the key is encrypted with a passphrase: decrypt it first";
+
 fn contains(bytes: &[u8], what: &[u8]) -> bool {
     bytes.windows(what.len()).any(|window| window == what)
 }
@@ -188,7 +254,7 @@ fn pem_error(error: &PemError) -> String {
 
 fn no_key(path: &Path, pem: &Pem) -> String {
     if pem.encrypted {
-        return at(path, "the key is encrypted with a passphrase: decrypt it first");
+        return at(path, ENCRYPTED);
     }
     at(path, "no private key in it (looked for PKCS #8, PKCS #1 and SEC 1 in PEM)")
 }
@@ -232,7 +298,7 @@ fn describe(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(Info, Vec<u8>)
         if let ParsedExtension::SubjectAlternativeName(alternative) = extension.parsed_extension() {
             for name in &alternative.general_names {
                 match name {
-                    GeneralName::DNSName(name) => names.push(name.to_ascii_lowercase()),
+                    GeneralName::DNSName(name) => names.extend(dns_name(name)),
                     GeneralName::IPAddress(bytes) => names.extend(ip_name(bytes)),
                     _ => {}
                 }
@@ -249,6 +315,12 @@ fn describe(path: &Path, chain: &[CertificateDer<'_>]) -> Result<(Info, Vec<u8>)
     Ok((info, certificate.public_key().raw.to_vec()))
 }
 
+/// In lower case; what is no name of a host could be none that a client asks for.
+fn dns_name(name: &str) -> Option<String> {
+    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    plain.then(|| name.to_ascii_lowercase())
+}
+
 fn ip_name(bytes: &[u8]) -> Option<String> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Some(std::net::Ipv4Addr::from(v4).to_string());
@@ -256,16 +328,20 @@ fn ip_name(bytes: &[u8]) -> Option<String> {
     <[u8; 16]>::try_from(bytes).ok().map(|v6| std::net::Ipv6Addr::from(v6).to_string())
 }
 
-/// All files of a directory that are PEM: chains are matched with keys by their public key.
-fn read_directory(directory: &Path, left_out: &mut Vec<String>) -> Result<Vec<Row>, String> {
+/// All files of a directory that are PEM: chains are matched with keys by their public key. The
+/// second part is what was left out.
+fn read_directory(directory: &Path) -> Result<(Vec<Row>, Vec<LeftOut>), String> {
+    let mut left_out = Vec::new();
+    let mut leave_out = |path: &Path, why: String| {
+        left_out.push(LeftOut { path: path.to_owned(), why });
+    };
     let listing = fs::read_dir(directory).map_err(|error| at(directory, &plain(&error)))?;
     let mut paths = Vec::new();
     for entry in listing {
         let entry = entry.map_err(|error| at(directory, &plain(&error)))?;
         let path = entry.path();
         let named = |suffix: &str| path.extension().is_some_and(|found| found == suffix);
-        let wanted = ["pem", "crt", "cer", "cert", "key"].iter().any(|suffix| named(suffix));
-        if wanted && !path.is_dir() {
+        if SUFFIXES.iter().any(|suffix| named(suffix)) && !path.is_dir() {
             paths.push(path);
         }
         if paths.len() > MAX_FILES {
@@ -277,15 +353,21 @@ fn read_directory(directory: &Path, left_out: &mut Vec<String>) -> Result<Vec<Ro
     let mut keys: HashMap<Vec<u8>, Arc<dyn SigningKey>> = HashMap::new();
     let mut chains = Vec::new();
     for path in &paths {
+        // A pipe would be waited for.
+        if path.exists() && !path.is_file() {
+            leave_out(path, at(path, "not a file"));
+            continue;
+        }
         let pem = match read_pem(path) {
             Ok(pem) => pem,
             Err(why) => {
-                left_out.push(why);
+                leave_out(path, why);
                 continue;
             }
         };
-        if pem.encrypted && pem.keys.is_empty() {
-            left_out.push(no_key(path, &pem));
+        if pem.chain.is_empty() && pem.keys.is_empty() {
+            let nothing = at(path, "neither a certificate nor a key in it (PEM)");
+            leave_out(path, if pem.encrypted { no_key(path, &pem) } else { nothing });
         }
         for key in &pem.keys {
             match any_supported_type(key) {
@@ -294,34 +376,40 @@ fn read_directory(directory: &Path, left_out: &mut Vec<String>) -> Result<Vec<Ro
                         keys.insert(public, key);
                     }
                 }
-                Err(_) => {
-                    left_out.push(at(path, "a kind of private key that is not supported"));
-                }
+                Err(_) => leave_out(path, at(path, "a kind of private key that is not supported")),
             }
         }
         if !pem.chain.is_empty() {
             chains.push((path, pem.chain));
         }
     }
-    let mut rows = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut known: HashMap<CertificateDer<'static>, usize> = HashMap::new();
     for (path, chain) in chains {
         match describe(path, &chain) {
             Ok((info, spki)) => match keys.get(&spki) {
                 Some(key) => {
+                    // ACME clients write a certificate twice, with its chain and without: the
+                    // longer one is of use.
+                    let place = *known.entry(chain[0].clone()).or_insert(rows.len());
                     let key = Arc::new(CertifiedKey::new(chain, Arc::clone(key)));
-                    rows.push(Row { info, key });
+                    match rows.get_mut(place) {
+                        Some(other) if other.key.cert.len() >= key.cert.len() => {}
+                        Some(other) => *other = Row { info, key },
+                        None => rows.push(Row { info, key }),
+                    }
                 }
-                None => left_out.push(at(path, "no key in the directory belongs to it")),
+                None => leave_out(path, at(path, "no key in the directory belongs to it")),
             },
-            Err(why) => left_out.push(why),
+            Err(why) => leave_out(path, why),
         }
     }
     if rows.is_empty() {
         let mut why = "no certificate with its key in it (*.pem, *.crt, *.key)".to_owned();
         if let Some(first) = left_out.first() {
-            why = format!("{why}; {first}");
+            why = format!("{why}; {}", first.why);
         }
         return Err(at(directory, &why));
     }
-    Ok(rows)
+    Ok((rows, left_out))
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use rcgen::{
     BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    NameConstraints,
+    NameConstraints, PublicKeyData,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -86,6 +86,8 @@ pub fn authority(place: &str, now_s: i64) -> Result<Pair, String> {
     let mut params = params(&name, AUTHORITY_DAYS, now_s)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    // Names of other kinds, such as addresses of mail, are of no use to a server.
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let domains = DOMAINS.iter().map(|domain| GeneralSubtree::DnsName((*domain).to_owned()));
     let networks = networks().into_iter().map(GeneralSubtree::IpAddress);
     params.name_constraints = Some(NameConstraints {
@@ -123,11 +125,14 @@ pub fn certificate(authority: &Pair, names: &[String], now_s: i64) -> Result<Pai
     Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
-/// Seconds since 1970 at which a certificate in PEM ceases to be valid.
-pub fn end_of(pem: &str) -> Option<i64> {
-    let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+/// Seconds since 1970 at which a certificate ceases to be valid; none when it or its key can't be
+/// read, or they don't belong together.
+pub fn end_of(pair: &Pair) -> Option<i64> {
+    let der = CertificateDer::from_pem_slice(pair.certificate.as_bytes()).ok()?;
     let (_, certificate) = X509Certificate::from_der(&der).ok()?;
-    Some(certificate.validity().not_after.timestamp())
+    let key = KeyPair::from_pem(&pair.key).ok()?;
+    let belongs = certificate.public_key().raw == key.subject_public_key_info();
+    belongs.then(|| certificate.validity().not_after.timestamp())
 }
 
 #[cfg(test)]
@@ -151,7 +156,9 @@ mod tests {
         let authority = authority("here", now).unwrap();
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = certificate(&authority, &names, now).unwrap();
-        assert_eq!(end_of(&made.certificate), Some(now + CERTIFICATE_DAYS * DAY_S));
+        assert_eq!(end_of(&made), Some(now + CERTIFICATE_DAYS * DAY_S));
+        let mixed = Pair { certificate: made.certificate, key: authority.key.clone() };
+        assert_eq!(end_of(&mixed), None);
         assert!(certificate(&authority, &["example.org".to_owned()], now).is_err());
         let broken = Pair { certificate: String::new(), key: authority.key };
         assert!(certificate(&broken, &names, now).is_err());

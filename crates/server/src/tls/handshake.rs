@@ -2,7 +2,8 @@
 //! request.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io::IoSlice;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls::{HandshakeKind, ProtocolVersion, ServerConnection};
@@ -11,6 +12,7 @@ use super::Tls;
 use super::hello::{self, Hello, MAX_HELLO_BYTES};
 use super::stream::TlsStream;
 use crate::stream::Stream;
+use crate::transfer::{LINGER_BYTES, LINGER_S};
 
 /// Bytes that one read of the handshake asks for.
 const READ_BYTES: usize = 4096;
@@ -65,60 +67,87 @@ impl<S: Stream> Accepted<S> {
     }
 }
 
-/// Shake hands within `limit`.
+/// Shake hands within `limit`. A client that has sent nothing yet is let go as soon as `is_over`
+/// says so, which then wakes the task.
 pub async fn accept<S: Stream>(
     tls: &Tls,
     stream: S,
     limit: Duration,
+    is_over: impl Fn(&Context<'_>) -> bool,
 ) -> Result<Accepted<S>, Failure> {
     let session = ServerConnection::new(tls.config()).map_err(|_| Failure::Refused)?;
     let mut stream = TlsStream::new(stream, session);
-    let shaken = tokio::time::timeout(limit, shake(&mut stream)).await;
+    let shaken = tokio::time::timeout(limit, shake(&mut stream, is_over)).await;
     match shaken.unwrap_or(Err(Failure::TimedOut)) {
         Ok(hello) => Ok(Accepted { stream, hello }),
         Err(failure) => {
             tell(&mut stream, failure);
+            if matches!(failure, Failure::PlainHttp | Failure::Refused) {
+                let limit = Duration::from_secs(LINGER_S);
+                let _ = tokio::time::timeout(limit, read_past(stream.inner())).await;
+            }
             Err(failure)
         }
     }
 }
 
-async fn shake<S: Stream>(stream: &mut TlsStream<S>) -> Result<Hello, Failure> {
-    let mut first = Vec::new();
-    let mut hello = None;
-    let mut buf = [0; READ_BYTES];
-    while stream.session().is_handshaking() || stream.session().wants_write() {
+async fn shake<S: Stream>(
+    stream: &mut TlsStream<S>,
+    is_over: impl Fn(&Context<'_>) -> bool,
+) -> Result<Hello, Failure> {
+    let (mut first, mut hello) = (Vec::new(), None);
+    loop {
         poll_fn(|cx| stream.poll_records(cx, false)).await.map_err(|_| Failure::Gone)?;
         if !stream.session().is_handshaking() {
-            break;
+            return Ok(hello.unwrap_or_default());
         }
-        let read = poll_fn(|cx| stream.inner().poll_read(cx, &mut buf)).await;
-        let bytes = match read {
-            Ok(0) | Err(_) => return Err(Failure::Gone),
-            Ok(n) => &buf[..n],
-        };
-        if hello.is_none() {
-            if first.is_empty() && bytes[0] != HANDSHAKE_RECORD {
-                let http = bytes[0].is_ascii_uppercase();
-                return Err(if http { Failure::PlainHttp } else { Failure::Refused });
-            }
-            first.extend_from_slice(bytes);
-            if hello::is_complete(&first) || first.len() > MAX_HELLO_BYTES {
-                hello = Some(hello::read(&first));
-            }
-        }
-        stream.receive(bytes).map_err(|_| Failure::Refused)?;
+        poll_fn(|cx| {
+            // Here it takes no room in the task, which lives as long as the connection.
+            let mut buf = [0; READ_BYTES];
+            let read = match stream.inner().poll_read(cx, &mut buf) {
+                Poll::Pending if first.is_empty() && is_over(cx) => {
+                    // What has arrived, even if the event loop has not heard of it yet.
+                    stream.inner().read_now(&mut buf)
+                }
+                read => ready!(read),
+            };
+            let bytes = match read {
+                Ok(0) | Err(_) => return Poll::Ready(Err(Failure::Gone)),
+                Ok(n) => &buf[..n],
+            };
+            Poll::Ready(take(stream, bytes, &mut first, &mut hello))
+        })
+        .await?;
     }
-    Ok(hello.unwrap_or_default())
+}
+
+/// Bytes of the handshake; the first of them are looked at for what they say of the client.
+fn take<S: Stream>(
+    stream: &mut TlsStream<S>,
+    bytes: &[u8],
+    first: &mut Vec<u8>,
+    hello: &mut Option<Hello>,
+) -> Result<(), Failure> {
+    if hello.is_none() {
+        if first.is_empty() && bytes[0] != HANDSHAKE_RECORD {
+            let http = bytes[0].is_ascii_uppercase();
+            return Err(if http { Failure::PlainHttp } else { Failure::Refused });
+        }
+        first.extend_from_slice(bytes);
+        if hello::is_complete(first) || first.len() > MAX_HELLO_BYTES {
+            *hello = Some(hello::read(first));
+            *first = Vec::new();
+        }
+    }
+    stream.receive(bytes).map_err(|_| Failure::Refused)
 }
 
 /// What the client is told without waiting for it.
 fn tell<S: Stream>(stream: &mut TlsStream<S>, failure: Failure) {
-    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut cx = Context::from_waker(std::task::Waker::noop());
     match failure {
         Failure::PlainHttp => {
             let _ = stream.inner().poll_send(&mut cx, &[IoSlice::new(PLAIN_HTTP)], false);
-            drain(stream.inner());
         }
         // The alert that says why.
         Failure::Refused => {
@@ -129,16 +158,16 @@ fn tell<S: Stream>(stream: &mut TlsStream<S>, failure: Failure) {
     stream.inner().shut_down_sending();
 }
 
-/// Read past what has arrived: closing on unread bytes would reset the connection and destroy the
-/// answer on its way.
-fn drain<S: Stream>(stream: &mut S) {
-    let mut buf = [0; READ_BYTES];
-    for _ in 0..16 {
-        match stream.read_now(&mut buf) {
-            Ok(n) if n > 0 => {}
-            Ok(_) => return,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return,
+/// Read until the client closes: closing on unread bytes would reset the connection and destroy
+/// the answer on its way. A client that has to show a certificate and has none has sent its
+/// request already when it is told.
+async fn read_past<S: Stream>(stream: &mut S) {
+    let mut read = 0;
+    while read < LINGER_BYTES {
+        let step = poll_fn(|cx| stream.poll_read(cx, &mut [0; READ_BYTES]));
+        match step.await {
+            Ok(n) if n > 0 => read += n,
+            _ => return,
         }
     }
 }

@@ -32,7 +32,7 @@ pub struct Hello {
 }
 
 /// Whether a whole ClientHello is in the bytes; what is no handshake at all counts as whole.
-pub(super) fn is_complete(raw: &[u8]) -> bool {
+pub fn is_complete(raw: &[u8]) -> bool {
     let message = unwrap_records(raw);
     match *message {
         [kind, a, b, c, ref rest @ ..] => {
@@ -43,7 +43,7 @@ pub(super) fn is_complete(raw: &[u8]) -> bool {
 }
 
 /// Read the records that the client sent first.
-pub(super) fn read(raw: &[u8]) -> Hello {
+pub fn read(raw: &[u8]) -> Hello {
     let message = unwrap_records(raw);
     let body = match *message {
         [CLIENT_HELLO, a, b, c, ref rest @ ..] => {
@@ -137,6 +137,8 @@ fn parse(hello: &mut Reader<'_>) -> Option<Hello> {
                 sni = data.long().and_then(|mut list| {
                     let is_host = list.u8()? == 0;
                     let name = std::str::from_utf8(list.long()?.0).ok()?;
+                    // The TLS library takes the dot of a whole name for nothing, too.
+                    let name = name.strip_suffix('.').unwrap_or(name);
                     is_host.then(|| name.to_ascii_lowercase())
                 });
             }

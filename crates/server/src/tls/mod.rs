@@ -47,38 +47,36 @@ pub struct Options {
 pub struct Tls {
     options: Options,
     provider: Arc<CryptoProvider>,
-    ticketer: Arc<dyn ProducesTickets>,
     config: ArcSwap<ServerConfig>,
-    certificates: Mutex<Vec<Info>>,
-    left_out: Mutex<Vec<String>>,
+    read: Mutex<Read>,
+}
+
+/// What was read last.
+struct Read {
+    certificates: Arc<Certificates>,
+    /// Files of the directory that are not in use, and why.
+    left_out: Vec<String>,
+    /// PEM.
+    authorities: Vec<u8>,
+    ticketer: Arc<dyn ProducesTickets>,
 }
 
 impl Tls {
     /// Read what the options name.
     pub fn new(options: Options) -> Result<Self, String> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        // One for all workers, or a client would resume with one of them only; its key changes
-        // every six hours.
-        let ticketer = aws_lc_rs::Ticketer::new()
-            .map_err(|error| format!("no key for session tickets: {error}"))?;
-        let (config, certificates, left_out) = configure(&options, &provider, &ticketer)?;
-        Ok(Self {
-            options,
-            provider,
-            ticketer,
-            config: ArcSwap::from_pointee(config),
-            certificates: Mutex::new(certificates),
-            left_out: Mutex::new(left_out),
-        })
+        let (config, read) = configure(&options, &provider, None)?;
+        let config = ArcSwap::from_pointee(config);
+        Ok(Self { options, provider, config, read: Mutex::new(read) })
     }
 
     /// Read everything anew; when that fails, what is in force goes on.
     pub fn reload(&self) -> Result<(), String> {
-        let (config, certificates, left_out) =
-            configure(&self.options, &self.provider, &self.ticketer)?;
+        // Held all the time: of two reloads, the one that read last is in force.
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let (config, new) = configure(&self.options, &self.provider, Some(&read))?;
         self.config.store(Arc::new(config));
-        *self.certificates.lock().unwrap_or_else(PoisonError::into_inner) = certificates;
-        *self.left_out.lock().unwrap_or_else(PoisonError::into_inner) = left_out;
+        *read = new;
         Ok(())
     }
 
@@ -89,24 +87,25 @@ impl Tls {
 
     /// Certificates in use.
     pub fn certificates(&self) -> Vec<Info> {
-        self.certificates.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        read.certificates.infos().cloned().collect()
     }
 
     /// Files of the directory that are not in use, and why.
     pub fn left_out(&self) -> Vec<String> {
-        self.left_out.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).left_out.clone()
     }
 }
-
-type Configured = (ServerConfig, Vec<Info>, Vec<String>);
 
 fn configure(
     options: &Options,
     provider: &Arc<CryptoProvider>,
-    ticketer: &Arc<dyn ProducesTickets>,
-) -> Result<Configured, String> {
-    let (certificates, left_out) = Certificates::load(&options.sources)?;
-    let infos = certificates.infos().cloned().collect();
+    before: Option<&Read>,
+) -> Result<(ServerConfig, Read), String> {
+    let known = before.map(|read| &*read.certificates);
+    let (certificates, left_out) = Certificates::load(&options.sources, known)?;
+    let certificates = Arc::new(certificates);
+    let mut authorities = Vec::new();
     let wrong = |error: rustls::Error| format!("TLS: {error}");
     let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
@@ -114,7 +113,8 @@ fn configure(
     let builder = match &options.client_auth {
         None => builder.with_no_client_auth(),
         Some(auth) => {
-            let roots = Arc::new(read_authorities(&auth.authorities)?);
+            authorities = certificates::read_file(&auth.authorities)?;
+            let roots = Arc::new(parse_authorities(&auth.authorities, &authorities)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider.clone());
             let verifier = if auth.require { verifier } else { verifier.allow_unauthenticated() };
             let verifier = verifier
@@ -123,19 +123,26 @@ fn configure(
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let mut config = builder.with_cert_resolver(Arc::new(certificates));
+    // One for all workers, or a client would resume with one of them only; its key changes every
+    // six hours. A client that resumes shows no certificate: what other authorities let in has to
+    // come anew.
+    let ticketer = match before {
+        Some(read) if read.authorities == authorities => Arc::clone(&read.ticketer),
+        _ => aws_lc_rs::Ticketer::new()
+            .map_err(|error| format!("no key for session tickets: {error}"))?,
+    };
+    let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as _);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.ticketer = Arc::clone(ticketer);
+    config.ticketer = Arc::clone(&ticketer);
     // Tickets hold the state; a store would be one more thing for workers to share.
     config.session_storage = Arc::new(NoServerSessionStorage {});
-    Ok((config, infos, left_out))
+    Ok((config, Read { certificates, left_out, authorities, ticketer }))
 }
 
-fn read_authorities(path: &std::path::Path) -> Result<RootCertStore, String> {
+fn parse_authorities(path: &std::path::Path, bytes: &[u8]) -> Result<RootCertStore, String> {
     let at = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| at(&crate::notice::plain(&error)))?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&bytes) {
+    for certificate in CertificateDer::pem_slice_iter(bytes) {
         let certificate = certificate.map_err(|error| at(&format!("not valid PEM: {error}")))?;
         roots.add(certificate).map_err(|error| at(&format!("a certificate in it: {error}")))?;
     }

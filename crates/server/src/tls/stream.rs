@@ -206,6 +206,10 @@ impl<S: Stream> Stream for TlsStream<S> {
                 [one] => self.tls.writer().write(&one[..one.len().min(SEND_BYTES)])?,
                 _ => self.tls.writer().write_vectored(&front(bufs, SEND_BYTES))?,
             };
+            // Nobody gives nothing to send: the session is over.
+            if self.taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
         }
         ready!(self.poll_records(cx, more))?;
         Poll::Ready(Ok(std::mem::take(&mut self.taken)))
@@ -233,11 +237,15 @@ impl<S: Stream> Stream for TlsStream<S> {
         Poll::Ready(Ok(std::mem::take(&mut self.taken)))
     }
 
-    fn shut_down_sending(&mut self) {
+    fn say_end(&mut self) {
         self.tls.send_close_notify();
         let mut cx = Context::from_waker(std::task::Waker::noop());
         // What the socket has no room for now is not waited for: the connection is over.
         let _ = self.poll_records(&mut cx, false);
+    }
+
+    fn shut_down_sending(&mut self) {
+        self.say_end();
         self.inner.shut_down_sending();
     }
 }
