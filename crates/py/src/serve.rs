@@ -15,7 +15,7 @@ use zeroserve_server::admin::AdminConfig;
 use zeroserve_server::listen::Address;
 use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
 use zeroserve_server::tls;
-use zeroserve_server::{Config, Limits, Object, SiteOptions};
+use zeroserve_server::{Config, Limits, Object, SiteOptions, Sites};
 
 use crate::{refuse, tuples};
 
@@ -68,10 +68,11 @@ impl Site {
     }
 }
 
-/// Listeners and worker threads around one site.
+/// Listeners and worker threads around sites.
 #[pyclass(frozen)]
 struct Server {
     config: Config,
+    sites: Arc<Sites>,
     bound: Mutex<Option<Sockets>>,
     running: Mutex<Option<Arc<server::Server>>>,
 }
@@ -93,14 +94,13 @@ impl Server {
 impl Server {
     #[new]
     #[pyo3(signature = (
-        path, *, addrs, threads, proxy_from = Vec::new(), index = "index.html".to_owned(),
+        *, addrs, threads, proxy_from = Vec::new(), index = "index.html".to_owned(),
         try_html = false, access_log = None, access_log_format = "json", limits = None,
         tls_addrs = None, certificates = None, cert_dir = None, client_ca = None,
         require_client_cert = false, redirect_https = false, hsts_s = None, admin = None,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
-        path: PathBuf,
         addrs: Vec<String>,
         threads: usize,
         proxy_from: Vec<String>,
@@ -166,7 +166,6 @@ impl Server {
             }
         };
         let config = Config {
-            path,
             addresses,
             proxy_from,
             workers: threads,
@@ -174,14 +173,18 @@ impl Server {
             try_html,
             access_log,
             limits: values,
-            plugins: Vec::new(),
             tls_addresses,
             tls,
             redirect_https,
             hsts_s,
             admin,
         };
-        Ok(Self { config, bound: Mutex::default(), running: Mutex::new(None) })
+        Ok(Self {
+            config,
+            sites: Arc::default(),
+            bound: Mutex::default(),
+            running: Mutex::new(None),
+        })
     }
 
     /// Bind the addresses before the start, which otherwise does it; no thread runs yet.
@@ -196,10 +199,34 @@ impl Server {
         bound.map_err(|error: String| refuse(error))
     }
 
-    /// Open the site, bind, and start the workers; returns one URL per listener.
-    #[pyo3(signature = (*, scripts = None))]
-    fn start(&self, py: Python<'_>, scripts: Option<Scripts>) -> PyResult<Vec<String>> {
-        let plugins = objects(scripts);
+    /// Open the site of a host, or that of all other hosts; returns its generation.
+    #[pyo3(signature = (path, *, host = None, scripts = None))]
+    fn open_site(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        host: Option<&str>,
+        scripts: Option<Scripts>,
+    ) -> PyResult<u64> {
+        let (options, plugins) = (self.config.site_options(), objects(scripts));
+        py.detach(|| self.sites.open(host, &path, &options, &plugins)).map_err(refuse)
+    }
+
+    /// Answer for a host no more; whether there was a site.
+    fn close_site(&self, py: Python<'_>, host: &str) -> bool {
+        py.detach(|| self.sites.remove(host))
+    }
+
+    /// Generation of a site that is in force, and how many entries that has; None without a site.
+    #[pyo3(signature = (host = None))]
+    fn site(&self, host: Option<&str>) -> Option<(u64, usize)> {
+        let site = self.sites.get(host)?;
+        let current = site.current();
+        Some((current.number, current.archive.index().len()))
+    }
+
+    /// Bind and start the workers; returns one URL per listener.
+    fn start(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         // Errors stay text until the lock is free: making a Python exception takes the GIL.
         let started = py.detach(|| {
             let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -208,20 +235,16 @@ impl Server {
             }
             let bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner).take();
             let bound = bound.map_or_else(|| server::Server::bind(&self.config), Ok)?;
-            let config = Config { plugins, ..self.config.clone() };
-            let server = server::Server::start(config, bound)?;
+            if self.sites.table().all().next().is_none() {
+                return Err("there is no site to serve".to_owned());
+            }
+            let server =
+                server::Server::start(self.config.clone(), bound, Arc::clone(&self.sites))?;
             let urls = server.urls().to_vec();
             *running = Some(Arc::new(server));
             Ok(urls)
         });
         started.map_err(refuse)
-    }
-
-    /// Open the site anew and swap it in; returns the new generation.
-    #[pyo3(signature = (*, scripts = None))]
-    fn reload(&self, py: Python<'_>, scripts: Option<Scripts>) -> PyResult<u64> {
-        let running = self.running()?;
-        py.detach(|| running.reload(&objects(scripts))).map_err(refuse)
     }
 
     /// Read the certificates anew.
@@ -247,11 +270,16 @@ impl Server {
         Ok(self.running()?.certificates_left_out())
     }
 
-    /// Put the generation before in force again; returns its number.
-    #[pyo3(signature = (generation = None))]
-    fn rollback(&self, py: Python<'_>, generation: Option<u64>) -> PyResult<u64> {
+    /// Put the generation before of a site in force again; returns its number.
+    #[pyo3(signature = (generation = None, *, site = None))]
+    fn rollback(
+        &self,
+        py: Python<'_>,
+        generation: Option<u64>,
+        site: Option<&str>,
+    ) -> PyResult<u64> {
         let running = self.running()?;
-        py.detach(|| running.rollback(generation)).map_err(refuse)
+        py.detach(|| running.rollback(site, generation)).map_err(refuse)
     }
 
     /// All that there is to know, as JSON.
@@ -269,7 +297,7 @@ impl Server {
     fn next_command(&self, py: Python<'_>) -> PyResult<Option<(&'static str, String)>> {
         let running = self.running()?;
         Ok(py.detach(|| running.next_command()).map(|wanted| match wanted {
-            Wanted::Reload => ("reload", String::new()),
+            Wanted::Reload(site) => ("reload", site),
             Wanted::Report(line) => ("report", line),
         }))
     }
@@ -301,9 +329,15 @@ impl Server {
         Ok(self.running()?.is_turning())
     }
 
-    /// Entries that the generation in force leaves out.
-    fn warnings<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        tuples::problems(py, &self.running()?.warnings())
+    /// Entries that the generation in force of a site leaves out.
+    #[pyo3(signature = (host = None))]
+    fn warnings<'py>(
+        &self,
+        py: Python<'py>,
+        host: Option<&str>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let site = self.sites.get(host).ok_or_else(|| refuse("there is no such site"))?;
+        tuples::problems(py, site.current().archive.warnings())
     }
 
     /// Counters since the start.

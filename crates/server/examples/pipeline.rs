@@ -22,7 +22,7 @@ use zeroserve_server::peer::Peer;
 use zeroserve_server::stats::WorkerStats;
 use zeroserve_server::stream::Stream;
 use zeroserve_server::worker::Worker;
-use zeroserve_server::{Limits, Object, Site, SiteOptions};
+use zeroserve_server::{Limits, Object, Site, SiteOptions, Sites};
 
 /// What a response has to begin with, or it is not what was to be measured.
 const EXPECTED: &[u8] = b"HTTP/1.1 200 ";
@@ -162,7 +162,12 @@ impl Case {
 fn converse(site: &Arc<Site>, request: &[u8], count: u64) -> Result<u64, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build_local(Default::default())?;
     let stats = Arc::new(WorkerStats::default());
-    let worker = Rc::new(Worker::new(Arc::clone(site), Limits::default(), stats, None));
+    let worker = Rc::new(Worker::new(
+        Arc::new(Sites::single(Arc::clone(site))),
+        Limits::default(),
+        stats,
+        None,
+    ));
     let client = Repeating::new(request, count);
     let connection = Connection::new(worker, client, Peer::new(Ipv4Addr::LOCALHOST.into(), 1));
     let before = thread_ns();

@@ -22,8 +22,8 @@ use crate::endpoints::{Endpoints, Made, Reply};
 use crate::limits::Limits;
 use crate::listen::{Address, Url};
 use crate::metrics::{self, Facts};
-use crate::site::SiteOptions;
-use crate::state::State;
+use crate::site::{Site, SiteOptions};
+use crate::state::{NoSite, State};
 use crate::status;
 
 /// Most connections to the admin listener.
@@ -103,8 +103,8 @@ impl AdminConfig {
 
 /// What somebody who is no worker has to do, because it takes long.
 pub enum Command {
-    /// Open the site anew, and tell how that went: the error, if there is one.
-    Reload(oneshot::Sender<Option<String>>),
+    /// Open the site of this name anew, and tell how that went: the error, if there is one.
+    Reload(String, oneshot::Sender<Option<String>>),
     /// Tell the operator.
     Report(String),
 }
@@ -154,11 +154,11 @@ impl Admin {
     fn post(&self, path: &str, body: &[u8]) -> Option<Reply> {
         Some(match path {
             "/rollback" => Reply::Made(match self.order(body) {
-                Ok(seen) => self.rollback(seen),
+                Ok((site, seen)) => self.rollback(&site, seen),
                 Err(refused) => refused,
             }),
             "/reload" => match self.order(body) {
-                Ok(_) => self.reload(),
+                Ok((site, _)) => self.reload(site),
                 Err(refused) => Reply::Made(refused),
             },
             _ => return None,
@@ -166,35 +166,38 @@ impl Admin {
     }
 
     /// Read what a POST asks for: `{"site": NAME, "from": GENERATION}`, both optional. Returns the
-    /// generation that is to be taken back.
-    fn order(&self, body: &[u8]) -> Result<Option<u64>, Made> {
-        if body.is_empty() {
-            return Ok(None);
-        }
+    /// site and the generation that is to be taken back.
+    fn order(&self, body: &[u8]) -> Result<(Arc<Site>, Option<u64>), Made> {
         let wrong = |what: &str| error(400, what);
-        let Ok(Value::Object(order)) = serde_json::from_slice(body) else {
+        let order = match body {
+            b"" => Value::Object(serde_json::Map::new()),
+            body => serde_json::from_slice(body).unwrap_or(Value::Null),
+        };
+        let Value::Object(order) = order else {
             return Err(wrong("the body is not a JSON object"));
         };
-        let mut from = None;
+        let (mut from, mut named) = (None, None);
         for (name, value) in &order {
             match (name.as_str(), value) {
                 (_, Value::Null) => {}
-                ("site", Value::String(site)) if *site == self.state.name => {}
-                ("site", Value::String(site)) => {
-                    return Err(error(404, &format!("no such site: {}", site.escape_debug())));
-                }
+                ("site", Value::String(site)) => named = Some(site.as_str()),
                 ("from", Value::Number(number)) if number.is_u64() => from = number.as_u64(),
                 ("site", _) => return Err(wrong("site: not a string")),
                 ("from", _) => return Err(wrong("from: not the number of a generation")),
                 _ => return Err(wrong(&format!("unknown member: {}", name.escape_debug()))),
             }
         }
-        Ok(from)
+        let site = self.state.site(named).map_err(|why| {
+            let name = named.map_or(String::new(), |name| format!(": {}", name.escape_debug()));
+            let status = if why == NoSite::Several { 400 } else { 404 };
+            error(status, &format!("{}{name}", why.explain()))
+        })?;
+        Ok((site, from))
     }
 
-    fn rollback(&self, seen: Option<u64>) -> Made {
-        let name = &self.state.name;
-        match self.state.rollback(seen) {
+    fn rollback(&self, site: &Site, seen: Option<u64>) -> Made {
+        let name = &site.name;
+        match site.rollback(seen) {
             Ok(number) => {
                 let line = format!("rolled back {name}: generation {number} is in force again");
                 // When the queue is full there is more to read than this.
@@ -205,18 +208,14 @@ impl Admin {
         }
     }
 
-    fn reload(&self) -> Reply {
+    fn reload(&self, site: Arc<Site>) -> Reply {
         let (sender, outcome) = oneshot::channel();
-        if self.commands.try_send(Command::Reload(sender)).is_err() {
+        if self.commands.try_send(Command::Reload(site.name.clone(), sender)).is_err() {
             return Reply::Made(error(503, "too many reloads are waiting, or the server ends"));
         }
-        let state = Arc::clone(&self.state);
         Reply::Later(Box::pin(async move {
             match outcome.await {
-                Ok(None) => {
-                    let number = state.site.number();
-                    made(200, &json!({ "site": state.name, "generation": number }))
-                }
+                Ok(None) => made(200, &json!({ "site": site.name, "generation": site.number() })),
                 Ok(Some(refused)) => error(409, &refused),
                 Err(_) => error(503, "the server ends"),
             }

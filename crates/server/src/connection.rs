@@ -159,10 +159,12 @@ impl<S: Stream> Connection<S> {
                 }
                 Step::Load(missing) => {
                     // What has been answered does not wait for it, nor do other connections.
-                    let generation = self.inquiry.generation(&self.worker);
+                    let generation = self.inquiry.generation();
                     self.flush().await?;
                     let now = self.worker.clock.now_s();
-                    self.inquiry.add(View::load(generation, missing, now).await);
+                    if let Some(generation) = generation {
+                        self.inquiry.add(View::load(generation, missing, now).await);
+                    }
                     tokio::task::yield_now().await;
                 }
                 Step::Make(answer) => {

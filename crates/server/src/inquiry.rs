@@ -45,6 +45,8 @@ pub enum Turn {
 /// A request on its way.
 #[derive(Default)]
 pub struct Inquiry {
+    /// The site that it is for, as this worker sees it.
+    view: Option<Rc<View>>,
     /// What it had to wait for: few, since each answer needs few.
     loaded: Vec<Loaded>,
     /// Its scripts.
@@ -67,10 +69,14 @@ impl Inquiry {
             return Progress::Done;
         }
         if self.scripted.is_none() {
-            worker.view.refresh();
-            self.scripted = begin(worker, request, peer);
+            worker.views.refresh();
+            self.view = worker.views.find(request.host);
+            self.scripted = self.view.as_ref().and_then(|view| begin(worker, view, request, peer));
         }
-        self.scripted.as_mut().map_or(Progress::Done, |scripted| scripted.advance(&worker.view))
+        match (&mut self.scripted, &self.view) {
+            (Some(scripted), Some(view)) => scripted.advance(view),
+            _ => Progress::Done,
+        }
     }
 
     /// Whether scripts see it.
@@ -102,20 +108,23 @@ impl Inquiry {
         if let Some(port) = https_port(request, peer) {
             return Turn::Answered(to_https(request, port, now, out));
         }
+        let Some(own) = &self.view else {
+            let why = ": no site of that name here";
+            return Turn::Answered(pipeline::say(421, &[], why, now, request.method, out));
+        };
         let mut scratch = worker.scratch.take();
         let answered = match (&mut self.scripted, self.held.take()) {
             (None, _) => {
-                let (view, loaded) = (&worker.view, &self.loaded);
-                pipeline::respond(view, request, now, loaded, &mut scratch, out).map(Ruled::Now)
+                let loaded = &self.loaded;
+                pipeline::respond(own, request, now, loaded, &mut scratch, out).map(Ruled::Now)
             }
             (Some(scripted), held) => {
                 let view = match &mut self.old_view {
-                    None if scripted.generation.number != worker.view.number() => {
-                        let site = Arc::clone(worker.view.site());
-                        let view = View::of(site, Rc::clone(&scripted.generation));
+                    None if scripted.generation.number != own.number() => {
+                        let view = own.of(Rc::clone(&scripted.generation));
                         &**self.old_view.insert(Box::new(view))
                     }
-                    None => &worker.view,
+                    None => &**own,
                     Some(view) => view,
                 };
                 rule(scripted, held, view, request, now, &self.loaded, &mut scratch, out)
@@ -123,7 +132,10 @@ impl Inquiry {
         };
         worker.scratch.replace(scratch);
         match answered {
-            Ok(Ruled::Now(answer)) => Turn::Answered(answer),
+            Ok(Ruled::Now(answer)) => {
+                own.count(answer.status);
+                Turn::Answered(answer)
+            }
             Ok(Ruled::Held(held)) => {
                 self.held = Some(held);
                 Turn::Slice
@@ -135,9 +147,9 @@ impl Inquiry {
 
     /// The generation to load from what is missing; to be taken before waiting, since the key
     /// means nothing in another one.
-    pub fn generation(&self, worker: &Worker) -> Arc<Generation> {
-        let view = self.old_view.as_deref().unwrap_or(&worker.view);
-        Arc::clone(&**view.generation())
+    pub fn generation(&self) -> Option<Arc<Generation>> {
+        let view = self.old_view.as_deref().or(self.view.as_deref())?;
+        Some(Arc::clone(&**view.generation()))
     }
 
     /// What was loaded.
@@ -149,6 +161,7 @@ impl Inquiry {
     /// turn.
     pub fn finish(&mut self, worker: &Worker) -> u64 {
         self.loaded.clear();
+        self.view = None;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();
@@ -191,8 +204,8 @@ enum Ruled {
 }
 
 /// Begin with the scripts, when there are any.
-fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Scripted> {
-    let generation = worker.view.scripted()?;
+fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -> Option<Scripted> {
+    let generation = view.scripted()?;
     let mut exchange = worker.take_exchange();
     let incoming = Incoming {
         method: request.method.as_str(),

@@ -3,12 +3,16 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use crate::site::Site;
 use crate::state::State;
 use crate::stats::{Counter, LATENCY_BOUNDS_NS, WorkerStats};
 use crate::status::seconds;
 
 /// Content-Type of the format.
 pub const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Statuses by their first digit.
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 /// One row of the table.
 pub struct Metric {
@@ -53,8 +57,19 @@ metrics! {
     gauge zeroserve_build_info: "Always 1; the label tells the version.",
         |_, out| out.value(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     counter zeroserve_requests_total: "Requests answered, by site and the first digit of the status.",
-        |facts, out| for (class, name) in ["2xx", "3xx", "4xx", "5xx"].into_iter().enumerate() {
-            out.of_site(&[("status", name)], facts.sum(|stats| &stats.responses[class]));
+        |facts, out| {
+            let mut all = [0; 4];
+            for site in facts.state.sites() {
+                for (class, count) in site.responses().into_iter().enumerate() {
+                    all[class] += count;
+                    out.of_site(&site, &[("status", CLASSES[class])], count as f64);
+                }
+            }
+            // Refused by their form, or for a host that has no site.
+            for (class, known) in all.into_iter().enumerate() {
+                let count = facts.state.sum(|stats| &stats.responses[class]).saturating_sub(known);
+                out.value(&[("site", ""), ("status", CLASSES[class])], count as f64);
+            }
         };
     counter zeroserve_protocol_requests_total: "Requests answered, by version of HTTP: h1 or h2.",
         |facts, out| {
@@ -63,7 +78,7 @@ metrics! {
             out.value(&[("protocol", "h2")], h2);
         };
     counter zeroserve_sent_bytes_total: "Bytes of responses handed to the system, heads included.",
-        |facts, out| out.of_site(&[], facts.sum(|stats| &stats.bytes_sent));
+        |facts, out| out.value(&[], facts.sum(|stats| &stats.bytes_sent));
     histogram zeroserve_request_duration_seconds:
         "Time from when a worker was free for a request to the send that took the end of its answer.",
         |facts, out| {
@@ -100,25 +115,25 @@ metrics! {
             out.value(&[("names", &names), ("path", &path)], info.not_after_s as f64);
         };
     counter zeroserve_script_runs_total: "Functions of scripts that were run.",
-        |facts, out| out.of_site(&[], facts.sum(|stats| &stats.script_runs));
+        |facts, out| out.value(&[], facts.sum(|stats| &stats.script_runs));
     counter zeroserve_script_traps_total: "Requests whose scripts were stopped, answered 500.",
-        |facts, out| out.of_site(&[], facts.sum(|stats| &stats.script_traps));
+        |facts, out| out.value(&[], facts.sum(|stats| &stats.script_traps));
     gauge zeroserve_generation: "Generation of the site that is in force, counted from 1.",
-        |facts, out| out.of_site(&[], facts.state.site.number() as f64);
+        |facts, out| out.of_sites(facts, |site| site.number() as f64);
     gauge zeroserve_generation_loaded_timestamp_seconds: "When the generation in force was opened, since 1970.",
-        |facts, out| out.of_site(&[], seconds(facts.state.site.current().loaded_at));
+        |facts, out| out.of_sites(facts, |site| seconds(site.current().loaded_at));
     gauge zeroserve_generations_kept: "Earlier generations that roll back can go to.",
-        |facts, out| out.of_site(&[], facts.state.site.kept().len() as f64);
+        |facts, out| out.of_sites(facts, |site| site.kept().len() as f64);
     gauge zeroserve_entries: "Entries of the generation in force.",
-        |facts, out| out.of_site(&[], facts.state.site.current().archive.index().len() as f64);
+        |facts, out| out.of_sites(facts, |site| site.current().archive.index().len() as f64);
     counter zeroserve_reloads_total: "Reloads of the site, by outcome: ok or failed.",
-        |facts, out| {
-            let (ok, failed) = (&facts.state.reloads_ok, &facts.state.reloads_failed);
-            out.of_site(&[("outcome", "ok")], ok.load(Ordering::Relaxed) as f64);
-            out.of_site(&[("outcome", "failed")], failed.load(Ordering::Relaxed) as f64);
+        |facts, out| for site in facts.state.sites() {
+            let (ok, failed) = (&site.reloads_ok, &site.reloads_failed);
+            out.of_site(&site, &[("outcome", "ok")], ok.load(Ordering::Relaxed) as f64);
+            out.of_site(&site, &[("outcome", "failed")], failed.load(Ordering::Relaxed) as f64);
         };
     counter zeroserve_rollbacks_total: "Times that an earlier generation was put in force again.",
-        |facts, out| out.of_site(&[], facts.state.rollbacks.load(Ordering::Relaxed) as f64);
+        |facts, out| out.of_sites(facts, |site| site.rollbacks.load(Ordering::Relaxed) as f64);
     counter zeroserve_log_lines_dropped_total: "Lines of the access log that were dropped because its writer fell behind.",
         |facts, out| out.value(&[], facts.sum(|stats| &stats.log_lines_dropped));
     gauge zeroserve_draining: "1 while no new connections are taken and those open are finished, else 0.",
@@ -146,7 +161,7 @@ pub fn page(facts: &Facts<'_>) -> String {
         let Metric { name, kind, help, write } = metric;
         // Writing to a string can't fail, here and below.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        write(facts, &mut Samples { name, site: &facts.state.name, text: &mut text });
+        write(facts, &mut Samples { name, text: &mut text });
     }
     text
 }
@@ -154,7 +169,6 @@ pub fn page(facts: &Facts<'_>) -> String {
 /// The samples of one metric.
 struct Samples<'a> {
     name: &'static str,
-    site: &'a str,
     text: &'a mut String,
 }
 
@@ -163,13 +177,19 @@ impl Samples<'_> {
         self.line("", None, labels, value);
     }
 
-    fn of_site(&mut self, labels: &[(&str, &str)], value: f64) {
-        self.line("", Some(self.site), labels, value);
+    fn of_site(&mut self, site: &Site, labels: &[(&str, &str)], value: f64) {
+        self.line("", Some(&site.name), labels, value);
     }
 
-    /// A part of a histogram of the site.
+    fn of_sites(&mut self, facts: &Facts<'_>, of: fn(&Site) -> f64) {
+        for site in facts.state.sites() {
+            self.of_site(&site, &[], of(&site));
+        }
+    }
+
+    /// A part of a histogram.
     fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) {
-        self.line(suffix, Some(self.site), labels, value);
+        self.line(suffix, None, labels, value);
     }
 
     fn of_workers(&mut self, facts: &Facts<'_>, of: fn(&WorkerStats) -> &Counter) {
@@ -222,8 +242,8 @@ mod tests {
     #[test]
     fn labels_cannot_end_their_quotes() {
         let mut text = String::new();
-        let mut samples = Samples { name: "n", site: "a\"b\\c\nd", text: &mut text };
-        samples.of_site(&[("le", "+Inf")], 1.5);
+        let mut samples = Samples { name: "n", text: &mut text };
+        samples.line("", Some("a\"b\\c\nd"), &[("le", "+Inf")], 1.5);
         samples.value(&[], 2.0);
         assert_eq!(text, "n{site=\"a\\\"b\\\\c\\nd\",le=\"+Inf\"} 1.5\nn 2\n");
     }

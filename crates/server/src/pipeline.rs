@@ -368,7 +368,7 @@ pub(crate) fn text(code: u16, now: Now, method: Method<'_>, out: &mut Vec<u8>) -
     say(code, &[], "", now, method, out)
 }
 
-fn say(
+pub(crate) fn say(
     code: u16,
     fields: &[(&str, &str)],
     more: &str,

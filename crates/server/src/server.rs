@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use tokio::sync::{oneshot, watch};
-use zeroserve_archive::Problem;
 
 use crate::access_log::{Destination, Format, Writer};
 use crate::admin::{Admin, AdminConfig, Command};
@@ -18,8 +17,8 @@ use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
 use crate::notice::plain;
 use crate::peer::Front;
-use crate::scripts::Object;
 use crate::site::{Site, SiteOptions};
+use crate::sites::Sites;
 use crate::state::State;
 use crate::stats::WorkerStats;
 use crate::status;
@@ -38,8 +37,6 @@ pub const MAX_WORKERS: usize = 1024;
 /// All that a server is told before it starts.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Archive or directory.
-    pub path: PathBuf,
     /// Where to listen.
     pub addresses: Vec<Address>,
     /// Where to listen for encrypted connections.
@@ -62,8 +59,6 @@ pub struct Config {
     pub access_log: Option<(Destination, Format)>,
     /// Limits.
     pub limits: Limits,
-    /// Scripts that run before those of the archive.
-    pub plugins: Vec<Object>,
     /// Admin listener, or none.
     pub admin: Option<AdminConfig>,
 }
@@ -93,7 +88,6 @@ pub struct Server {
     phase: watch::Sender<Phase>,
     pulse: watch::Sender<u64>,
     log: Mutex<Option<Writer>>,
-    reloading: Mutex<()>,
     admin: Option<RunningAdmin>,
     workers: Mutex<Vec<JoinHandle<usize>>>,
     running: Arc<Running>,
@@ -157,12 +151,8 @@ impl Server {
         Ok(Sockets { addresses, admin })
     }
 
-    /// Open the site and start the workers. On failure nothing stays bound.
-    pub fn start(config: Config, sockets: Sockets) -> Result<Self, String> {
-        let shown = config.path.display().to_string();
-        let site = Site::open(config.path.clone(), config.site_options(), &config.plugins)
-            .map_err(|error| format!("{shown}: {error}"))?;
-        let site = Arc::new(site);
+    /// Start the workers for these sites. On failure nothing stays bound.
+    pub fn start(config: Config, sockets: Sockets, sites: Arc<Sites>) -> Result<Self, String> {
         let tls = config.tls.clone().map(Tls::new).transpose()?.map(Arc::new);
         let log = match config.access_log.clone() {
             None => None,
@@ -185,7 +175,7 @@ impl Server {
         let https_port = config.redirect_https.then_some(first_port);
         let fronts = Fronts::new(&config, &tls, https_port);
         let admin = config.admin.clone().zip(admin);
-        let mut server = Self::run(config, site, tls, addresses, &fronts, log)?;
+        let mut server = Self::run(config, sites, tls, addresses, &fronts, log)?;
         if let Some((config, bound)) = admin {
             // What fails here ends the workers as it is dropped.
             server.admin = Some(RunningAdmin::start(&config, bound, &server.state)?);
@@ -195,7 +185,7 @@ impl Server {
 
     fn run(
         config: Config,
-        site: Arc<Site>,
+        sites: Arc<Sites>,
         tls: Option<Arc<Tls>>,
         mut bound: Vec<Bound>,
         fronts: &Fronts,
@@ -217,8 +207,8 @@ impl Server {
                 Some(Entrance { listener, front: Arc::clone(front), proxied: bound.proxied })
             };
             let entrances = bound.iter_mut().filter_map(entrance).collect();
-            let (site, limits, stats) =
-                (Arc::clone(&site), config.limits.clone(), Arc::clone(stats));
+            let (sites, limits, stats) =
+                (Arc::clone(&sites), config.limits.clone(), Arc::clone(stats));
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
             let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
@@ -226,7 +216,7 @@ impl Server {
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
-                    let mut worker = Worker::new(site, limits, stats, end);
+                    let mut worker = Worker::new(sites, limits, stats, end);
                     worker.proxy_from = proxy_from;
                     // The receiver is gone only when another worker has failed.
                     let run = worker::run(worker, entrances, receiver, beats, move || {
@@ -257,13 +247,12 @@ impl Server {
             return Err(format!("can't start {} workers: {error}", config.workers));
         }
         let unlink = bound.iter_mut().filter_map(|bound| bound.unlink.take()).collect();
-        let state = Arc::new(State::new(site, tls, stats, urls, phase.subscribe()));
+        let state = Arc::new(State::new(sites, tls, stats, urls, phase.subscribe()));
         Ok(Self {
             state,
             phase,
             pulse,
             log: Mutex::new(log.map(|(writer, _)| writer)),
-            reloading: Mutex::new(()),
             admin: None,
             workers: Mutex::new(workers),
             running,
@@ -281,22 +270,6 @@ impl Server {
         self.admin.as_ref().map(|admin| admin.url.as_str())
     }
 
-    /// Open the site anew, with scripts that run before its own; on failure the generation in force
-    /// goes on.
-    pub fn reload(&self, plugins: &[Object]) -> Result<u64, String> {
-        let _one_at_a_time = lock(&self.reloading);
-        match self.state.site.reload(plugins) {
-            Ok(number) => {
-                self.state.reloads_ok.fetch_add(1, Ordering::Relaxed);
-                Ok(number)
-            }
-            Err(error) => {
-                self.state.reloads_failed.fetch_add(1, Ordering::Relaxed);
-                Err(format!("{}: {error}", self.state.site.path().display()))
-            }
-        }
-    }
-
     /// Read the certificates anew; on failure those in force go on.
     pub fn reload_certificates(&self) -> Result<(), String> {
         self.state.tls.as_ref().map_or(Ok(()), |tls| tls.reload())
@@ -312,10 +285,12 @@ impl Server {
         self.state.tls.as_ref().map(|tls| tls.left_out()).unwrap_or_default()
     }
 
-    /// Put the generation before in force again, without waiting for a reload that is under way.
-    pub fn rollback(&self, seen: Option<u64>) -> Result<u64, String> {
-        let back = self.state.rollback(seen);
-        back.map_err(|why| format!("{}: {}", self.state.site.path().display(), why.explain()))
+    /// Put the generation before of a site in force again, without waiting for a reload that is
+    /// under way.
+    pub fn rollback(&self, site: Option<&str>, seen: Option<u64>) -> Result<u64, String> {
+        let site = self.state.site(site).map_err(|why| why.explain().to_owned())?;
+        let back = site.rollback(seen);
+        back.map_err(|why| format!("{}: {}", site.path().display(), why.explain()))
     }
 
     /// All that there is to know, as JSON.
@@ -328,9 +303,9 @@ impl Server {
         let admin = self.admin.as_ref()?;
         match lock(&admin.commands).recv().ok()? {
             Command::Report(line) => Some(Wanted::Report(line)),
-            Command::Reload(sender) => {
+            Command::Reload(site, sender) => {
                 *lock(&admin.waiting) = Some(sender);
-                Some(Wanted::Reload)
+                Some(Wanted::Reload(site))
             }
         }
     }
@@ -349,11 +324,6 @@ impl Server {
         if let Some(writer) = lock(&self.log).as_ref() {
             writer.reopen();
         }
-    }
-
-    /// What the generation in force leaves out.
-    pub fn warnings(&self) -> Vec<Problem> {
-        self.state.site.current().archive.warnings().to_vec()
     }
 
     /// Whether all workers have turned their loops since this was asked last. Each is asked for a
@@ -394,6 +364,8 @@ impl Server {
     /// Counters since the start, by name.
     pub fn stats(&self) -> BTreeMap<&'static str, u64> {
         let state = &self.state;
+        let sites = state.sites();
+        let of_sites = |of: &dyn Fn(&Site) -> u64| sites.iter().map(|site| of(site)).sum();
         BTreeMap::from([
             ("requests", state.sum(|s| &s.requests)),
             ("responses_2xx", state.sum(|s| &s.responses[0])),
@@ -407,19 +379,20 @@ impl Server {
             ("log_lines_dropped", state.sum(|s| &s.log_lines_dropped)),
             ("script_runs", state.sum(|s| &s.script_runs)),
             ("script_traps", state.sum(|s| &s.script_traps)),
-            ("generation", state.site.number()),
-            ("entries", state.site.current().archive.index().len() as u64),
-            ("reloads_ok", state.reloads_ok.load(Ordering::Relaxed)),
-            ("reloads_failed", state.reloads_failed.load(Ordering::Relaxed)),
-            ("rollbacks", state.rollbacks.load(Ordering::Relaxed)),
+            ("generation", state.sites.get(None).map_or(0, |site| site.number())),
+            ("sites", sites.len() as u64),
+            ("entries", of_sites(&|site| site.current().archive.index().len() as u64)),
+            ("reloads_ok", of_sites(&|site| site.reloads_ok.load(Ordering::Relaxed))),
+            ("reloads_failed", of_sites(&|site| site.reloads_failed.load(Ordering::Relaxed))),
+            ("rollbacks", of_sites(&|site| site.rollbacks.load(Ordering::Relaxed))),
         ])
     }
 }
 
 /// What the admin listener wants done.
 pub enum Wanted {
-    /// Open the site anew, then call [`Server::reloaded`].
-    Reload,
+    /// Open the site of this name anew, then call [`Server::reloaded`].
+    Reload(String),
     /// Tell the operator.
     Report(String),
 }
@@ -443,7 +416,8 @@ impl RunningAdmin {
         let (ready, reported) = channel::<Result<(), String>>();
         let thread = std::thread::Builder::new().name("zs-admin".into()).spawn(move || {
             let _ended = ended;
-            let mut worker = Worker::new(page, limits, Arc::default(), None);
+            let sites = Arc::new(Sites::single(page));
+            let mut worker = Worker::new(sites, limits, Arc::default(), None);
             worker.endpoints = Some(Box::new(admin));
             let failed = ready.clone();
             let run = worker::run(worker, entrances, receiver, pulse, move || {

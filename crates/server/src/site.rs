@@ -9,12 +9,13 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tokio::sync::Notify;
 use zeroserve_archive::{Archive, ContentHasher, Digest, Error};
 use zeroserve_host::RateLimiter;
 
 use crate::representation::{Key, Representation};
 use crate::scripts::{Object, Scripts};
+use crate::sites::Bell;
+use crate::stats::Counter;
 
 /// How names are found.
 #[derive(Clone, Debug)]
@@ -150,28 +151,92 @@ pub struct Site {
     earlier: Mutex<Earlier>,
     /// How often clients may come, whichever generation and worker they meet.
     pub limiter: RateLimiter,
-    /// Wakes workers without connections, so that they let go of an old generation too.
-    pub reloaded: Notify,
+    /// What it is called in metrics and by operators.
+    pub name: String,
+    /// Reloads that put a new generation in force.
+    pub reloads_ok: AtomicU64,
+    /// Reloads that were refused.
+    pub reloads_failed: AtomicU64,
+    /// Roll backs that put an earlier generation in force.
+    pub rollbacks: AtomicU64,
+    /// Tells workers, also those without connections, to let go of an old generation.
+    bell: Arc<Bell>,
+    /// What each worker has answered.
+    answered: Mutex<Vec<Arc<Answered>>>,
+}
+
+/// What one worker has answered for a site: responses by the first digit of their status, 2xx to
+/// 5xx.
+#[derive(Default)]
+pub struct Answered(pub [Counter; 4]);
+
+/// What a site is called that has no host: the last part of its path.
+pub(crate) fn name_of(path: &Path) -> String {
+    // A path like `.` or `..` has no last part of its own.
+    let own = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    own.unwrap_or_else(|| path.display().to_string())
 }
 
 impl Site {
     /// Open the first generation. `plugins` run before the scripts of the archive.
     pub fn open(path: PathBuf, options: SiteOptions, plugins: &[Object]) -> Result<Self, Error> {
+        Self::open_as(name_of(&path), path, options, plugins, Arc::default())
+    }
+
+    /// The same by a name, for those who hear a bell.
+    pub fn open_as(
+        name: String,
+        path: PathBuf,
+        options: SiteOptions,
+        plugins: &[Object],
+        bell: Arc<Bell>,
+    ) -> Result<Self, Error> {
         let archive = open(&path)?;
         let first = Generation::new(1, archive, options.clone(), plugins)?;
         Ok(Self {
+            name,
+            bell,
+            reloads_ok: AtomicU64::new(0),
+            reloads_failed: AtomicU64::new(0),
+            rollbacks: AtomicU64::new(0),
+            answered: Mutex::default(),
             path,
             options,
             current: ArcSwap::from_pointee(first),
             number: AtomicU64::new(1),
             earlier: Mutex::new(Earlier { kept: VecDeque::new(), highest: 1 }),
             limiter: RateLimiter::default(),
-            reloaded: Notify::new(),
         })
+    }
+
+    /// What is rung when another generation is put in force.
+    pub fn bell(&self) -> &Arc<Bell> {
+        &self.bell
+    }
+
+    /// The counters of one more worker.
+    pub fn join(&self) -> Arc<Answered> {
+        let answered = Arc::<Answered>::default();
+        let mut all = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        all.push(Arc::clone(&answered));
+        answered
+    }
+
+    /// What all workers have answered, by the first digit of the status, 2xx to 5xx.
+    pub fn responses(&self) -> [u64; 4] {
+        let all = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        std::array::from_fn(|class| all.iter().map(|one| one.0[class].get()).sum())
     }
 
     /// Open the path anew and swap it in. Calls must not overlap.
     pub fn reload(&self, plugins: &[Object]) -> Result<u64, Error> {
+        let reloaded = self.try_reload(plugins);
+        let counter = if reloaded.is_ok() { &self.reloads_ok } else { &self.reloads_failed };
+        counter.fetch_add(1, Ordering::Relaxed);
+        reloaded
+    }
+
+    fn try_reload(&self, plugins: &[Object]) -> Result<u64, Error> {
         let archive = open(&self.path)?;
         let number = self.earlier().highest + 1;
         let next = Generation::new(number, archive, self.options.clone(), plugins)?;
@@ -202,6 +267,7 @@ impl Site {
             if generation.archive.is_intact() {
                 let number = generation.number;
                 self.put_in_force(generation);
+                self.rollbacks.fetch_add(1, Ordering::Relaxed);
                 return Ok(number);
             }
         }
@@ -219,7 +285,7 @@ impl Site {
         let number = generation.number;
         let before = self.current.swap(generation);
         self.number.store(number, Ordering::Release);
-        self.reloaded.notify_waiters();
+        self.bell.ring();
         before
     }
 

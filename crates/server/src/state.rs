@@ -1,14 +1,12 @@
-//! What a running server knows of itself, for whoever asks: the counters of its workers, its site,
-//! how reloads went.
+//! What a running server knows of itself, for whoever asks: its sites, the counters of its workers.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use tokio::sync::watch;
 
-use crate::site::{NoRollback, Site};
+use crate::site::Site;
+use crate::sites::Sites;
 use crate::stats::{Counter, WorkerStats};
 use crate::tls::{Info, Tls};
 use crate::worker::Phase;
@@ -16,47 +14,28 @@ use crate::worker::Phase;
 /// Shared by the server and its admin listener.
 pub struct State {
     /// What is served.
-    pub site: Arc<Site>,
+    pub sites: Arc<Sites>,
     /// How connections are encrypted, if any are.
     pub tls: Option<Arc<Tls>>,
-    /// What the site is called in metrics and requests: the last part of its path.
-    pub name: String,
     /// One for each worker.
     pub stats: Vec<Arc<WorkerStats>>,
     /// Where the listeners are reached.
     pub urls: Vec<String>,
     /// Since when it runs.
     pub started: SystemTime,
-    /// Reloads that put a new generation in force.
-    pub reloads_ok: AtomicU64,
-    /// Reloads that were refused.
-    pub reloads_failed: AtomicU64,
-    /// Roll backs that put an earlier generation in force.
-    pub rollbacks: AtomicU64,
     phase: watch::Receiver<Phase>,
 }
 
 impl State {
     /// Of a server that starts now.
     pub fn new(
-        site: Arc<Site>,
+        sites: Arc<Sites>,
         tls: Option<Arc<Tls>>,
         stats: Vec<Arc<WorkerStats>>,
         urls: Vec<String>,
         phase: watch::Receiver<Phase>,
     ) -> Self {
-        Self {
-            name: name(site.path()),
-            site,
-            tls,
-            stats,
-            urls,
-            started: SystemTime::now(),
-            reloads_ok: AtomicU64::new(0),
-            reloads_failed: AtomicU64::new(0),
-            rollbacks: AtomicU64::new(0),
-            phase,
-        }
+        Self { sites, tls, stats, urls, started: SystemTime::now(), phase }
     }
 
     /// Whether no new connections are taken.
@@ -74,16 +53,44 @@ impl State {
         self.stats.iter().map(|stats| of(stats).get()).fold(0, u64::wrapping_add)
     }
 
-    /// As [`Site::rollback`], and counted.
-    pub fn rollback(&self, seen: Option<u64>) -> Result<u64, NoRollback> {
-        let number = self.site.rollback(seen)?;
-        self.rollbacks.fetch_add(1, Ordering::Relaxed);
-        Ok(number)
+    /// The sites of now, the one for all other hosts first.
+    pub fn sites(&self) -> Vec<Arc<Site>> {
+        self.sites.table().all().cloned().collect()
+    }
+
+    /// The site of a name; without one, the one for all other hosts, or the only one.
+    pub fn site(&self, name: Option<&str>) -> Result<Arc<Site>, NoSite> {
+        let mut sites = self.sites();
+        match name {
+            Some(name) => sites.into_iter().find(|site| site.name == name).ok_or(NoSite::Unknown),
+            None if sites.len() == 1 => sites.pop().ok_or(NoSite::None),
+            None => self.sites.get(None).ok_or(if sites.is_empty() {
+                NoSite::None
+            } else {
+                NoSite::Several
+            }),
+        }
     }
 }
 
-fn name(path: &Path) -> String {
-    // A path like `.` or `..` has no last part of its own.
-    let own = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    own.unwrap_or_else(|| path.display().to_string())
+/// Why it is not clear which site is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSite {
+    /// There is none of that name.
+    Unknown,
+    /// There are several, and none was named.
+    Several,
+    /// There is none.
+    None,
+}
+
+impl NoSite {
+    /// For the person who asked.
+    pub fn explain(self) -> &'static str {
+        match self {
+            Self::Unknown => "no such site",
+            Self::Several => "there are several sites: name one",
+            Self::None => "there is no site",
+        }
+    }
 }

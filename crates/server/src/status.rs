@@ -1,12 +1,14 @@
 //! The state of a server as JSON: all that there is to know, or what changes every second.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use zeroserve_archive::Problem;
 
-use crate::site::Generation;
+use crate::site::{Generation, Site};
 use crate::state::State;
 use crate::stats::{LATENCY_BOUNDS_NS, WorkerStats};
 use crate::tls::Info;
@@ -34,7 +36,7 @@ pub fn status(state: &State) -> Value {
         "draining": state.is_draining(),
         "listeners": listeners,
         "workers": workers,
-        "sites": [site(state)],
+        "sites": state.sites().iter().map(|one| site(one)).collect::<Vec<_>>(),
         "certificates": certificates(state),
         "warnings": warnings(state),
     })
@@ -48,7 +50,10 @@ pub fn live(state: &State) -> Value {
     let bounds: Vec<_> = LATENCY_BOUNDS_NS.iter().map(|ns| *ns as f64 / 1e9).collect();
     let responses: Vec<_> =
         (0..4).map(|class| state.sum(|stats| &stats.responses[class])).collect();
-    let generation = state.site.number();
+    let sites = state.sites();
+    let failed = sites.iter().map(|site| site.reloads_failed.load(Ordering::Relaxed));
+    let generations: BTreeMap<_, _> =
+        sites.iter().map(|site| (site.name.as_str(), site.number())).collect();
     json!({
         "at": seconds(SystemTime::now()),
         "draining": state.is_draining(),
@@ -59,24 +64,24 @@ pub fn live(state: &State) -> Value {
         "accepted": state.sum(|stats| &stats.connections_accepted),
         "latency": { "bounds_s": bounds, "counts": classes },
         "script_traps": state.sum(|stats| &stats.script_traps),
-        "generation": generation,
-        "reloads_failed": state.reloads_failed.load(Ordering::Relaxed),
+        "generations": generations,
+        "reloads_failed": failed.sum::<u64>(),
     })
 }
 
-fn site(state: &State) -> Value {
-    let current = state.site.current();
+fn site(site: &Site) -> Value {
+    let current = site.current();
     let mut generations = vec![generation(&current, true)];
     // The latest first, as people look for them.
-    generations.extend(state.site.kept().iter().rev().map(|kept| generation(kept, false)));
+    generations.extend(site.kept().iter().rev().map(|kept| generation(kept, false)));
     json!({
-        "name": state.name,
-        "path": state.site.path().display().to_string(),
+        "name": site.name,
+        "path": site.path().display().to_string(),
         "generation": current.number,
         "generations": generations,
-        "reloads_ok": state.reloads_ok.load(Ordering::Relaxed),
-        "reloads_failed": state.reloads_failed.load(Ordering::Relaxed),
-        "rollbacks": state.rollbacks.load(Ordering::Relaxed),
+        "reloads_ok": site.reloads_ok.load(Ordering::Relaxed),
+        "reloads_failed": site.reloads_failed.load(Ordering::Relaxed),
+        "rollbacks": site.rollbacks.load(Ordering::Relaxed),
     })
 }
 
@@ -111,9 +116,15 @@ fn certificates(state: &State) -> Vec<Value> {
 }
 
 fn warnings(state: &State) -> Vec<Value> {
-    let current = state.site.current();
-    let warnings = current.archive.warnings().iter().take(MAX_WARNINGS);
-    warnings.map(|w| json!({ "entry": w.entry, "message": w.message })).collect()
+    let mut rows = Vec::new();
+    for site in state.sites() {
+        let current = site.current();
+        let warnings = current.archive.warnings().iter().take(MAX_WARNINGS - rows.len());
+        let row =
+            |w: &Problem| json!({ "site": site.name, "entry": w.entry, "message": w.message });
+        rows.extend(warnings.map(row));
+    }
+    rows
 }
 
 /// Seconds since 1970.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use zeroserve_vm::Instance;
 
 use crate::representation::{Key, Representation};
-use crate::site::{Generation, Site};
+use crate::site::{Answered, Generation, Site};
 
 /// A representation held by one worker.
 pub type Local = Rc<Arc<Representation>>;
@@ -42,6 +42,8 @@ type Slot = Option<(u32, Local)>;
 /// A worker's view of its site.
 pub struct View {
     site: Arc<Site>,
+    /// What this worker has answered for the site.
+    answered: Arc<Answered>,
     number: Cell<u64>,
     generation: RefCell<LocalGeneration>,
     slots: RefCell<Box<[Slot]>>,
@@ -54,11 +56,16 @@ impl View {
     /// See the generation that is in force now.
     pub fn new(site: Arc<Site>) -> Self {
         let generation = Rc::new(site.current());
-        Self::of(site, generation)
+        let answered = site.join();
+        Self::make(site, generation, answered)
     }
 
     /// See one generation, whatever is in force by now.
-    pub fn of(site: Arc<Site>, generation: LocalGeneration) -> Self {
+    pub fn of(&self, generation: LocalGeneration) -> Self {
+        Self::make(Arc::clone(&self.site), generation, Arc::clone(&self.answered))
+    }
+
+    fn make(site: Arc<Site>, generation: LocalGeneration, answered: Arc<Answered>) -> Self {
         let slots = (0..SLOTS).map(|_| None).collect();
         Self {
             number: Cell::new(generation.number),
@@ -66,6 +73,15 @@ impl View {
             slots: RefCell::new(slots),
             instances: RefCell::default(),
             site,
+            answered,
+        }
+    }
+
+    /// Count an answer.
+    pub fn count(&self, status: u16) {
+        let class = (status / 100).checked_sub(2).map(usize::from);
+        if let Some(counter) = class.and_then(|class| self.answered.0.get(class)) {
+            counter.add(1);
         }
     }
 

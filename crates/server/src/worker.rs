@@ -31,12 +31,12 @@ use crate::listen::Listener;
 use crate::notice::{Notice, plain};
 use crate::peer::{Front, Peer, Session};
 use crate::proxied;
-use crate::site::Site;
+use crate::sites::Sites;
 use crate::stats::WorkerStats;
 use crate::stream::Stream;
 use crate::tls::{self, Tls};
 use crate::transfer::{Life, READ_BYTES, Registration, Transfer};
-use crate::view::View;
+use crate::views::Views;
 
 /// Pause after the system had no descriptor or memory for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -59,8 +59,8 @@ pub enum Phase {
 
 /// What all connections of one worker share.
 pub struct Worker {
-    /// The site as this worker sees it.
-    pub view: View,
+    /// The sites as this worker sees them.
+    pub views: Views,
     /// The time.
     pub clock: Clock,
     /// What a client may do.
@@ -95,9 +95,14 @@ pub struct Worker {
 
 impl Worker {
     /// A worker that is not running yet.
-    pub fn new(site: Arc<Site>, limits: Limits, stats: Arc<WorkerStats>, log: Option<Log>) -> Self {
+    pub fn new(
+        sites: Arc<Sites>,
+        limits: Limits,
+        stats: Arc<WorkerStats>,
+        log: Option<Log>,
+    ) -> Self {
         Self {
-            view: View::new(site),
+            views: Views::new(sites),
             clock: Clock::default(),
             limits,
             stats,
@@ -169,13 +174,13 @@ impl Worker {
             if self.connections() == 0 {
                 // From here on no wake is missed, so nothing is left to the next second.
                 let opened = self.changed.notified();
-                let reloaded = self.view.site().reloaded.notified();
-                self.view.refresh();
+                let reloaded = self.views.sites().bell().changed();
+                self.views.refresh();
                 either(opened, reloaded).await;
                 continue;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
-            self.view.refresh();
+            self.views.refresh();
             let now = self.tick.get() + 1;
             self.tick.set(now);
             for (_, life) in self.lives.borrow().iter() {

@@ -506,9 +506,10 @@ impl<S: Stream> Connection<S> {
                 None
             }
             Turn::Load(missing) => {
-                let generation = inquiry.generation(&worker);
                 let now = worker.clock.now_s();
-                Some(State::Loading(Box::pin(View::load(generation, missing, now))))
+                inquiry.generation().map(|generation| {
+                    State::Loading(Box::pin(View::load(generation, missing, now)))
+                })
             }
         };
         worker.head_text.replace(text);
