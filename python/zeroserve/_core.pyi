@@ -248,14 +248,13 @@ class Site:
 
 @final
 class Server:
-    """Listeners and worker threads around one site.
+    """Listeners and worker threads around sites.
 
     Nothing runs before ``start``. After ``stop`` it can't be started again.
     """
 
     def __init__(
         self,
-        path: str,
         *,
         addrs: list[str],
         threads: int,
@@ -293,20 +292,28 @@ class Server:
 
         Raises Error, and then nothing is left bound.
         """
-    def start(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> list[str]:
-        """Open the site, bind, and start the workers; returns one URL per listener.
+    def open_site(
+        self,
+        path: str,
+        *,
+        host: str | None = None,
+        scripts: Sequence[tuple[str, bytes]] | None = None,
+    ) -> int:
+        """Open the site of a host, or that of all other hosts; returns its generation.
 
-        ``scripts``: names and ELF objects that run before those of an archive, in this order.
+        A site that is there is opened anew and swapped in. ``scripts``: names and ELF objects
+        that run before those of an archive, in this order; those of before are gone. Raises Error
+        when it is refused: what was there goes on.
+        """
+    def close_site(self, host: str) -> bool:
+        """Answer for a host no more; False when it had no site."""
+    def site(self, host: str | None = None) -> tuple[int, int] | None:
+        """Generation of a site that is in force, and how many entries it has; None without one."""
+    def start(self) -> list[str]:
+        """Bind and start the workers; returns one URL per listener.
 
         ``http://127.0.0.1:43121`` or ``http+unix:/run/site.sock``. Raises Error, and then
         nothing is left bound.
-        """
-    def reload(self, *, scripts: Sequence[tuple[str, bytes]] | None = None) -> int:
-        """Open the site anew and swap it in; returns the new generation, counted from 1.
-
-        ``scripts``: as for ``start``; those of before are gone.
-
-        Raises Error when the new archive is refused: the old one goes on.
         """
     def reload_certificates(self) -> None:
         """Read the certificates anew; when that raises Error, those in force go on."""
@@ -314,7 +321,7 @@ class Server:
         """Certificates in use."""
     def certificates_left_out(self) -> list[str]:
         """Files of ``cert_dir`` that are not in use, and why: a line each."""
-    def rollback(self, generation: int | None = None) -> int:
+    def rollback(self, generation: int | None = None, *, site: str | None = None) -> int:
         """Put the generation before in force again, without touching the disk; returns its number.
 
         ``generation``: the one to be taken back; Error when another is in force by now. Error,
@@ -341,8 +348,8 @@ class Server:
         """
     def is_turning(self) -> bool:
         """Whether all workers have turned their loops since this was asked last."""
-    def warnings(self) -> list[Problem]:
-        """Entries that the generation in force leaves out."""
+    def warnings(self, host: str | None = None) -> list[Problem]:
+        """Entries that the generation in force of a site leaves out."""
     def stats(self) -> dict[str, int]:
         """Counters since the start: ``requests``, ``responses_2xx`` ... ``responses_5xx``,
 

@@ -63,9 +63,16 @@ class Reloader:
         name: str,
         report: Report,
         scripts: Callable[[], list[tuple[str, bytes]]],
+        *,
+        host: str | None = None,
     ) -> None:
-        """``scripts``: those to run before the archive's own, made anew for each opening."""
+        """``scripts``: those to run before the archive's own, made anew for each opening.
+
+        ``host``: the one that the site is for; None for all that have no site of their own.
+        """
         self._core = core
+        self.host = host
+        self.path = path
         self._scripts = scripts
         self._path = path
         self._name = name
@@ -81,11 +88,11 @@ class Reloader:
         """When that was, less a tick: what files changed since may be missing from the site."""
         self._closed = False
 
-    def start(self) -> list[str]:
-        """Open the site for the first time; returns the URLs."""
+    def start(self) -> None:
+        """Open the site for the first time."""
         with self._lock:
             self._look()
-            return self._core.start(scripts=self._scripts())
+            self._open()
 
     def reload(self) -> int:
         """Open the site anew; returns the new generation or raises ``Error``."""
@@ -93,21 +100,18 @@ class Reloader:
             if self._closed:
                 raise _core.Error("the server is stopped already", "make a new Server")
             self._look()
-            return self._core.reload(scripts=self._scripts())
+            return self._open()
 
-    def rollback(self, generation: int | None = None) -> int:
-        """Put the generation before in force again and report it; returns its number.
-
-        Does not wait for a reload under way. Nothing is said about the path: what was seen there
-        last was tried, and is tried again only when it has changed.
-        """
-        number = self._core.rollback(generation)
-        self._report("info", f"rolled back {self._name}: generation {number} is in force again")
-        return number
+    def is_called(self, name: str | None) -> bool:
+        """Whether a site without a host of its own has this name: the last part of its path."""
+        return name is None or name == os.path.basename(os.path.normpath(self._path))  # noqa: PTH119
 
     def close(self) -> None:
         """Begin no further reload, and keep quiet about one that is under way; never waits."""
         self._closed = True
+
+    def _open(self) -> int:
+        return self._core.open_site(self._path, host=self.host, scripts=self._scripts())
 
     def _look(self) -> None:
         self.tried_ns = time.time_ns() - CLOCK_TICK_NS
@@ -125,15 +129,13 @@ class Reloader:
         except _core.Error as error:
             if self._closed:
                 return str(error.args[0])
-            serving = self._core.stats()["generation"]
-            self._report(
-                "error",
-                f"reload refused, still serving generation {serving}: {error.args[0]}",
-            )
+            serving = self._core.site(self.host)
+            goes_on = f"reload refused, still serving generation {serving[0]}" if serving else "not served"
+            self._report("error", f"{goes_on}: {error.args[0]}")
             return str(error.args[0])
         if self._closed:
             return "the server is stopped already"
-        entries = self._core.stats()["entries"]
+        entries = (self._core.site(self.host) or (0, 0))[1]
         took_ms = round((time.monotonic() - began) * 1000)
         what = f"generation {generation}, {plural(entries, 'entry', 'entries')}, {took_ms} ms"
         self._report("info", f"reloaded {self._name}: {what}")
@@ -142,7 +144,9 @@ class Reloader:
 
     def report_warnings(self) -> None:
         """Name the entries that are left out of the site, unless they were the last time too."""
-        lines = [problem(found) for found in self._core.warnings()]
+        if self._core.site(self.host) is None:
+            return
+        lines = [problem(found) for found in self._core.warnings(self.host)]
         if lines == self._warned:
             return
         self._warned = lines

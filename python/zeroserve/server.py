@@ -1,12 +1,13 @@
-"""A web server for one site, as a context manager."""
+"""A web server for one site or several, as a context manager."""
 
 import os
 import threading
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, Self
 
-from zeroserve import _core, address
+from zeroserve import _core, address, hosts
 from zeroserve.certificates import Keeper
 from zeroserve.reload import Reloader, Report, Severity
 from zeroserve.watch import Watcher
@@ -24,7 +25,7 @@ SCRIPT_SUFFIXES = (".c", ".o", ".py")
 
 
 class Server:
-    """Serves one site, an archive or a directory, from threads of its own.
+    """Serves a site, an archive or a directory, or several, from threads of its own.
 
     Requests never take the GIL. All methods may be called from any thread. Signals are left
     alone: they belong to the program around it.
@@ -41,8 +42,9 @@ class Server:
 
     def __init__(
         self,
-        site: str | os.PathLike[str],
+        site: str | os.PathLike[str] | None = None,
         *,
+        sites: Mapping[str, str | os.PathLike[str]] | None = None,
         addr: str | Sequence[str] = "127.0.0.1:0",
         tls_addr: str | Sequence[str] = (),
         certs: Sequence[tuple[str | os.PathLike[str], str | os.PathLike[str]]] = (),
@@ -67,7 +69,10 @@ class Server:
     ) -> None:
         """Nothing is opened or bound before ``start`` or ``with``.
 
-        ``site``: a ``.tar``, a directory, or a script (``.c`` or ``.o``).
+        ``site``: a ``.tar``, a directory, or a script (``.c`` or ``.o``). A directory that holds
+        nothing but archives named after hosts, like ``www.example.org.tar``, is many sites: each
+        request gets that of the host it names, and hosts without one are answered 421.
+        ``sites``: sites by host; ``site``, if there is one, is for all other hosts.
         ``addr``: one address or several: ``HOST:PORT`` (port 0 takes any free one),
         ``unix:PATH`` or ``fd:N``. With ``,proxy`` behind it, each connection has to begin with
         a PROXY header, which says whose it is.
@@ -93,9 +98,9 @@ class Server:
         ``admin_anywhere``: that address may be one that other machines reach.
         ``limits``: rows of the table of limits by name, such as ``header_timeout_s=5``.
         """
-        self._name = os.fspath(site)
-        # A later chdir() by the program around must not change what is served.
-        self._path = os.path.join(os.getcwd(), self._name)  # noqa: PTH109, PTH118
+        if site is None and not sites:
+            raise _core.Error("no site to serve", "give an archive or a directory")
+        self._name = ", ".join([*([os.fspath(site)] if site is not None else []), *(sites or ())])
         addrs = [addr] if isinstance(addr, str) else list(addr)
         tls_addrs = [tls_addr] if isinstance(tls_addr, str) else list(tls_addr)
         here = os.getcwd()  # noqa: PTH109
@@ -114,7 +119,6 @@ class Server:
         if admin is not None:
             admin_at = (address.normalise(admin), admin_anywhere, ADMIN_PAGE)
         self._core = _core.Server(
-            self._path,
             addrs=[address.normalise(a) for a in addrs],
             threads=usable_cores() if threads is None else threads,
             proxy_from=list(proxy_from),
@@ -134,15 +138,21 @@ class Server:
         )
         self._report = report or _log
         paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
-        # Without a reference to this server: what it holds open goes when it does.
-        scripts = partial(loaded, self._path, paths)
-        self._reloader = Reloader(
-            self._core,
-            self._path,
-            self._name,
-            self._report,
-            scripts,
-        )
+        # A later chdir() by the program around must not change what is served.
+        self._reloaders: list[Reloader] = []
+        self._folder: hosts.Folder | None = None
+        named = [(hosts.host(name), os.fspath(path)) for name, path in (sites or {}).items()]
+        own = [] if site is None else [(None, os.fspath(site))]
+        for name, shown in [*own, *named]:
+            path = os.path.join(here, shown)  # noqa: PTH118
+            if name is None and hosts.is_folder(path):
+                # Without a reference to this server: what it holds open goes when it does.
+                every = partial(loaded, plugins=paths)
+                self._folder = hosts.Folder(self._core, path, shown, self._report, every)
+                continue
+            scripts = partial(loaded, path, paths)
+            reloader = Reloader(self._core, path, shown, self._report, scripts, host=name)
+            self._reloaders.append(reloader)
         self._watch = watch
         self._keeper: Keeper | None = None
         if tls_addrs:
@@ -150,7 +160,7 @@ class Server:
             files += [path for path in (folder, authorities) if path is not None]
             self._keeper = Keeper(self._core, files, self._report, watch=watch)
         self._own_files = () if log is None or log == "-" else (log,)
-        self._watcher: Watcher | None = None
+        self._watchers: list[Watcher] = []
         self._has_admin = admin is not None
         self._drain_timeout_s = drain_timeout_s
         self._urls: tuple[str, ...] = ()
@@ -186,24 +196,33 @@ class Server:
             self._core.bind()
 
     def start(self) -> None:
-        """Open the site, bind, and serve; when it returns, connections are accepted.
+        """Open the sites, bind, and serve; when it returns, connections are accepted.
 
-        Raises ``Error`` when the site or an address is refused; nothing is left bound then.
+        Raises ``Error`` when a site or an address is refused; nothing is left bound then. Of a
+        directory of archives, one that is refused is reported, and the others are served.
         """
         with self._lock:
             if self._phase != "new":
                 raise _core.Error(f"the server is {self._phase} already", "make a new Server")
-            self._urls = tuple(self._reloader.start())
+            for reloader in self._reloaders:
+                reloader.start()
+            if self._folder is not None:
+                self._folder.open()
+            self._urls = tuple(self._core.start())
             self._phase = "running"
-            self._reloader.report_warnings()
+            for reloader in self._all():
+                reloader.report_warnings()
             if self._keeper is not None:
                 self._keeper.start()
             if self._watch:
-                ignore = self._own_files
-                self._watcher = Watcher(self._path, self._reloader, self._report, ignore=ignore)
-                self._watcher.start()
+                for reloader in self._reloaders:
+                    watcher = Watcher(reloader, self._report, ignore=self._own_files)
+                    watcher.start()
+                    self._watchers.append(watcher)
+                if self._folder is not None:
+                    self._folder.start()
             if self._has_admin:
-                work = (self._core, self._reloader, self._report)
+                work = (self._core, weakref.ref(self), self._report)
                 threading.Thread(
                     target=_obey, args=work, name="zeroserve-admin", daemon=True
                 ).start()
@@ -222,28 +241,34 @@ class Server:
                 return 0
             self._phase = "stopped"
         # Not under the lock: a second call has to reach the core while the first one waits.
-        self._reloader.close()
+        for reloader in self._reloaders:
+            reloader.close()
         if self._keeper is not None:
             self._keeper.stop()
-        if self._watcher is not None:
-            self._watcher.stop()
+        looking = [*self._watchers, *([self._folder] if self._folder is not None else [])]
+        for one in looking:
+            one.stop()
         seconds = self._drain_timeout_s if drain_timeout_s is None else drain_timeout_s
         cut = self._core.stop(seconds)
-        if self._watcher is not None:
-            self._watcher.join()
+        for one in looking:
+            one.join()
         return cut
 
-    def reload(self) -> int:
-        """Open the site anew and swap it in at once; returns its generation, counted from 1.
+    def reload(self, site: str | None = None) -> int:
+        """Open a site anew and swap it in at once; returns its generation, counted from 1.
 
-        Requests under way finish on the generation they began with. Raises ``Error`` when the
-        new state of the site is refused: the old one goes on.
+        ``site``: which one of several, by its host; without it the one for all other hosts, or
+        the only one. Requests under way finish on the generation they began with. Raises
+        ``Error`` when the new state of the site is refused: the old one goes on.
         """
-        return self._reloader.reload()
+        return self._one(site).reload()
 
     def try_reload(self) -> bool:
-        """As ``reload``, but the outcome goes to ``report``; False when it was refused."""
-        return self._reloader.attempt()
+        """As ``reload``, of all sites, but the outcome goes to ``report``.
+
+        False when one was refused.
+        """
+        return all([reloader.attempt() for reloader in self._all()])
 
     def try_reload_certificates(self) -> bool:
         """Read the certificates anew, as after a change of their files, and report the outcome.
@@ -252,8 +277,10 @@ class Server:
         """
         return self._keeper is None or self._keeper.reload()
 
-    def rollback(self, generation: int | None = None) -> int:
+    def rollback(self, generation: int | None = None, *, site: str | None = None) -> int:
         """Put the generation before in force again at once; returns its number.
+
+        ``site``: as for ``reload``.
 
         Nothing is read from disk, and the site is not opened anew before it changes once more.
         ``generation``: the one to be taken back, for when another may be in force by now. Raises
@@ -264,7 +291,11 @@ class Server:
                 server.reload()
                 server.rollback()
         """
-        return self._reloader.rollback(generation)
+        name = None if site is None else hosts.host(site)
+        number = self._core.rollback(generation, site=name)
+        what = name or self._name
+        self._report("info", f"rolled back {what}: generation {number} is in force again")
+        return number
 
     def status(self) -> dict[str, Any]:
         """What is served, by whom and since when: as ``/status`` of the admin listener."""
@@ -281,9 +312,28 @@ class Server:
         """Close the access log and open its path again, after a log rotation."""
         self._core.reopen_log()
 
+    def summary(self) -> str:
+        """How much is served, in words: ``3 sites, 1,200 entries``."""
+        return hosts.summary(self._core)
+
     def stats(self) -> dict[str, int]:
         """Counters since the start: ``requests``, ``bytes_sent``, ``generation`` and others."""
         return self._core.stats()
+
+    def _all(self) -> list[Reloader]:
+        return [*self._reloaders, *(self._folder.reloaders() if self._folder is not None else ())]
+
+    def _one(self, name: str | None) -> Reloader:
+        """The site of that name: its host, or the last part of its path."""
+        every = self._all()
+        if name is None and len(every) == 1:
+            return every[0]
+        for reloader in every:
+            if reloader.host == name or (reloader.host is None and reloader.is_called(name)):
+                return reloader
+        if name is None:
+            raise _core.Error("there are several sites", "name one by its host")
+        raise _core.Error(f"no such site: {name!r}")
 
     def __enter__(self) -> Self:
         self.start()
@@ -348,18 +398,22 @@ def _require_meaning(
             raise _core.Error(f"{name} without --tls-addr", "give the address to encrypt")
 
 
-def _obey(core: _core.Server, reloader: Reloader, report: Report) -> None:
+def _obey(core: _core.Server, server: Callable[[], Server | None], report: Report) -> None:
     """Do what the admin listener wants done, until it ends."""
     while (command := core.next_command()) is not None:
         what, line = command
         if what == "report":
             report("info", line)
             continue
+        found = server()
+        if found is None:
+            return
         try:
-            refusal = reloader.refusal()
+            refusal = found._one(line).refusal()  # noqa: SLF001
         except Exception as error:  # who asked waits, and others will ask
             refusal = f"the reload failed: {error}"
             report("error", refusal)
+        del found
         core.reloaded(refusal)
 
 

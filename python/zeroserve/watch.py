@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
+from zeroserve.hosts import Settling
 from zeroserve.reload import FileState, Reloader, Report, file_state
 
 POLL_S = 0.2
@@ -35,14 +36,13 @@ class Watcher:
 
     def __init__(
         self,
-        path: str,
         reloader: Reloader,
         report: Report,
         *,
         ignore: Iterable[str] = (),
     ) -> None:
         """``ignore``: files in the site that the server itself writes to, like its log."""
-        self._path = path
+        self._path = reloader.path
         self._reloader = reloader
         self._report = report
         self._ignore = frozenset(os.path.realpath(p) for p in ignore)
@@ -76,25 +76,14 @@ class Watcher:
             self._report("warning", f"{self._path} is no longer watched: {error}")
 
     def _watch_file(self) -> None:
-        previous: FileState | None = None
-        was_missing = False
+        settling = Settling(self._reloader)
         while not self._stop.wait(POLL_S):
             now = self._look()
-            if now is None:
-                previous, was_missing = None, True
-                continue
-            if now.directory:
+            if now is not None and now.directory:
                 self._reloader.attempt()
                 return
-            tried = self._reloader.tried
-            if now == tried:
-                previous, was_missing = now, False
-                continue
-            renamed_over = not was_missing and (tried is None or now.identity != tried.identity)
-            if renamed_over or now == previous:
+            if settling.due(now):
                 self._reloader.attempt()
-                was_missing = False
-            previous = now
 
     def _watch_tree(self) -> None:
         # In this order: pointed elsewhere in between, the path differs from what is kept here.

@@ -227,7 +227,7 @@ async function tick(own) {
   try {
     const live = await ask("/live");
     if (own !== turn) return;
-    const other = !before || live.generation !== before.generation || live.reloads_failed !== before.reloads_failed;
+    const other = !before || JSON.stringify(live.generations) !== JSON.stringify(before.generations) || live.reloads_failed !== before.reloads_failed;
     if (other || calls % CALLS_BEFORE_STATUS === 0) await refresh();
     calls += 1;
     // A server that was started anew counts from zero.

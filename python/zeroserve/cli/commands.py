@@ -8,6 +8,7 @@ from zeroserve.cli.values import (
     choice,
     connect_value,
     file_name,
+    host_site,
     network,
     non_empty,
     seconds,
@@ -136,6 +137,16 @@ SERVE_FLAGS = (
         "with --client-ca: require a certificate, or request one",
         "encryption",
         choice("require", "request"),
+    ),
+    Flag(
+        "--site",
+        "HOST=SITE",
+        None,
+        "a site for requests of one host; SITE is for all others, and without SITE they are "
+        "answered 421; may be repeated",
+        "site",
+        host_site,
+        repeat=True,
     ),
     Flag(
         "--index",
@@ -328,7 +339,8 @@ SERVE = Command(
     MAX_SITES,
     "serve a site",
     "Serve SITE: a .tar archive, a directory (default: the current one), or a script (.c or .o)\n"
-    "without files.",
+    "without files. A directory that holds only archives named after hosts, like\n"
+    "www.example.org.tar, is a site for each of them.",
     lambda: (*SERVE_FLAGS, *limit_flags(), VERSION),
     "zeroserve.cli.serve",
 )

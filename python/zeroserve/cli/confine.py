@@ -6,7 +6,7 @@ Only the command line does it: a program that uses ``zeroserve.Server`` has file
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from zeroserve import _core
@@ -132,21 +132,21 @@ class Sandbox(NamedTuple):
 
 def confine(
     options: Options,
-    site: str,
+    sites: Sequence[str],
     addresses: Iterable[str],
     log: str | None,
     also_read: Iterable[str] = (),
 ) -> Sandbox:
-    """Give up what serving ``site`` does not take, as far as this system can.
+    """Give up what serving these sites does not take, as far as this system can.
 
     ``addresses``: all that were bound; for none further is there a way. ``also_read``: files that
     a reload reads again and no flag names.
 
     Raises ``Error`` when ``--sandbox require`` was given and something is missing.
     """
-    compiles = needs_compiler(site, options.plugin or ())
+    compiles = any(needs_compiler(site, options.plugin or ()) for site in sites)
     scratch = _make_scratch() if compiles else None
-    read = (site, *_values(options), *also_read)
+    read = (*sites, *_values(options), *also_read)
     grants = [*_grants(options, read, addresses, log), *_for_compiler(scratch)]
     done, missing = [], []
     try:

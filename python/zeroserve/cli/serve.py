@@ -40,12 +40,15 @@ def run(options: Options) -> int:
     if options.version:
         print(f"zeroserve {_core.__version__}")
         return 0
-    site, *more = options.operands or ["."]
+    sites = dict(options.site or ())
+    site, *more = options.operands or ([None] if sites else ["."])
     if more:
         raise UsageError(
             f"more than one SITE: {quoted(more[0])}", "start one zeroserve for each of them"
         )
-    _require_site(site)
+    for path in (site, *sites.values()):
+        if path is not None:
+            _require_site(path)
     # Before any thread exists: threads inherit the mask, so signals wait for this one.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     manager = systemd.Notifier()
@@ -57,6 +60,7 @@ def run(options: Options) -> int:
     addresses: list[str] = options.addr or default
     server = Server(
         site,
+        sites=sites,
         addr=addresses,
         tls_addr=tls.addrs,
         certs=tls.certs,
@@ -83,7 +87,8 @@ def run(options: Options) -> int:
     # While this is the only thread: others inherit what it has given up.
     bound = [*addresses, *tls.addrs, *([options.admin] if options.admin else [])]
     files = [path for pair in tls.certs for path in pair]
-    sandbox = _give_up(options, site, bound, log.path, files)
+    served = [path for path in (site, *sites.values()) if path is not None]
+    sandbox = _give_up(options, served, bound, log.path, files)
     report.confined = sandbox is not None
     signals = _Signals()
     signals.start()
@@ -93,7 +98,7 @@ def run(options: Options) -> int:
         confine.clean_up(sandbox)
         raise
     signals.serving = True
-    house = _House(server, site, signals, manager, sandbox, report)
+    house = _House(server, ", ".join(served), signals, manager, sandbox, report)
     threading.Thread(target=house.keep, name="zeroserve-house", daemon=True).start()
     manager.keep_alive(server.is_turning)
     signals.told.wait()
@@ -170,21 +175,20 @@ class _House(NamedTuple):
             self.manager.tell(systemd.READY, self._status(failed))
 
     def _serving(self) -> str:
-        entries = plural(self.server.stats()["entries"], "entry", "entries")
-        return f"serving {self.site}: {entries}"
+        return f"serving {self.site}: {self.server.summary()}"
 
     def _status(self, more: str = "") -> str:
         return systemd.status(self._serving() + more)
 
 
 def _give_up(
-    options: Options, site: str, addresses: list[str], log: str | None, also_read: list[str]
+    options: Options, served: list[str], addresses: list[str], log: str | None, also_read: list[str]
 ) -> confine.Sandbox | None:
     if options.user is not None:
         confine.become(options.user)
     if options.sandbox == "off" or options.no_sandbox:
         return None
-    return confine.confine(options, site, addresses, log, also_read)
+    return confine.confine(options, served, addresses, log, also_read)
 
 
 class _Reporter:

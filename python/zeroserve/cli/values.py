@@ -72,6 +72,19 @@ def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
     return parse
 
 
+def host_site(text: str) -> tuple[str, str]:
+    """A host and its site: ``www.example.org=site.tar``."""
+    from zeroserve import hosts  # late: most servers have one site
+
+    name, equals, path = text.partition("=")
+    if not equals or not path:
+        raise ValueError(f"not HOST=SITE: {text!r}", "write it like www.example.org=site.tar")
+    try:
+        return hosts.host(name), path
+    except Error as error:
+        raise ValueError(*error.args) from None
+
+
 def choice(*words: str) -> Callable[[str], str]:
     """A parser for one of a few words."""
 
