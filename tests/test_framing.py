@@ -195,7 +195,7 @@ def test_endless_chunk_extensions_and_trailers(site: Server) -> None:
         b"GET\r\n\r\n",
         b"/hello.txt\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n",
     ],
 )
 def test_malformed_head(site: Server, data: bytes) -> None:

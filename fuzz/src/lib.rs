@@ -9,11 +9,15 @@
 mod executors;
 mod generate;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use zeroserve_archive::{Index, read_packed, scan_bytes};
 use zeroserve_http::body::{Decoder, Framing, Step};
+use zeroserve_http::h2::PREFACE;
+use zeroserve_http::h2::frame::{Header, MAX_PAYLOAD_BYTES, kind};
+use zeroserve_http::h2::hpack::Decoder as BlockDecoder;
 use zeroserve_http::proxy_protocol::{self, Progress};
 use zeroserve_http::request::{field_slots, parse};
 use zeroserve_http::{Head, HeadLimits};
@@ -117,8 +121,8 @@ pub fn proxy_header(data: &[u8]) {
     }
 }
 
-/// A whole conversation with a small site: every answer is well-formed and none is a 5xx.
-pub fn conversation(data: &[u8]) {
+/// The example site.
+fn site() -> Arc<Site> {
     static SITE: OnceLock<Arc<Site>> = OnceLock::new();
     let site = SITE.get_or_init(|| {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/site");
@@ -130,8 +134,53 @@ pub fn conversation(data: &[u8]) {
         };
         Arc::new(Site::open(path, options, &[]).expect("the example site opens"))
     });
-    let answer = offline::converse(Arc::clone(site), data.to_vec()).expect("memory does not fail");
+    Arc::clone(site)
+}
+
+/// HTTP/2 after its preface and settings: what comes back is whole frames, no longer than allowed,
+/// in an order that makes sense, and says nothing of a fault of the server's.
+pub fn h2(data: &[u8]) {
+    let settings = b"\0\0\0\x04\0\0\0\0\0";
+    let input = [PREFACE, settings, data].concat();
+    let answer = offline::converse(site(), input).expect("memory does not fail");
+    let mut rest = answer.as_slice();
+    let (mut headed, mut over) = (HashSet::new(), false);
+    while !rest.is_empty() {
+        let header = Header::read(rest).expect("a whole header");
+        assert!(!over, "nothing follows the end of the connection");
+        assert!(header.len <= MAX_PAYLOAD_BYTES);
+        let payload = &rest[9..9 + header.len];
+        rest = &rest[9 + header.len..];
+        match header.kind {
+            kind::HEADERS => {
+                assert!(header.stream % 2 == 1);
+                let mut status = Vec::new();
+                let mut decoder = BlockDecoder::default();
+                let field = |name: &[u8], value: &[u8]| {
+                    if name == b":status" {
+                        status = value.to_vec();
+                    }
+                };
+                decoder.decode(payload, field).expect("a block that can be decoded");
+                assert!(status.len() == 3 && status[0] != b'5', "{status:?}");
+                headed.insert(header.stream);
+            }
+            kind::DATA => assert!(headed.contains(&header.stream)),
+            kind::GOAWAY => over = true,
+            kind::RST_STREAM => assert_ne!(payload, 2u32.to_be_bytes(), "a fault of ours"),
+            kind::SETTINGS | kind::WINDOW_UPDATE | kind::PING => {}
+            other => panic!("a frame of kind {other}"),
+        }
+    }
+}
+
+/// A whole conversation with a small site: every answer is well-formed and none is a 5xx.
+pub fn conversation(data: &[u8]) {
+    let answer = offline::converse(site(), data.to_vec()).expect("memory does not fail");
     if answer.is_empty() {
+        return;
+    }
+    if data.starts_with(PREFACE) {
         return;
     }
     assert!(answer.starts_with(b"HTTP/1.1 "), "an answer begins with its status line");

@@ -8,12 +8,13 @@ const MUTATIONS: u64 = 2000;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 9] = [
+const TARGETS: [(&str, Target); 10] = [
     ("tar", zeroserve_fuzz::tar),
     ("packed", zeroserve_fuzz::packed),
     ("request", zeroserve_fuzz::request),
     ("chunked", zeroserve_fuzz::chunked),
     ("conversation", zeroserve_fuzz::conversation),
+    ("h2", zeroserve_fuzz::h2),
     ("proxy_header", zeroserve_fuzz::proxy_header),
     ("hello", zeroserve_fuzz::hello),
     ("objects", zeroserve_fuzz::objects),

@@ -9,7 +9,7 @@ pub enum Framing {
     None,
     /// Content-Length: exactly that many bytes.
     Length(u64),
-    /// Transfer-Encoding: chunked.
+    /// Transfer-Encoding: chunked; in HTTP/2, frames that end with the last one.
     Chunked,
 }
 

@@ -9,6 +9,7 @@
 pub mod body;
 pub mod conditions;
 pub mod date;
+pub mod h2;
 pub mod media;
 pub mod negotiate;
 pub mod path;

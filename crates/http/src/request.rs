@@ -110,7 +110,9 @@ pub struct Request<'h, 'b> {
     pub target: Target<'b>,
     /// The whole target as sent: for logs.
     pub raw_target: &'b str,
-    /// 0 or 1: the minor version of HTTP/1.
+    /// 1 or 2.
+    pub major_version: u8,
+    /// 0 or 1: the minor version of HTTP/1; 0 of HTTP/2.
     pub minor_version: u8,
     /// From the target or the Host field; empty for HTTP/1.0 without one.
     pub host: &'b [u8],
@@ -120,11 +122,27 @@ pub struct Request<'h, 'b> {
     pub keep_alive: bool,
     /// Whether the client waits for 100 before it sends the body.
     pub expects_continue: bool,
+    /// Whether it says so, body or not.
+    awaits_continue: bool,
     headers: &'h [Header<'b>],
     present: u16,
 }
 
 impl<'b> Request<'_, 'b> {
+    /// Major and minor version of the protocol.
+    pub fn version(&self) -> (u8, u8) {
+        (self.major_version, self.minor_version)
+    }
+
+    /// The protocol as logs name it.
+    pub fn protocol(&self) -> &'static str {
+        match self.version() {
+            (2, _) => "HTTP/2.0",
+            (_, 0) => "HTTP/1.0",
+            _ => "HTTP/1.1",
+        }
+    }
+
     /// Whether the field is there at all.
     pub fn has(&self, field: Field) -> bool {
         self.present & 1 << field as u8 != 0
@@ -290,14 +308,36 @@ fn assemble<'h, 'b>(
         method,
         target,
         raw_target,
+        major_version: 1,
         minor_version,
         host: authority.or(fields.host).unwrap_or_default(),
         framing,
         keep_alive: !fields.close && (minor_version == 1 || fields.keep_alive),
         expects_continue: fields.expects_continue && minor_version == 1 && framing != Framing::None,
+        awaits_continue: fields.expects_continue,
         headers,
         present: fields.present,
     })
+}
+
+/// A request from parts that were framed by HTTP/2, whose form has been checked; `ended` when no
+/// body follows.
+pub(crate) fn from_parts<'h, 'b>(
+    method: &'b str,
+    target: &'b str,
+    headers: &'h [Header<'b>],
+    ended: bool,
+) -> Result<Request<'h, 'b>, Reject> {
+    let mut request = assemble(method, target, 1, headers)?;
+    request.framing = match request.framing {
+        _ if ended => Framing::None,
+        Framing::Length(len) => Framing::Length(len),
+        // Frames say where it ends.
+        _ => Framing::Chunked,
+    };
+    request.expects_continue = request.awaits_continue && !ended;
+    (request.major_version, request.minor_version) = (2, 0);
+    Ok(request)
 }
 
 /// The target's meaning, and the authority if it states one.

@@ -286,7 +286,7 @@ fn begin_json(
     member("method", request.method.as_str().as_bytes());
     member("host", request.host);
     member("target", request.raw_target.as_bytes());
-    member("protocol", if request.minor_version == 0 { b"HTTP/1.0" } else { b"HTTP/1.1" });
+    member("protocol", request.protocol().as_bytes());
     if let Some(referer) = request.values(Field::Referer).next() {
         member("referer", referer);
     }
@@ -305,7 +305,8 @@ fn begin_combined(line: &mut Line, time: &TimeText, peer: &str, request: Option<
         escape(request.method.as_str().as_bytes(), out);
         out.push(b' ');
         escape(request.raw_target.as_bytes(), out);
-        out.extend_from_slice(if request.minor_version == 0 { b" HTTP/1.0" } else { b" HTTP/1.1" });
+        out.push(b' ');
+        out.extend_from_slice(request.protocol().as_bytes());
     } else {
         out.push(b'-');
     }

@@ -10,25 +10,24 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use zeroserve_host::{Body as ScriptBody, Incoming};
+use zeroserve_host::Body as ScriptBody;
 use zeroserve_http::body::{Decoder, Framing, Step as BodyStep};
-use zeroserve_http::request::{Head, HeadLimits, Target, field_slots, parse};
-use zeroserve_http::{Method, Reject, Request};
+use zeroserve_http::h2::PREFACE;
+use zeroserve_http::request::{Head, HeadLimits, field_slots, parse};
+use zeroserve_http::{Method, Reject};
 use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
-use crate::clock::Now;
 use crate::endpoints::{Made, Reply};
+use crate::h2;
+use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
-use crate::ruling;
-use crate::scripted::{Progress, Scripted};
+use crate::scripted::Progress;
 use crate::stream::Stream;
 use crate::transfer::{Closed, Transfer, Wait};
-use crate::view::{Loaded, Missing, View};
+use crate::view::{Missing, View};
 use crate::worker::Worker;
 
 /// Bytes of buffered responses after which they are sent before more requests are looked at.
@@ -36,15 +35,6 @@ const FLUSH_BYTES: usize = 64 * 1024;
 
 /// Bodies up to this size are copied behind their head and leave in the same write.
 const MAX_COPIED_BYTES: u64 = 16 * 1024;
-
-/// Script functions that may wait for a request body at a time, in all workers. Each holds two
-/// mappings of the about 65,000 that the system allows a process; a slow client may take minutes.
-const MAX_WAITING_FUNCTIONS: usize = 4096;
-
-static WAITING_FUNCTIONS: AtomicUsize = AtomicUsize::new(0);
-
-/// What the access log says of a request that a script left without answer.
-const NO_RESPONSE: u16 = 444;
 
 /// Bytes of an unfinished line after which it is looked at all the same, for the limits.
 const REPARSE_BYTES: usize = 4 * 1024;
@@ -56,28 +46,18 @@ pub struct Connection<S> {
     peer: Peer,
     /// Head of the request whose body is being read, taken out of the input.
     detached: Option<Detached>,
-    /// What the present request had to wait for: few, since each answer needs few.
-    loaded: Vec<Loaded>,
     /// Bytes of an incomplete head that have been parsed in vain.
     parsed: usize,
-    /// The scripts of the present request.
-    scripted: Option<Scripted>,
-    /// The answer, while scripts see its head.
-    held: Option<Held>,
-    /// For a request whose generation is no longer in force.
-    old_view: Option<Box<View>>,
+    /// What the present request has come to.
+    inquiry: Inquiry,
+    /// Whether the first bytes have shown which protocol is spoken.
+    is_http1: bool,
     /// What an endpoint has come to.
     made: Option<Box<Made>>,
     /// Since when the worker was free for the first request answered since the last send; 0 before.
     began_ns: u64,
     /// Requests answered since the last send.
     answered: u32,
-}
-
-/// An answer without its head, which is with the scripts.
-struct Held {
-    head: Vec<u8>,
-    answer: Answer,
 }
 
 struct Detached {
@@ -91,6 +71,12 @@ impl Detached {
     fn new(head: Vec<u8>, decoder: Decoder) -> Self {
         Self { head, decoder, body: Vec::new() }
     }
+}
+
+/// What a connection turned out to speak.
+enum Protocol {
+    Http1,
+    Http2,
 }
 
 /// What has to happen before the next request can be answered.
@@ -112,23 +98,8 @@ enum Step {
     Send { body: Body, line: Option<Line>, status: u16, close: bool },
     /// Everything goes out, then the connection ends.
     Close,
-}
-
-/// The place of the functions of a request among those that wait for a body.
-struct Waiting(usize);
-
-impl Waiting {
-    fn new(functions: usize) -> Result<Self, Reject> {
-        let waiting = Self(functions);
-        let others = WAITING_FUNCTIONS.fetch_add(functions, Ordering::Relaxed);
-        if others + functions > MAX_WAITING_FUNCTIONS { Err(Reject::Busy) } else { Ok(waiting) }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        WAITING_FUNCTIONS.fetch_sub(self.0, Ordering::Relaxed);
-    }
+    /// The client speaks HTTP/2.
+    Http2,
 }
 
 impl<S: Stream> Connection<S> {
@@ -140,11 +111,9 @@ impl<S: Stream> Connection<S> {
             io,
             peer,
             detached: None,
-            loaded: Vec::new(),
             parsed: 0,
-            scripted: None,
-            held: None,
-            old_view: None,
+            inquiry: Inquiry::default(),
+            is_http1: false,
             made: None,
             began_ns: 0,
             answered: 0,
@@ -154,11 +123,13 @@ impl<S: Stream> Connection<S> {
     /// Serve until either side closes; returns the stream.
     pub async fn run(mut self) -> S {
         // Every failure has ended the connection already; who cares has been told.
-        let _ = self.serve().await;
-        self.io.into_stream()
+        let Ok(Protocol::Http2) = self.serve().await else { return self.io.into_stream() };
+        let Self { worker, io, peer, .. } = self;
+        // In a place of its own: connections that never need it stay small.
+        Box::pin(h2::serve(worker, io, peer)).await
     }
 
-    async fn serve(&mut self) -> Result<(), Closed> {
+    async fn serve(&mut self) -> Result<Protocol, Closed> {
         loop {
             match self.next() {
                 Step::Read(wait) => {
@@ -188,12 +159,10 @@ impl<S: Stream> Connection<S> {
                 }
                 Step::Load(missing) => {
                     // What has been answered does not wait for it, nor do other connections.
-                    let view = self.old_view.as_deref().unwrap_or(&self.worker.view);
-                    // Taken before waiting: the key means nothing in another generation.
-                    let generation = Arc::clone(&**view.generation());
+                    let generation = self.inquiry.generation(&self.worker);
                     self.flush().await?;
                     let now = self.worker.clock.now_s();
-                    self.loaded.push(View::load(generation, missing, now).await);
+                    self.inquiry.add(View::load(generation, missing, now).await);
                     tokio::task::yield_now().await;
                 }
                 Step::Make(answer) => {
@@ -213,6 +182,7 @@ impl<S: Stream> Connection<S> {
                     }
                 }
                 Step::Close => return self.close().await,
+                Step::Http2 => return Ok(Protocol::Http2),
             }
         }
     }
@@ -234,6 +204,20 @@ impl<S: Stream> Connection<S> {
             // Scripts of many requests that one read brought.
             if fuel >= SLICE_FUEL {
                 return Step::Yield;
+            }
+            if !self.is_http1 {
+                let input = self.io.input();
+                if input.is_empty() {
+                    return Step::Read(Wait::Idle);
+                }
+                // Endpoints know HTTP/1 only.
+                if worker.endpoints.is_none() && input.starts_with(PREFACE) {
+                    return Step::Http2;
+                }
+                if PREFACE.starts_with(input) && input != PREFACE {
+                    return Step::Read(Wait::Head);
+                }
+                self.is_http1 = true;
             }
             if self.detached.is_none() && !self.io.skip_empty_lines() {
                 return Step::Read(Wait::Idle);
@@ -265,41 +249,32 @@ impl<S: Stream> Connection<S> {
                 self.began_ns = free_since_ns;
             }
             let framed = request.framing != Framing::None;
-            let https_port = self.peer.front.https_port.filter(|_| !is_for_acme(&request));
-            if self.held.is_none() && https_port.is_none() {
-                if self.scripted.is_none() {
-                    worker.view.refresh();
-                    self.scripted = begin(&worker, &request, &self.peer);
+            match self.inquiry.run_scripts(&worker, &request, &self.peer) {
+                Progress::Done => {}
+                Progress::Slice => return Step::Yield,
+                Progress::Body(_) if !framed => {
+                    self.inquiry.set_body(ScriptBody::Whole(Vec::new()));
+                    continue;
                 }
-                if let Some(scripted) = &mut self.scripted {
-                    match scripted.advance(&worker.view) {
-                        Progress::Done => {}
-                        Progress::Slice => return Step::Yield,
-                        Progress::Body(_) if !framed => {
-                            scripted.exchange.set_body(ScriptBody::Whole(Vec::new()));
-                            continue;
+                // It came before there were scripts.
+                Progress::Body(_) if detached.is_some() => {
+                    self.inquiry.set_body(ScriptBody::Missing);
+                    continue;
+                }
+                Progress::Body(keep) => {
+                    let say_continue = request.expects_continue;
+                    let decoder = Decoder::new(request.framing, limits.max_body_bytes);
+                    let waiting = self.inquiry.wait_for_body();
+                    match decoder.and_then(|decoder| Ok((decoder, waiting?))) {
+                        Ok((decoder, waiting)) => {
+                            let head = self.io.take_input(len);
+                            self.detached = Some(Detached::new(head, decoder));
+                            let keep = Some((keep, Some(waiting)));
+                            return Step::ReadBody { say_continue, keep };
                         }
-                        // It came before there were scripts.
-                        Progress::Body(_) if detached.is_some() => {
-                            scripted.exchange.set_body(ScriptBody::Missing);
-                            continue;
-                        }
-                        Progress::Body(keep) => {
-                            let say_continue = request.expects_continue;
-                            let decoder = Decoder::new(request.framing, limits.max_body_bytes);
-                            let waiting = Waiting::new(scripted.depth());
-                            match decoder.and_then(|decoder| Ok((decoder, waiting?))) {
-                                Ok((decoder, waiting)) => {
-                                    let head = self.io.take_input(len);
-                                    self.detached = Some(Detached::new(head, decoder));
-                                    let keep = Some((keep, Some(waiting)));
-                                    return Step::ReadBody { say_continue, keep };
-                                }
-                                Err(reject) => {
-                                    self.refuse(reject);
-                                    return Step::Close;
-                                }
-                            }
+                        Err(reject) => {
+                            self.refuse(reject);
+                            return Step::Close;
                         }
                     }
                 }
@@ -343,60 +318,25 @@ impl<S: Stream> Connection<S> {
                 }
             };
             let start = out.len();
-            let mut header = self.peer.front.header.as_str();
-            let mut scratch = worker.scratch.take();
-            let answered = match (made, &mut self.scripted, self.held.take()) {
-                (Some(made), ..) => Ok(Ruled::Now(made.write(request.method, now, out))),
-                (None, None, _) if https_port.is_some() => {
-                    Ok(Ruled::Now(to_https(&request, https_port.unwrap_or(443), now, out)))
-                }
-                (None, None, _) => {
-                    let (view, loaded) = (&worker.view, &self.loaded);
-                    pipeline::respond(view, &request, now, loaded, &mut scratch, out)
-                        .map(Ruled::Now)
-                }
-                (None, Some(scripted), held) => {
-                    let view = match &mut self.old_view {
-                        None if scripted.generation.number != worker.view.number() => {
-                            let site = Arc::clone(worker.view.site());
-                            let view = View::of(site, Rc::clone(&scripted.generation));
-                            &**self.old_view.insert(Box::new(view))
-                        }
-                        None => &worker.view,
-                        Some(view) => view,
-                    };
-                    rule(scripted, held, view, &request, now, &self.loaded, &mut scratch, out)
-                }
+            let turn = match made {
+                Some(made) => Turn::Answered(made.write(request.method, now, out)),
+                None => self.inquiry.answer(&worker, &request, &self.peer, out),
             };
-            worker.scratch.replace(scratch);
-            let Answer { status, body } = match answered {
-                Ok(Ruled::Now(answer)) => answer,
-                Ok(Ruled::Held(held)) => {
-                    self.held = Some(held);
-                    return Step::Yield;
-                }
-                Ok(Ruled::Nothing) => {
+            let Answer { status, body } = match turn {
+                Turn::Answered(answer) => answer,
+                Turn::Slice => return Step::Yield,
+                Turn::Nothing => {
                     let log = worker.log.as_ref();
-                    if let Some(scripted) = &self.scripted {
-                        scripted.count(&worker.stats);
-                    }
                     let line = log
                         .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
+                    self.inquiry.finish(&worker);
                     self.finish_line(line, NO_RESPONSE, 0);
                     return Step::Close;
                 }
-                Err(missing) => return Step::Load(missing),
+                Turn::Load(missing) => return Step::Load(missing),
             };
-            if let Some(mut scripted) = self.scripted.take() {
-                // A script's word counts, and a second one of that name would be none at all.
-                if has_field_of(&out[start..], header) {
-                    header = "";
-                }
-                fuel += scripted.fuel_since_slice();
-                scripted.count(&worker.stats);
-                worker.give_exchange(scripted.exchange);
-                self.old_view = None;
-            }
+            let header = self.inquiry.header(&out[start..], &self.peer);
+            fuel += self.inquiry.finish(&worker);
             worker.stats.answered(status);
             self.answered += 1;
             if let Some(endpoints) = &worker.endpoints {
@@ -408,7 +348,6 @@ impl<S: Stream> Connection<S> {
                 .log
                 .as_ref()
                 .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
-            self.loaded.clear();
             if self.detached.take().is_none() {
                 self.io.consume_input(len);
             }
@@ -499,11 +438,11 @@ impl<S: Stream> Connection<S> {
             self.began_ns = 0;
         }
         let mut detached = Detached::new(head, decoder);
-        match (&mut self.scripted, kept) {
+        match kept {
             _ if keep.is_none() => {}
-            (Some(scripted), kept) => scripted.exchange.set_body(kept),
-            (None, ScriptBody::Whole(body)) => detached.body = body,
-            (None, ScriptBody::Unread | ScriptBody::Missing) => {}
+            kept if self.inquiry.has_scripts() => self.inquiry.set_body(kept),
+            ScriptBody::Whole(body) => detached.body = body,
+            ScriptBody::Unread | ScriptBody::Missing => {}
         }
         self.detached = Some(detached);
         Ok(Ok(()))
@@ -526,133 +465,11 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    async fn close(&mut self) -> Result<(), Closed> {
+    async fn close(&mut self) -> Result<Protocol, Closed> {
         self.flush().await?;
-        self.io.linger().await
+        self.io.linger().await?;
+        Ok(Protocol::Http1)
     }
-}
-
-/// What the scripts of a request have come to.
-enum Ruled {
-    Now(Answer),
-    /// Those that see the response are not done.
-    Held(Held),
-    /// The client gets no answer.
-    Nothing,
-}
-
-/// Begin with the scripts, when there are any.
-fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Scripted> {
-    let generation = worker.view.scripted()?;
-    let mut exchange = worker.take_exchange();
-    let incoming = Incoming {
-        method: request.method.as_str(),
-        target: origin_form(request),
-        scheme: peer.scheme(),
-        peer: &peer.address,
-        version: (1, request.minor_version),
-        tls: peer.tls(),
-    };
-    // The host in the target overrides that of the field (RFC 9112, section 3.2.2).
-    let is_host = |name: &str| name.eq_ignore_ascii_case("host");
-    let fields = request.headers();
-    let fields = fields.map(|(name, v)| (name, if is_host(name) { request.host } else { v }));
-    let named = request.host.is_empty() || request.headers().any(|(name, _)| is_host(name));
-    exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
-    Some(Scripted::new(generation, exchange))
-}
-
-/// Path and query of the target: what a script compares with `/private` has to begin there, also
-/// when a client sends a whole URL.
-fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
-    let raw = request.raw_target;
-    if request.target == Target::Asterisk {
-        return "*";
-    }
-    if raw.starts_with('/') {
-        return raw;
-    }
-    let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
-    rest.find('/').map_or("/", |at| &rest[at..])
-}
-
-/// Answer as the scripts have it, and show the head to those that see responses.
-#[allow(clippy::too_many_arguments)]
-fn rule(
-    scripted: &mut Scripted,
-    held: Option<Held>,
-    view: &View,
-    request: &Request<'_, '_>,
-    now: Now,
-    loaded: &[Loaded],
-    scratch: &mut Scratch,
-    out: &mut Vec<u8>,
-) -> Result<Ruled, Missing> {
-    let start = out.len();
-    let mut answer = match held {
-        Some(Held { head, answer }) => {
-            out.extend_from_slice(&head);
-            answer
-        }
-        None => {
-            let answer = ruling::answer(scripted, view, request, now, loaded, scratch, out)?;
-            let Some(answer) = answer else { return Ok(Ruled::Nothing) };
-            if scripted.sees_response() {
-                ruling::show(scripted, &out[start..], &answer);
-            } else if !ruling::changes_head(scripted) {
-                return Ok(Ruled::Now(answer));
-            }
-            answer
-        }
-    };
-    loop {
-        match scripted.advance(view) {
-            Progress::Done => break,
-            // The request's body is of the past.
-            Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
-            Progress::Slice => {
-                let head = out.split_off(start);
-                return Ok(Ruled::Held(Held { head, answer }));
-            }
-        }
-    }
-    ruling::finish(scripted, request, now, &mut answer, start, out);
-    Ok(Ruled::Now(answer))
-}
-
-/// Whether a certificate authority asks for its challenge, which it does without encryption
-/// (RFC 8555, section 8.3).
-fn is_for_acme(request: &Request<'_, '_>) -> bool {
-    let Target::Path { path, .. } = request.target else { return false };
-    // Nothing but the token: no way on to other files.
-    let token = path.strip_prefix("/.well-known/acme-challenge/");
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    token.is_some_and(|token| token.bytes().all(fits))
-}
-
-/// Send the client to the same place over HTTPS.
-fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -> Answer {
-    let host = String::from_utf8_lossy(request.host);
-    let end = match host.rfind(']') {
-        Some(bracket) => bracket + 1,
-        None => host.find(':').unwrap_or(host.len()),
-    };
-    if end == 0 {
-        return pipeline::nowhere(request, now, out);
-    }
-    let port = if port == 443 { String::new() } else { format!(":{port}") };
-    let target = match origin_form(request) {
-        "*" => "/",
-        target => target,
-    };
-    pipeline::moved(&format!("https://{}{port}{target}", &host[..end]), request, now, out)
-}
-
-/// Whether a head has a field of the name that a header line begins with.
-fn has_field_of(head: &[u8], line: &str) -> bool {
-    let Some(name) = line.find(':').map(|colon| &line.as_bytes()[..=colon]) else { return false };
-    let begins = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
-    head.split(|byte| *byte == b'\n').any(begins)
 }
 
 /// Say what becomes of the connection, and end the head.

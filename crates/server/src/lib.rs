@@ -12,6 +12,8 @@ pub mod admin;
 pub mod clock;
 pub mod connection;
 pub mod endpoints;
+pub mod h2;
+pub mod inquiry;
 pub mod limits;
 pub mod listen;
 pub mod metrics;

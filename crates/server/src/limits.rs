@@ -11,7 +11,7 @@ pub struct Limit {
     pub minimum: u64,
     /// Largest value accepted.
     pub maximum: u64,
-    /// `bytes`, `seconds`, `fields`, `connections` or `generations`.
+    /// `bytes`, `seconds`, `connections` ...: what is counted.
     pub unit: &'static str,
     /// What happens beyond it, and why there is one.
     pub doc: &'static str,
@@ -85,6 +85,28 @@ limits! {
         "time in which a client must take some part of a response; then the connection closes. Against clients that stop reading";
     max_connections: "connections", 16_384, 1, 1 << 20,
         "most open connections of each worker; further ones wait in the kernel's queue until one closes";
+    max_http2_streams: "streams", 128, 1, 1024,
+        "most requests under way at a time on an HTTP/2 connection; further ones are refused, which the client may try again. Bounds what one connection can hold";
+    http2_window_bytes: "bytes", 256 * KIB, 64 * KIB, MIB * 1024,
+        "bytes of one HTTP/2 request body that a client may send before it is told to go on; beyond it the stream ends";
+    http2_connection_window_bytes: "bytes", MIB, 64 * KIB, MIB * 1024,
+        "the same for all request bodies of an HTTP/2 connection together; beyond it the connection closes";
+    max_http2_continuations: "frames", 16, 0, 1024,
+        "most CONTINUATION frames of one HTTP/2 header block, whose bytes are bounded by request line and header section together; beyond it the connection closes. Against header blocks without end";
+    max_http2_resets: "streams", 500, 1, 1 << 30,
+        "most HTTP/2 streams that a client may cancel, or open beyond the limit, in 30 seconds; beyond it the connection closes. Against requests made only to be cancelled (CVE-2023-44487)";
+    max_http2_faults: "streams", 100, 1, 1 << 30,
+        "most HTTP/2 streams that the server has to end because of the client's mistakes in 30 seconds; beyond it the connection closes. Against clients that have the server do the cancelling (CVE-2025-8671)";
+    max_http2_settings: "frames", 100, 1, 1 << 30,
+        "most HTTP/2 SETTINGS frames in 30 seconds; beyond it the connection closes. Each has to be answered";
+    max_http2_pings: "frames", 300, 1, 1 << 30,
+        "most HTTP/2 PING frames in 30 seconds; beyond it the connection closes. Each has to be answered";
+    max_http2_empty_frames: "frames", 100, 1, 1 << 30,
+        "most HTTP/2 DATA frames without data, but for last ones, in 30 seconds; beyond it the connection closes. They cost work and no window";
+    max_http2_small_frames: "frames", 2000, 1, 1 << 30,
+        "most HTTP/2 DATA frames of less than 256 bytes that a client's windows may ask for in 30 seconds; beyond it the connection closes. Against windows opened byte by byte";
+    max_http2_other_frames: "frames", 2000, 1, 1 << 30,
+        "most HTTP/2 frames that speak of priorities or are not known, in 30 seconds; beyond it the connection closes";
     max_cache_bytes: "bytes", 32 * MIB, 0, 1 << 40,
         "memory for response heads and small bodies, shared by the workers; what was not used for longest goes first";
     keep_generations: "generations", 3, 0, 64,

@@ -212,7 +212,7 @@ fn rewrite(
     request: &Request<'_, '_>,
     without: &[&str],
 ) -> Vec<u8> {
-    let version = request.minor_version;
+    let version = if request.major_version == 1 { request.minor_version } else { 1 };
     let mut head = format!("{method} {} HTTP/1.{version}\r\n", exchange.target()).into_bytes();
     // A script that removed it did not mean that the request is none.
     if exchange.headers().get("host").is_none() {

@@ -64,6 +64,36 @@ pub enum Wait {
     Linger,
 }
 
+/// What one [`Transfer::turn`] is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Whether more input is of use now.
+    pub read: bool,
+    /// Whether there is more to send once something was sent.
+    pub more: bool,
+    /// Whether to wait for something to happen.
+    pub wait: bool,
+    /// Whether nothing is under way, so that buffers can be lent to others.
+    pub idle: bool,
+    /// Whether it is known already that the server drains.
+    pub knows_drain: bool,
+    /// Tick until which to wait.
+    pub deadline: u64,
+}
+
+/// What happened in a [`Transfer::turn`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Turned {
+    /// Some bytes were sent.
+    pub sent: bool,
+    /// The client will send no more.
+    pub ended: bool,
+    /// The deadline passed.
+    pub expired: bool,
+    /// The server drains.
+    pub draining: bool,
+}
+
 /// What a worker knows of a connection while it waits.
 #[derive(Default)]
 pub struct Life {
@@ -140,6 +170,8 @@ pub struct Transfer<S> {
     start: usize,
     end: usize,
     out: Vec<u8>,
+    /// Bytes of `out` that were sent already, by [`Transfer::turn`].
+    out_sent: usize,
     sent: u64,
     /// Since when the worker was free for what was read last.
     free_since_ns: u64,
@@ -161,6 +193,7 @@ impl<S: Stream> Transfer<S> {
             start: 0,
             end: 0,
             out: Vec::new(),
+            out_sent: 0,
             sent: 0,
             free_since_ns: 0,
             whole_deadline: None,
@@ -193,6 +226,14 @@ impl<S: Stream> Transfer<S> {
         more
     }
 
+    /// The buffer for what will be sent.
+    pub fn out(&mut self) -> &mut Vec<u8> {
+        if self.out.capacity() == 0 {
+            self.out = self.worker.take_buffer();
+        }
+        &mut self.out
+    }
+
     /// Bytes read and not used up, and the buffer for what will be sent.
     pub fn buffers(&mut self) -> (&[u8], &mut Vec<u8>) {
         (&self.input[self.start..self.end], &mut self.out)
@@ -216,7 +257,7 @@ impl<S: Stream> Transfer<S> {
 
     /// Bytes waiting to be sent.
     pub fn buffered_bytes(&self) -> usize {
-        self.out.len()
+        self.out.len() - self.out_sent
     }
 
     /// Bytes sent so far.
@@ -344,6 +385,79 @@ impl<S: Stream> Transfer<S> {
     fn count(&mut self, n: usize) {
         self.sent += n as u64;
         self.worker.stats.bytes_sent.add(n as u64);
+    }
+
+    /// Send what is buffered and read what comes, both at a time, for protocols in which neither
+    /// may wait for the other.
+    ///
+    /// Comes back when something was read, when all was sent and `plan` says that there is more to
+    /// send, or when `other` did something; if it is not to wait, after one try.
+    pub async fn turn(
+        &mut self,
+        plan: Plan,
+        mut other: impl FnMut(&mut Context<'_>) -> bool,
+    ) -> Result<Turned, Closed> {
+        self.life.deadline.set(plan.deadline.saturating_add(1));
+        if plan.idle {
+            self.release_buffers();
+        }
+        let turned = poll_fn(|cx| self.poll_turn(cx, plan, &mut other)).await;
+        self.life.deadline.set(u64::MAX);
+        turned
+    }
+
+    fn poll_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        plan: Plan,
+        other: &mut impl FnMut(&mut Context<'_>) -> bool,
+    ) -> Poll<Result<Turned, Closed>> {
+        let mut turned = Turned { expired: self.life.expired.take(), ..Turned::default() };
+        self.life.watch(cx);
+        while self.out_sent < self.out.len() {
+            let rest = &self.out[self.out_sent..];
+            let front = IoSlice::new(&rest[..rest.len().min(SEND_BYTES)]);
+            match self.stream.poll_send(cx, &[front], false) {
+                Poll::Ready(n) => {
+                    let n = n?;
+                    self.out_sent += n;
+                    self.count(n);
+                    turned.sent = true;
+                }
+                Poll::Pending => break,
+            }
+        }
+        if self.out_sent > 0 && self.out_sent == self.out.len() {
+            self.out.clear();
+            self.out_sent = 0;
+        }
+        let mut done = other(cx) || turned.expired || turned.sent && plan.more;
+        if plan.read && self.stream.poll_read_ready(cx)?.is_ready() {
+            self.make_room();
+            match self.stream.poll_read(cx, &mut self.input[self.end..]) {
+                Poll::Ready(n) => {
+                    let n = n?;
+                    self.end += n;
+                    self.free_since_ns = self.worker.clock.free_since_ns();
+                    turned.ended = n == 0;
+                    done = true;
+                }
+                // Readiness was a guess.
+                Poll::Pending if plan.idle => self.release_buffers(),
+                Poll::Pending => {}
+            }
+        }
+        turned.draining = self.worker.draining.get();
+        done |= turned.draining && !plan.knows_drain;
+        if done || !plan.wait { Poll::Ready(Ok(turned)) } else { Poll::Pending }
+    }
+
+    /// Send what is left, and wait for the client to have read it.
+    pub async fn finish(&mut self) -> Result<(), Closed> {
+        self.out.drain(..self.out_sent);
+        self.out_sent = 0;
+        self.flush(false).await?;
+        self.linger().await
     }
 
     /// Send what is buffered; `more` when other bytes follow at once.

@@ -19,11 +19,13 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::LocalOptions;
 use tokio::sync::{Notify, watch};
 use zeroserve_host::Exchange;
+use zeroserve_http::h2::BlockCache;
 
 use crate::access_log::Log;
 use crate::clock::Clock;
 use crate::connection::{Connection, SharedScratch};
 use crate::endpoints::Endpoints;
+use crate::h2;
 use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
@@ -33,7 +35,7 @@ use crate::site::Site;
 use crate::stats::WorkerStats;
 use crate::stream::Stream;
 use crate::tls::{self, Tls};
-use crate::transfer::{Life, READ_BYTES, Registration};
+use crate::transfer::{Life, READ_BYTES, Registration, Transfer};
 use crate::view::View;
 
 /// Pause after the system had no descriptor or memory for another connection.
@@ -71,6 +73,10 @@ pub struct Worker {
     pub proxy_from: Arc<[IpNet]>,
     /// Buffers that one request at a time uses.
     pub scratch: SharedScratch,
+    /// Header blocks of HTTP/2 responses, which are the same for all connections.
+    pub blocks: RefCell<BlockCache>,
+    /// A buffer for the head of one HTTP/2 response at a time.
+    pub head_text: Cell<Vec<u8>>,
     /// Open connections, for their deadlines.
     pub lives: RefCell<Slab<Rc<Life>>>,
     /// Seconds since the worker started, while there were connections.
@@ -98,6 +104,8 @@ impl Worker {
             log,
             proxy_from: Arc::default(),
             scratch: SharedScratch::default(),
+            blocks: RefCell::default(),
+            head_text: Cell::default(),
             lives: RefCell::default(),
             tick: Cell::new(0),
             draining: Cell::new(false),
@@ -442,6 +450,7 @@ async fn serve_tls<S: Stream>(
         Ok(accepted) => accepted,
         Err(_) => return worker.stats.tls_failures.add(1),
     };
+    let is_http2 = accepted.is_http2();
     let (tls13, resumed) = accepted.kind();
     let version = if tls13 { &worker.stats.tls13 } else { &worker.stats.tls12 };
     if resumed { &version.resumed } else { &version.full }.add(1);
@@ -451,9 +460,15 @@ async fn serve_tls<S: Stream>(
         sni: accepted.hello.sni.or_else(|| accepted.stream.session().server_name().map(Into::into)),
         ja4: accepted.hello.ja4,
     }));
-    let connection = Connection::new(worker, accepted.stream, peer);
-    drop(place);
-    connection.run().await;
+    if is_http2 {
+        let io = Transfer::new(Rc::clone(&worker), accepted.stream);
+        drop(place);
+        h2::serve(worker, io, peer).await;
+    } else {
+        let connection = Connection::new(worker, accepted.stream, peer);
+        drop(place);
+        connection.run().await;
+    }
 }
 
 /// Counts a connection as open until it is dropped, however its task ends.

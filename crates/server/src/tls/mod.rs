@@ -132,7 +132,7 @@ fn configure(
             .map_err(|error| format!("no key for session tickets: {error}"))?,
     };
     let mut config = builder.with_cert_resolver(Arc::clone(&certificates) as _);
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = Arc::clone(&ticketer);
     // Tickets hold the state; a store would be one more thing for workers to share.
     config.session_storage = Arc::new(NoServerSessionStorage {});

@@ -1,0 +1,317 @@
+//! One request on its way to its answer, whatever protocol brought it.
+//!
+//! An [`Inquiry`] is what of a request lives across waits: the state of its scripts, and what it
+//! had loaded. The request itself is parsed anew after each wait, from bytes that the connection
+//! keeps.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use zeroserve_host::{Body as ScriptBody, Incoming};
+use zeroserve_http::request::Target;
+use zeroserve_http::{Reject, Request};
+
+use crate::clock::Now;
+use crate::peer::Peer;
+use crate::pipeline::{self, Answer, Scratch};
+use crate::ruling;
+use crate::scripted::{Progress, Scripted};
+use crate::site::Generation;
+use crate::view::{Loaded, Missing, View};
+use crate::worker::Worker;
+
+/// Script functions that may wait for a request body at a time, in all workers. Each holds two
+/// mappings of the about 65,000 that the system allows a process; a slow client may take minutes.
+const MAX_WAITING_FUNCTIONS: usize = 4096;
+
+static WAITING_FUNCTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// What the access log says of a request that a script left without answer.
+pub(crate) const NO_RESPONSE: u16 = 444;
+
+/// What the present state of a request asks for.
+pub enum Turn {
+    /// Its answer, of which the head was appended.
+    Answered(Answer),
+    /// That the client gets no answer.
+    Nothing,
+    /// That others have their turn.
+    Slice,
+    /// A representation.
+    Load(Missing),
+}
+
+/// A request on its way.
+#[derive(Default)]
+pub struct Inquiry {
+    /// What it had to wait for: few, since each answer needs few.
+    loaded: Vec<Loaded>,
+    /// Its scripts.
+    scripted: Option<Scripted>,
+    /// The answer, while scripts see its head.
+    held: Option<Held>,
+    /// For a request whose generation is no longer in force.
+    old_view: Option<Box<View>>,
+}
+
+impl Inquiry {
+    /// Run the scripts that see the request.
+    pub fn run_scripts(
+        &mut self,
+        worker: &Worker,
+        request: &Request<'_, '_>,
+        peer: &Peer,
+    ) -> Progress {
+        if self.held.is_some() || https_port(request, peer).is_some() {
+            return Progress::Done;
+        }
+        if self.scripted.is_none() {
+            worker.view.refresh();
+            self.scripted = begin(worker, request, peer);
+        }
+        self.scripted.as_mut().map_or(Progress::Done, |scripted| scripted.advance(&worker.view))
+    }
+
+    /// Whether scripts see it.
+    pub fn has_scripts(&self) -> bool {
+        self.scripted.is_some()
+    }
+
+    /// The body that a script waits for.
+    pub fn set_body(&mut self, body: ScriptBody) {
+        if let Some(scripted) = &mut self.scripted {
+            scripted.exchange.set_body(body);
+        }
+    }
+
+    /// A place among those that wait for a body, if there is one.
+    pub fn wait_for_body(&self) -> Result<Waiting, Reject> {
+        Waiting::new(self.scripted.as_ref().map_or(0, Scripted::depth))
+    }
+
+    /// Answer, once the scripts that see the request are done; appends a head to `out`.
+    pub fn answer(
+        &mut self,
+        worker: &Worker,
+        request: &Request<'_, '_>,
+        peer: &Peer,
+        out: &mut Vec<u8>,
+    ) -> Turn {
+        let now = worker.clock.now();
+        if let Some(port) = https_port(request, peer) {
+            return Turn::Answered(to_https(request, port, now, out));
+        }
+        let mut scratch = worker.scratch.take();
+        let answered = match (&mut self.scripted, self.held.take()) {
+            (None, _) => {
+                let (view, loaded) = (&worker.view, &self.loaded);
+                pipeline::respond(view, request, now, loaded, &mut scratch, out).map(Ruled::Now)
+            }
+            (Some(scripted), held) => {
+                let view = match &mut self.old_view {
+                    None if scripted.generation.number != worker.view.number() => {
+                        let site = Arc::clone(worker.view.site());
+                        let view = View::of(site, Rc::clone(&scripted.generation));
+                        &**self.old_view.insert(Box::new(view))
+                    }
+                    None => &worker.view,
+                    Some(view) => view,
+                };
+                rule(scripted, held, view, request, now, &self.loaded, &mut scratch, out)
+            }
+        };
+        worker.scratch.replace(scratch);
+        match answered {
+            Ok(Ruled::Now(answer)) => Turn::Answered(answer),
+            Ok(Ruled::Held(held)) => {
+                self.held = Some(held);
+                Turn::Slice
+            }
+            Ok(Ruled::Nothing) => Turn::Nothing,
+            Err(missing) => Turn::Load(missing),
+        }
+    }
+
+    /// The generation to load from what is missing; to be taken before waiting, since the key
+    /// means nothing in another one.
+    pub fn generation(&self, worker: &Worker) -> Arc<Generation> {
+        let view = self.old_view.as_deref().unwrap_or(&worker.view);
+        Arc::clone(&**view.generation())
+    }
+
+    /// What was loaded.
+    pub fn add(&mut self, loaded: Loaded) {
+        self.loaded.push(loaded);
+    }
+
+    /// What the listener adds to an answer with this head. A script's word counts, and a second
+    /// field of that name would be none at all.
+    pub fn header<'a>(&self, head: &[u8], peer: &'a Peer) -> &'a str {
+        let header = peer.front.header.as_str();
+        if self.scripted.is_some() && has_field_of(head, header) { "" } else { header }
+    }
+
+    /// The request has its answer; returns the fuel that its scripts used since others had their
+    /// turn.
+    pub fn finish(&mut self, worker: &Worker) -> u64 {
+        self.loaded.clear();
+        let Some(mut scripted) = self.scripted.take() else { return 0 };
+        self.old_view = None;
+        let fuel = scripted.fuel_since_slice();
+        scripted.count(&worker.stats);
+        worker.give_exchange(scripted.exchange);
+        fuel
+    }
+}
+
+/// An answer without its head, which is with the scripts.
+struct Held {
+    head: Vec<u8>,
+    answer: Answer,
+}
+
+/// The place of the functions of a request among those that wait for a body.
+pub struct Waiting(usize);
+
+impl Waiting {
+    fn new(functions: usize) -> Result<Self, Reject> {
+        let waiting = Self(functions);
+        let others = WAITING_FUNCTIONS.fetch_add(functions, Ordering::Relaxed);
+        if others + functions > MAX_WAITING_FUNCTIONS { Err(Reject::Busy) } else { Ok(waiting) }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WAITING_FUNCTIONS.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// What the scripts of a request have come to.
+enum Ruled {
+    Now(Answer),
+    /// Those that see the response are not done.
+    Held(Held),
+    /// The client gets no answer.
+    Nothing,
+}
+
+/// Begin with the scripts, when there are any.
+fn begin(worker: &Worker, request: &Request<'_, '_>, peer: &Peer) -> Option<Scripted> {
+    let generation = worker.view.scripted()?;
+    let mut exchange = worker.take_exchange();
+    let incoming = Incoming {
+        method: request.method.as_str(),
+        target: origin_form(request),
+        scheme: peer.scheme(),
+        peer: &peer.address,
+        version: request.version(),
+        tls: peer.tls(),
+    };
+    // The host in the target overrides that of the field (RFC 9112, section 3.2.2).
+    let is_host = |name: &str| name.eq_ignore_ascii_case("host");
+    let fields = request.headers();
+    let fields = fields.map(|(name, v)| (name, if is_host(name) { request.host } else { v }));
+    let named = request.host.is_empty() || request.headers().any(|(name, _)| is_host(name));
+    exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
+    Some(Scripted::new(generation, exchange))
+}
+
+/// Path and query of the target: what a script compares with `/private` has to begin there, also
+/// when a client sends a whole URL.
+fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
+    let raw = request.raw_target;
+    if request.target == Target::Asterisk {
+        return "*";
+    }
+    if raw.starts_with('/') {
+        return raw;
+    }
+    let rest = raw.split_once("://").map_or(raw, |(_, rest)| rest);
+    rest.find('/').map_or("/", |at| &rest[at..])
+}
+
+/// Answer as the scripts have it, and show the head to those that see responses.
+#[allow(clippy::too_many_arguments)]
+fn rule(
+    scripted: &mut Scripted,
+    held: Option<Held>,
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Ruled, Missing> {
+    let start = out.len();
+    let mut answer = match held {
+        Some(Held { head, answer }) => {
+            out.extend_from_slice(&head);
+            answer
+        }
+        None => {
+            let answer = ruling::answer(scripted, view, request, now, loaded, scratch, out)?;
+            let Some(answer) = answer else { return Ok(Ruled::Nothing) };
+            if scripted.sees_response() {
+                ruling::show(scripted, &out[start..], &answer);
+            } else if !ruling::changes_head(scripted) {
+                return Ok(Ruled::Now(answer));
+            }
+            answer
+        }
+    };
+    loop {
+        match scripted.advance(view) {
+            Progress::Done => break,
+            // The request's body is of the past.
+            Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+            Progress::Slice => {
+                let head = out.split_off(start);
+                return Ok(Ruled::Held(Held { head, answer }));
+            }
+        }
+    }
+    ruling::finish(scripted, request, now, &mut answer, start, out);
+    Ok(Ruled::Now(answer))
+}
+
+/// Whether a head has a field of the name that a header line begins with.
+fn has_field_of(head: &[u8], line: &str) -> bool {
+    let Some(name) = line.find(':').map(|colon| &line.as_bytes()[..=colon]) else { return false };
+    let begins = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
+    head.split(|byte| *byte == b'\n').any(begins)
+}
+
+/// The port of HTTPS to which a request is sent on.
+fn https_port(request: &Request<'_, '_>, peer: &Peer) -> Option<u16> {
+    peer.front.https_port.filter(|_| !is_for_acme(request))
+}
+
+/// Whether a certificate authority asks for its challenge, which it does without encryption
+/// (RFC 8555, section 8.3).
+fn is_for_acme(request: &Request<'_, '_>) -> bool {
+    let Target::Path { path, .. } = request.target else { return false };
+    // Nothing but the token: no way on to other files.
+    let token = path.strip_prefix("/.well-known/acme-challenge/");
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    token.is_some_and(|token| token.bytes().all(fits))
+}
+
+/// Send the client to the same place over HTTPS.
+fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -> Answer {
+    let host = String::from_utf8_lossy(request.host);
+    let end = match host.rfind(']') {
+        Some(bracket) => bracket + 1,
+        None => host.find(':').unwrap_or(host.len()),
+    };
+    if end == 0 {
+        return pipeline::nowhere(request, now, out);
+    }
+    let port = if port == 443 { String::new() } else { format!(":{port}") };
+    let target = match origin_form(request) {
+        "*" => "/",
+        target => target,
+    };
+    pipeline::moved(&format!("https://{}{port}{target}", &host[..end]), request, now, out)
+}

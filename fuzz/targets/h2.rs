@@ -1,0 +1,5 @@
+//! `h2`, driven by libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| zeroserve_fuzz::h2(data));
