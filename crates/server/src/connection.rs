@@ -327,8 +327,9 @@ impl<S: Stream> Connection<S> {
                 Turn::Slice => return Step::Yield,
                 Turn::Nothing => {
                     let log = worker.log.as_ref();
-                    let line = log
-                        .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
+                    let line = log.map(|log| {
+                        log.begin(&self.peer, Some(&request), self.inquiry.started(&worker))
+                    });
                     self.inquiry.finish(&worker);
                     self.finish_line(line, NO_RESPONSE, 0);
                     return Step::Close;
@@ -336,6 +337,7 @@ impl<S: Stream> Connection<S> {
                 Turn::Load(missing) => return Step::Load(missing),
             };
             let header = self.inquiry.header(&out[start..], &self.peer);
+            let started = worker.log.as_ref().map(|log| (log, self.inquiry.started(&worker)));
             fuel += self.inquiry.finish(&worker);
             worker.stats.answered(status);
             self.answered += 1;
@@ -344,10 +346,7 @@ impl<S: Stream> Connection<S> {
             }
             let close = unread || !request.keep_alive || worker.draining.get();
             finish_head(out, header, close, request.minor_version);
-            let line = worker
-                .log
-                .as_ref()
-                .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
+            let line = started.map(|(log, at)| log.begin(&self.peer, Some(&request), at));
             if self.detached.take().is_none() {
                 self.io.consume_input(len);
             }

@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use zeroserve_host::{Body as ScriptBody, Incoming};
 use zeroserve_http::request::Target;
@@ -45,6 +46,8 @@ pub enum Turn {
 /// A request on its way.
 #[derive(Default)]
 pub struct Inquiry {
+    /// When it was looked at first, for the access log: the time since 1970.
+    started: Option<Duration>,
     /// What it had to wait for: few, since each answer needs few.
     loaded: Vec<Loaded>,
     /// Its scripts.
@@ -63,6 +66,9 @@ impl Inquiry {
         request: &Request<'_, '_>,
         peer: &Peer,
     ) -> Progress {
+        if worker.log.is_some() && self.started.is_none() {
+            self.started = Some(worker.clock.precise());
+        }
         if self.held.is_some() || https_port(request, peer).is_some() {
             return Progress::Done;
         }
@@ -71,6 +77,11 @@ impl Inquiry {
             self.scripted = begin(worker, request, peer);
         }
         self.scripted.as_mut().map_or(Progress::Done, |scripted| scripted.advance(&worker.view))
+    }
+
+    /// When it was looked at first: the time since 1970.
+    pub fn started(&self, worker: &Worker) -> Duration {
+        self.started.unwrap_or_else(|| worker.clock.precise())
     }
 
     /// Whether scripts see it.
@@ -156,6 +167,7 @@ impl Inquiry {
     /// turn.
     pub fn finish(&mut self, worker: &Worker) -> u64 {
         self.loaded.clear();
+        self.started = None;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();

@@ -10,6 +10,7 @@ mod outgoing;
 
 use std::rc::Rc;
 use std::task::Context;
+use std::time::Duration;
 
 use zeroserve_http::h2::{Bounds, Code, Engine, Event, FieldList, RequestHead};
 use zeroserve_http::request::HeadLimits;
@@ -490,13 +491,14 @@ impl<S: Stream> Connection<S> {
         let state = match turn {
             Turn::Answered(answer) => {
                 text.extend_from_slice(inquiry.header(&text, &self.peer).as_bytes());
+                let line = self.begin_line(Some(&request), || inquiry.started(&worker));
                 self.fuel += inquiry.finish(&worker);
-                self.send(stream, &text, Some(&request), answer)
+                self.send(stream, &text, line, answer)
             }
             Turn::Slice => Some(State::Runnable),
             Turn::Nothing => {
+                let line = self.begin_line(Some(&request), || inquiry.started(&worker));
                 inquiry.finish(&worker);
-                let line = self.begin_line(Some(&request));
                 self.finish_line(line, NO_RESPONSE, 0);
                 self.engine.reset(stream, Code::Cancel, self.io.out());
                 None
@@ -511,9 +513,13 @@ impl<S: Stream> Connection<S> {
         state
     }
 
-    fn begin_line(&self, request: Option<&Request<'_, '_>>) -> Option<Line> {
+    fn begin_line(
+        &self,
+        request: Option<&Request<'_, '_>>,
+        started: impl FnOnce() -> Duration,
+    ) -> Option<Line> {
         let log = self.worker.log.as_ref()?;
-        Some(log.begin(&self.peer, request, self.worker.clock.precise()))
+        Some(log.begin(&self.peer, request, started()))
     }
 
     fn finish_line(&self, line: Option<Line>, status: u16, bytes: u64) {
@@ -529,7 +535,8 @@ impl<S: Stream> Connection<S> {
         text.clear();
         let answer = pipeline::refuse(reject, self.worker.clock.now(), &mut text);
         text.extend_from_slice(self.peer.front.header.as_bytes());
-        let state = self.send(stream, &text, None, answer);
+        let line = self.begin_line(None, || self.worker.clock.precise());
+        let state = self.send(stream, &text, line, answer);
         self.worker.head_text.replace(text);
         state
     }
@@ -539,7 +546,7 @@ impl<S: Stream> Connection<S> {
         &mut self,
         stream: u32,
         head: &[u8],
-        request: Option<&Request<'_, '_>>,
+        line: Option<Line>,
         answer: Answer,
     ) -> Option<State> {
         let Answer { status, body } = answer;
@@ -548,7 +555,6 @@ impl<S: Stream> Connection<S> {
         if self.began_ns == 0 {
             self.began_ns = self.io.free_since_ns();
         }
-        let line = self.begin_line(request);
         let size = body.size();
         let worker = &*self.worker;
         let out = self.io.out();
