@@ -358,8 +358,10 @@ def write_slowly(new: Path, old: Path) -> None:
 
 def repoint(new: Path, old: Path) -> None:
     """As certbot does: the name is a link to a file with a number."""
+    numbered = old.with_name(old.name + ".2")
+    shutil.copy(new, numbered)
     beside = old.with_name(old.name + ".new")
-    beside.symlink_to(new)
+    beside.symlink_to(numbered)
     beside.replace(old)
 
 

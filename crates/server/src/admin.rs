@@ -115,7 +115,7 @@ pub struct Admin {
     commands: SyncSender<Command>,
     /// `None` for a Unix socket, which no browser reaches.
     hosts: Option<Hosts>,
-    /// Opened beforehand: it may be out of reach later.
+    /// What the system tells of this process.
     memory: Option<File>,
 }
 
@@ -131,12 +131,13 @@ impl Admin {
         url: &Url,
         state: Arc<State>,
         commands: SyncSender<Command>,
+        memory: Option<File>,
     ) -> Self {
         let hosts = match url {
             Url::Unix(..) => None,
             Url::Tcp(..) => Some(Hosts { own: config.host() }),
         };
-        Self { state, commands, hosts, memory: File::open("/proc/self/status").ok() }
+        Self { state, commands, hosts, memory }
     }
 
     fn get(&self, path: &str) -> Option<Made> {

@@ -21,7 +21,7 @@ use zeroserve_vm::limits::SLICE_FUEL;
 use crate::access_log::Line;
 use crate::endpoints::{Made, Reply};
 use crate::h2;
-use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting, has_field_of};
+use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::scripted::Progress;
@@ -320,7 +320,6 @@ impl<S: Stream> Connection<S> {
                 }
             };
             let start = out.len();
-            let mut header = self.peer.front.header.as_str();
             let turn = match made {
                 Some(made) => Turn::Answered(made.write(request.method, now, out)),
                 None => self.inquiry.answer(&worker, &request, &self.peer, out),
@@ -330,18 +329,17 @@ impl<S: Stream> Connection<S> {
                 Turn::Slice => return Step::Yield,
                 Turn::Nothing => {
                     let log = worker.log.as_ref();
-                    let line = log
-                        .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
+                    let line = log.map(|log| {
+                        log.begin(&self.peer, Some(&request), self.inquiry.started(&worker))
+                    });
                     self.inquiry.finish(&worker);
                     self.finish_line(line, NO_RESPONSE, 0);
                     return Step::Close;
                 }
                 Turn::Load(missing) => return Step::Load(missing),
             };
-            // A script's word counts, and a second one of that name would be none at all.
-            if self.inquiry.has_scripts() && has_field_of(&out[start..], header) {
-                header = "";
-            }
+            let header = self.inquiry.header(&out[start..], &self.peer);
+            let started = worker.log.as_ref().map(|log| (log, self.inquiry.started(&worker)));
             fuel += self.inquiry.finish(&worker);
             worker.stats.answered(status);
             self.answered += 1;
@@ -350,10 +348,7 @@ impl<S: Stream> Connection<S> {
             }
             let close = unread || !request.keep_alive || worker.draining.get();
             finish_head(out, header, close, request.minor_version);
-            let line = worker
-                .log
-                .as_ref()
-                .map(|log| log.begin(&self.peer, Some(&request), worker.clock.precise()));
+            let line = started.map(|(log, at)| log.begin(&self.peer, Some(&request), at));
             if self.detached.take().is_none() {
                 self.io.consume_input(len);
             }

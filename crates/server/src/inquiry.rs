@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use zeroserve_host::{Body as ScriptBody, Incoming};
 use zeroserve_http::request::Target;
@@ -47,6 +48,8 @@ pub enum Turn {
 pub struct Inquiry {
     /// The site that it is for, as this worker sees it.
     view: Option<Rc<View>>,
+    /// When it was looked at first, for the access log: the time since 1970.
+    started: Option<Duration>,
     /// What it had to wait for: few, since each answer needs few.
     loaded: Vec<Loaded>,
     /// Its scripts.
@@ -65,6 +68,9 @@ impl Inquiry {
         request: &Request<'_, '_>,
         peer: &Peer,
     ) -> Progress {
+        if worker.log.is_some() && self.started.is_none() {
+            self.started = Some(worker.clock.precise());
+        }
         if self.held.is_some() || https_port(request, peer).is_some() {
             return Progress::Done;
         }
@@ -77,6 +83,11 @@ impl Inquiry {
             (Some(scripted), Some(view)) => scripted.advance(view),
             _ => Progress::Done,
         }
+    }
+
+    /// When it was looked at first: the time since 1970.
+    pub fn started(&self, worker: &Worker) -> Duration {
+        self.started.unwrap_or_else(|| worker.clock.precise())
     }
 
     /// Whether scripts see it.
@@ -157,11 +168,19 @@ impl Inquiry {
         self.loaded.push(loaded);
     }
 
+    /// What the listener adds to an answer with this head. A script's word counts, and a second
+    /// field of that name would be none at all.
+    pub fn header<'a>(&self, head: &[u8], peer: &'a Peer) -> &'a str {
+        let header = peer.front.header.as_str();
+        if self.scripted.is_some() && has_field_of(head, header) { "" } else { header }
+    }
+
     /// The request has its answer; returns the fuel that its scripts used since others had their
     /// turn.
     pub fn finish(&mut self, worker: &Worker) -> u64 {
         self.loaded.clear();
         self.view = None;
+        self.started = None;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();
@@ -282,6 +301,13 @@ fn rule(
     Ok(Ruled::Now(answer))
 }
 
+/// Whether a head has a field of the name that a header line begins with.
+fn has_field_of(head: &[u8], line: &str) -> bool {
+    let Some(name) = line.find(':').map(|colon| &line.as_bytes()[..=colon]) else { return false };
+    let begins = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
+    head.split(|byte| *byte == b'\n').any(begins)
+}
+
 /// The port of HTTPS to which a request is sent on.
 fn https_port(request: &Request<'_, '_>, peer: &Peer) -> Option<u16> {
     peer.front.https_port.filter(|_| !is_for_acme(request))
@@ -313,11 +339,4 @@ fn to_https(request: &Request<'_, '_>, port: u16, now: Now, out: &mut Vec<u8>) -
         target => target,
     };
     pipeline::moved(&format!("https://{}{port}{target}", &host[..end]), request, now, out)
-}
-
-/// Whether a head has a field of the name that a header line begins with.
-pub(crate) fn has_field_of(head: &[u8], line: &str) -> bool {
-    let Some(name) = line.find(':').map(|colon| &line.as_bytes()[..=colon]) else { return false };
-    let begins = |line: &[u8]| line.get(..name.len()).is_some_and(|n| n.eq_ignore_ascii_case(name));
-    head.split(|byte| *byte == b'\n').any(begins)
 }

@@ -56,7 +56,7 @@ macro_rules! metrics {
 metrics! {
     gauge zeroserve_build_info: "Always 1; the label tells the version.",
         |_, out| out.value(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
-    counter zeroserve_requests_total: "Requests answered, by site and the first digit of the status.",
+    counter zeroserve_requests_total: "Requests answered, by site (none when refused before one was chosen) and the first digit of the status.",
         |facts, out| {
             let mut all = [0; 4];
             for site in facts.state.sites() {

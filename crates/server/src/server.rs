@@ -1,7 +1,7 @@
 //! The server as a whole: start, reload, drain, stop.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::File;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -80,6 +80,8 @@ pub struct Sockets {
     /// One for each address, plain ones first.
     addresses: Vec<Bound>,
     admin: Option<Bound>,
+    /// What the system tells of this process: a sandbox puts it out of reach.
+    memory: Option<File>,
 }
 
 /// A server that runs, until it is stopped.
@@ -148,7 +150,8 @@ impl Server {
             wanted.check(&bound.url)?;
             admin = Some(bound);
         }
-        Ok(Sockets { addresses, admin })
+        let memory = admin.as_ref().and_then(|_| File::open("/proc/self/status").ok());
+        Ok(Sockets { addresses, admin, memory })
     }
 
     /// Start the workers for these sites. On failure nothing stays bound.
@@ -168,7 +171,7 @@ impl Server {
                 Some((writer, format))
             }
         };
-        let Sockets { addresses, admin } = sockets;
+        let Sockets { addresses, admin, memory } = sockets;
         let mut https = addresses.iter().filter(|bound| bound.url.is_encrypted());
         // Behind a Unix socket somebody else has the port, the usual one.
         let first_port = https.find_map(|bound| bound.url.port()).unwrap_or(443);
@@ -178,7 +181,7 @@ impl Server {
         let mut server = Self::run(config, sites, tls, addresses, &fronts, log)?;
         if let Some((config, bound)) = admin {
             // What fails here ends the workers as it is dropped.
-            server.admin = Some(RunningAdmin::start(&config, bound, &server.state)?);
+            server.admin = Some(RunningAdmin::start(&config, bound, memory, &server.state)?);
         }
         Ok(server)
     }
@@ -398,7 +401,12 @@ pub enum Wanted {
 }
 
 impl RunningAdmin {
-    fn start(config: &AdminConfig, mut bound: Bound, state: &Arc<State>) -> Result<Self, String> {
+    fn start(
+        config: &AdminConfig,
+        mut bound: Bound,
+        memory: Option<File>,
+        state: &Arc<State>,
+    ) -> Result<Self, String> {
         let shown = config.page.display();
         let page = Site::open(config.page.clone(), config.site_options(), &[])
             .map_err(|error| format!("admin: {shown}: {error}"))?;
@@ -409,7 +417,7 @@ impl RunningAdmin {
         let entrances = listeners.into_iter().map(entrance).collect();
         // Nobody asks it for signs of life.
         let (_, pulse) = watch::channel(0);
-        let admin = Admin::new(config, &url, Arc::clone(state), commands);
+        let admin = Admin::new(config, &url, Arc::clone(state), commands, memory);
         let (phase, receiver) = watch::channel(Phase::Running);
         let running = Arc::new(Running { count: Mutex::new(1), changed: Condvar::new() });
         let ended = Ended(Arc::clone(&running));

@@ -53,16 +53,11 @@ impl Table {
 }
 
 /// The sites of a server, which come and go while it runs.
+#[derive(Default)]
 pub struct Sites {
     table: ArcSwap<Table>,
     bell: Arc<Bell>,
     editing: Mutex<()>,
-}
-
-impl Default for Sites {
-    fn default() -> Self {
-        Self { table: ArcSwap::default(), bell: Arc::default(), editing: Mutex::default() }
-    }
 }
 
 impl Sites {

@@ -10,6 +10,7 @@ mod outgoing;
 
 use std::rc::Rc;
 use std::task::Context;
+use std::time::Duration;
 
 use zeroserve_http::h2::{Bounds, Code, Engine, Event, FieldList, RequestHead};
 use zeroserve_http::request::HeadLimits;
@@ -18,7 +19,7 @@ use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
 
-use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, has_field_of};
+use crate::inquiry::{Inquiry, NO_RESPONSE, Turn};
 use crate::limits::Limits;
 use crate::notice::Notice;
 use crate::peer::Peer;
@@ -489,18 +490,15 @@ impl<S: Stream> Connection<S> {
         let turn = inquiry.answer(&worker, &request, &self.peer, &mut text);
         let state = match turn {
             Turn::Answered(answer) => {
-                let header = self.peer.front.header.as_str();
-                // A script's word counts, and a second one of that name would be none at all.
-                if !(inquiry.has_scripts() && has_field_of(&text, header)) {
-                    text.extend_from_slice(header.as_bytes());
-                }
+                text.extend_from_slice(inquiry.header(&text, &self.peer).as_bytes());
+                let line = self.begin_line(Some(&request), || inquiry.started(&worker));
                 self.fuel += inquiry.finish(&worker);
-                self.send(stream, &text, Some(&request), answer)
+                self.send(stream, &text, line, answer)
             }
             Turn::Slice => Some(State::Runnable),
             Turn::Nothing => {
+                let line = self.begin_line(Some(&request), || inquiry.started(&worker));
                 inquiry.finish(&worker);
-                let line = self.begin_line(Some(&request));
                 self.finish_line(line, NO_RESPONSE, 0);
                 self.engine.reset(stream, Code::Cancel, self.io.out());
                 None
@@ -516,9 +514,13 @@ impl<S: Stream> Connection<S> {
         state
     }
 
-    fn begin_line(&self, request: Option<&Request<'_, '_>>) -> Option<Line> {
+    fn begin_line(
+        &self,
+        request: Option<&Request<'_, '_>>,
+        started: impl FnOnce() -> Duration,
+    ) -> Option<Line> {
         let log = self.worker.log.as_ref()?;
-        Some(log.begin(&self.peer, request, self.worker.clock.precise()))
+        Some(log.begin(&self.peer, request, started()))
     }
 
     fn finish_line(&self, line: Option<Line>, status: u16, bytes: u64) {
@@ -534,7 +536,8 @@ impl<S: Stream> Connection<S> {
         text.clear();
         let answer = pipeline::refuse(reject, self.worker.clock.now(), &mut text);
         text.extend_from_slice(self.peer.front.header.as_bytes());
-        let state = self.send(stream, &text, None, answer);
+        let line = self.begin_line(None, || self.worker.clock.precise());
+        let state = self.send(stream, &text, line, answer);
         self.worker.head_text.replace(text);
         state
     }
@@ -544,7 +547,7 @@ impl<S: Stream> Connection<S> {
         &mut self,
         stream: u32,
         head: &[u8],
-        request: Option<&Request<'_, '_>>,
+        line: Option<Line>,
         answer: Answer,
     ) -> Option<State> {
         let Answer { status, body } = answer;
@@ -553,7 +556,6 @@ impl<S: Stream> Connection<S> {
         if self.began_ns == 0 {
             self.began_ns = self.io.free_since_ns();
         }
-        let line = self.begin_line(request);
         let size = body.size();
         let worker = &*self.worker;
         let out = self.io.out();
