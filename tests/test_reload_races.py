@@ -59,13 +59,12 @@ def test_between_opening_and_watching(
     """The last moment in which nobody looks."""
     point(current, "a" + suffix)
     server = zeroserve.Server(current, threads=1)
-    reloader = server._reloader
+    (reloader,) = server._reloaders
     start = reloader.start
 
-    def start_and_point() -> list[str]:
-        urls = start()
+    def start_and_point() -> None:
+        start()
         point(current, "b" + suffix)
-        return urls
 
     monkeypatch.setattr(reloader, "start", start_and_point)
     with server:
@@ -79,7 +78,7 @@ def test_while_it_is_reloaded(current: Path, suffix: str, monkeypatch: pytest.Mo
     """Re-pointed during each of several reloads: the last state is what is served."""
     point(current, "a" + suffix)
     server = zeroserve.Server(current, threads=1)
-    reloader = server._reloader
+    (reloader,) = server._reloaders
     reload = reloader.reload
     targets = ["c", "a", "b", "a", "c"]
 

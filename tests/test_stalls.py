@@ -118,7 +118,7 @@ def test_stopping_does_not_wait_for_a_reload(site: Path, monkeypatch: pytest.Mon
         time.sleep(4)
         return False
 
-    monkeypatch.setattr(server._reloader, "attempt", hang)
+    monkeypatch.setattr(server._reloaders[0], "attempt", hang)
     server.start()
     sites.replace(site, sites.python_tar(site.with_name("next"), {"hello.txt": b"2"}))
     wait_until(lambda: began, 3)

@@ -130,7 +130,11 @@ class Reloader:
             if self._closed:
                 return str(error.args[0])
             serving = self._core.site(self.host)
-            goes_on = f"reload refused, still serving generation {serving[0]}" if serving else "not served"
+            goes_on = (
+                f"reload refused, still serving generation {serving[0]}"
+                if serving
+                else "not served"
+            )
             self._report("error", f"{goes_on}: {error.args[0]}")
             return str(error.args[0])
         if self._closed:

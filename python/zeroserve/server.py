@@ -245,7 +245,9 @@ class Server:
             reloader.close()
         if self._keeper is not None:
             self._keeper.stop()
-        looking = [*self._watchers, *([self._folder] if self._folder is not None else [])]
+        looking: list[Watcher | hosts.Folder] = [*self._watchers]
+        if self._folder is not None:
+            looking.append(self._folder)
         for one in looking:
             one.stop()
         seconds = self._drain_timeout_s if drain_timeout_s is None else drain_timeout_s
@@ -268,7 +270,9 @@ class Server:
 
         False when one was refused.
         """
-        return all([reloader.attempt() for reloader in self._all()])
+        # All of them, whatever becomes of the first.
+        outcomes = [reloader.attempt() for reloader in self._all()]
+        return all(outcomes)
 
     def try_reload_certificates(self) -> bool:
         """Read the certificates anew, as after a change of their files, and report the outcome.
@@ -409,7 +413,7 @@ def _obey(core: _core.Server, server: Callable[[], Server | None], report: Repor
         if found is None:
             return
         try:
-            refusal = found._one(line).refusal()  # noqa: SLF001
+            refusal = found._one(line).refusal()
         except Exception as error:  # who asked waits, and others will ask
             refusal = f"the reload failed: {error}"
             report("error", refusal)

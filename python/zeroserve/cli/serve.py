@@ -41,7 +41,8 @@ def run(options: Options) -> int:
         print(f"zeroserve {_core.__version__}")
         return 0
     sites = dict(options.site or ())
-    site, *more = options.operands or ([None] if sites else ["."])
+    operands: list[str] = options.operands or ([] if sites else ["."])
+    site, more = (operands[0] if operands else None), operands[1:]
     if more:
         raise UsageError(
             f"more than one SITE: {quoted(more[0])}", "start one zeroserve for each of them"
