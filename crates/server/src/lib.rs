@@ -11,6 +11,7 @@ pub mod access_log;
 pub mod admin;
 pub mod clock;
 pub mod connection;
+pub mod crew;
 pub mod endpoints;
 pub mod h2;
 pub mod inquiry;

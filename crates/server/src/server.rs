@@ -13,6 +13,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::access_log::{Destination, Format, Writer};
 use crate::admin::{Admin, AdminConfig, Command};
+use crate::crew::Crew;
 use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
 use crate::notice::plain;
@@ -203,6 +204,12 @@ impl Server {
         let urls = bound.iter().map(|bound| bound.url.to_string()).collect();
         let mut workers = Vec::new();
         let (reports, reported) = channel::<Result<(), String>>();
+        let mut seats = Vec::new();
+        if config.workers > 1 {
+            seats = Crew::assemble(&stats);
+            // They are taken from the back.
+            seats.reverse();
+        }
         for (number, stats) in stats.iter().enumerate() {
             let entrance = |bound: &mut Bound| {
                 let front = if bound.url.is_encrypted() { &fronts.secure } else { &fronts.plain };
@@ -215,12 +222,16 @@ impl Server {
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
             let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
+            let seat = seats.pop();
             let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
                     let mut worker = Worker::new(sites, limits, stats, end);
                     worker.proxy_from = proxy_from;
+                    if let Some((seat, arrivals)) = seat {
+                        (worker.seat, worker.arrivals) = (Some(seat), Some(arrivals).into());
+                    }
                     // The receiver is gone only when another worker has failed.
                     let run = worker::run(worker, entrances, receiver, beats, move || {
                         let _ = ready.send(Ok(()));

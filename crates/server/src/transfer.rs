@@ -24,6 +24,10 @@ const SEND_FILE_BYTES: u64 = 1024 * 1024;
 /// in one 28 us, since the kernel's buffers are still in the cache when they are used again.
 const SEND_BYTES: usize = 64 * 1024;
 
+/// Seconds that a connection on which nothing was sent yet is waited for while the server drains:
+/// its client may have connected a moment ago, and closing would lose its request.
+const FIRST_REQUEST_S: u64 = 1;
+
 /// Seconds that a closing connection waits for the client to close too, and bytes that it reads
 /// past meanwhile: closing on unread bytes makes the system reset the connection, which can
 /// destroy the answer on its way.
@@ -169,6 +173,8 @@ pub struct Transfer<S> {
     input: Vec<u8>,
     start: usize,
     end: usize,
+    /// Whether nothing was read yet.
+    is_fresh: bool,
     out: Vec<u8>,
     /// Bytes of `out` that were sent already, by [`Transfer::turn`].
     out_sent: usize,
@@ -192,6 +198,7 @@ impl<S: Stream> Transfer<S> {
             input: Vec::new(),
             start: 0,
             end: 0,
+            is_fresh: true,
             out: Vec::new(),
             out_sent: 0,
             sent: 0,
@@ -313,6 +320,13 @@ impl<S: Stream> Transfer<S> {
         self.life.watch(cx);
         match self.stream.poll_read_ready(cx) {
             Poll::Pending if wait == Wait::Idle && self.worker.draining.get() => {
+                if self.is_fresh {
+                    // Its first request is on the way; who only meant to be early is not waited
+                    // for any longer.
+                    let end = self.worker.tick.get() + FIRST_REQUEST_S + 1;
+                    self.life.deadline.set(self.life.deadline.get().min(end));
+                    return Poll::Pending;
+                }
                 return Poll::Ready(self.read_last());
             }
             ready => ready!(ready)?,
@@ -325,6 +339,7 @@ impl<S: Stream> Transfer<S> {
         }
         let n = ready!(read)?;
         self.end += n;
+        self.is_fresh = false;
         Poll::Ready(Ok(n))
     }
 

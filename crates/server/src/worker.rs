@@ -17,6 +17,7 @@ use rustix::net::{SocketFlags, accept_with};
 use slab::Slab;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::LocalOptions;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use zeroserve_host::Exchange;
 use zeroserve_http::h2::BlockCache;
@@ -24,6 +25,7 @@ use zeroserve_http::h2::BlockCache;
 use crate::access_log::Log;
 use crate::clock::Clock;
 use crate::connection::{Connection, SharedScratch};
+use crate::crew::{Arrival, Seat};
 use crate::endpoints::Endpoints;
 use crate::h2;
 use crate::limits::Limits;
@@ -85,6 +87,10 @@ pub struct Worker {
     pub draining: Cell<bool>,
     /// Answers that are made rather than found; only the admin listener has them.
     pub endpoints: Option<Box<dyn Endpoints>>,
+    /// Where it sits among the workers, when there are several, and what they hand over to it.
+    pub seat: Option<Seat>,
+    /// Taken when it runs.
+    pub arrivals: Cell<Option<UnboundedReceiver<Arrival>>>,
     inputs: RefCell<Vec<Vec<u8>>>,
     buffers: RefCell<Vec<Vec<u8>>>,
     #[allow(clippy::vec_box)] // taken and given as pointers: moving one would cost more
@@ -115,6 +121,8 @@ impl Worker {
             tick: Cell::new(0),
             draining: Cell::new(false),
             endpoints: None,
+            seat: None,
+            arrivals: Cell::default(),
             inputs: RefCell::default(),
             buffers: RefCell::default(),
             exchanges: RefCell::default(),
@@ -199,7 +207,7 @@ impl Worker {
     }
 
     async fn until_idle(&self) {
-        while self.connections() > 0 {
+        while self.connections() > 0 || self.seat.as_ref().is_some_and(Seat::awaits) {
             self.changed.notified().await;
         }
     }
@@ -246,6 +254,10 @@ pub fn run(
                 stats.pulse.set(*pulse.borrow_and_update());
             }
         });
+        if let Some(arrivals) = worker.arrivals.take() {
+            let worker = Rc::clone(&worker);
+            tokio::task::spawn_local(async move { welcome(&worker, arrivals).await });
+        }
         let mut accepting = Vec::new();
         for entrance in entrances {
             accepting.push(Accepting::start(&worker, entrance)?);
@@ -344,7 +356,7 @@ async fn accept_all(worker: &Rc<Worker>, socket: &Socket, front: &Arc<Front>, pr
         let accepted = match socket {
             Socket::Tcp(listener) => {
                 let accepted = listener.accept().await;
-                accepted.map(|(stream, peer)| serve_tcp(worker, stream, peer, front, proxied))
+                accepted.map(|(stream, peer)| place_tcp(worker, stream, peer, front, proxied))
             }
             Socket::Unix(listener) => {
                 let accepted = listener.accept().await;
@@ -354,6 +366,44 @@ async fn accept_all(worker: &Rc<Worker>, socket: &Socket, front: &Arc<Front>, pr
         if let Err(error) = accepted {
             refused(&error).await;
         }
+    }
+}
+
+/// Serve a connection that was accepted here, or have a worker do it that has fewer.
+fn place_tcp(
+    worker: &Rc<Worker>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    front: &Arc<Front>,
+    proxied: bool,
+) {
+    let seat = worker.seat.as_ref();
+    let Some((seat, to)) = seat.and_then(|seat| Some((seat, seat.freer()?))) else {
+        return serve_tcp(worker, stream, peer, front, proxied);
+    };
+    // What fails here fails for good: the socket is broken.
+    let Ok(stream) = stream.into_std() else { return };
+    let arrival = Arrival { stream, peer, front: Arc::clone(front), proxied };
+    if let Err(returned) = seat.hand_over(to, arrival) {
+        serve_arrival(worker, *returned);
+    }
+}
+
+fn serve_arrival(worker: &Rc<Worker>, arrival: Arrival) {
+    let Arrival { stream, peer, front, proxied } = arrival;
+    if let Ok(stream) = TcpStream::from_std(stream) {
+        serve_tcp(worker, stream, peer, &front, proxied);
+    }
+}
+
+/// Serve what other workers hand over.
+async fn welcome(worker: &Rc<Worker>, mut arrivals: UnboundedReceiver<Arrival>) {
+    while let Some(arrival) = arrivals.recv().await {
+        serve_arrival(worker, arrival);
+        if let Some(seat) = &worker.seat {
+            seat.arrived();
+        }
+        worker.changed.notify_waiters();
     }
 }
 
