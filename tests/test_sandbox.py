@@ -581,7 +581,7 @@ from zeroserve.cli import confine
 from zeroserve.cli.commands import SERVE
 from zeroserve.cli.flags import parse
 site = {str(archive)!r}
-confine.confine(parse(SERVE, [site]), site, ["127.0.0.1:0"], None)
+confine.confine(parse(SERVE, [site]), [site], ["127.0.0.1:0"], None)
 assert "127.0.0.1" in {{found[4][0] for found in socket.getaddrinfo("localhost", 80)}}
 import ssl, zoneinfo
 ssl.create_default_context()

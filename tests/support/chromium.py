@@ -140,8 +140,8 @@ class Page:
 
 
 @contextmanager
-def browser(profile: Path) -> Iterator[Page]:
-    """A fresh browser with one empty page for the time of the block."""
+def browser(profile: Path, *flags: str) -> Iterator[Page]:
+    """A fresh browser with one empty page for the time of the block; ``flags`` are its own."""
     program = find()
     assert program
     commands_read, commands_write = os.pipe()
@@ -154,7 +154,7 @@ def browser(profile: Path) -> Iterator[Page]:
 
     with (profile / "chromium.log").open("wb") as log:
         process = subprocess.Popen(
-            [program, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
+            [program, *FLAGS, *flags, f"--user-data-dir={profile}", "about:blank"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -234,3 +234,17 @@ def leaf_for(address: Address, name: str | None, context: ssl.SSLContext | None 
     """The certificate that a client gets who asks for that name."""
     with Secure(address, context or blind(), name=name) as connection:
         return connection.leaf
+
+
+def key_hash(chain: str) -> str:
+    """SHA-256 of the public key of the first certificate, in Base64, as browsers name it."""
+    found = subprocess.run(
+        "openssl x509 -pubkey -noout | openssl pkey -pubin -outform der"
+        " | openssl dgst -sha256 -binary | base64",
+        shell=True,
+        input=chain,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return found.stdout.strip()
