@@ -60,7 +60,7 @@ $(STAMPS)/bench: $(STAMPS)/dev pyproject.toml
 
 bench: $(STAMPS)/bench ## Compare with nginx, h2o, Caddy, granian ... on this machine
 	sh tools/test-peers.sh bench
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench all --rounds 3 --seconds 1
 
 # libFuzzer on the stable toolchain: coverage by LLVM's own pass, no sanitizer. Found inputs go to
 # fuzz/corpus.local; move what is worth keeping into fuzz/corpus.

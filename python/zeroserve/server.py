@@ -295,9 +295,8 @@ class Server:
                 server.reload()
                 server.rollback()
         """
-        name = None if site is None else hosts.host(site)
-        number = self._core.rollback(generation, site=name)
-        what = name or self._name
+        number = self._core.rollback(generation, site=site)
+        what = site or self._name
         self._report("info", f"rolled back {what}: generation {number} is in force again")
         return number
 

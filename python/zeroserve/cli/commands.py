@@ -447,10 +447,21 @@ COMMANDS = (
         lambda: SDK_FLAGS,
         "zeroserve.cli.sdk",
     ),
+    Command(
+        "completion",
+        "SHELL",
+        1,
+        1,
+        "print completions for bash, zsh or fish",
+        "Print a script that completes commands and flags in SHELL: bash, zsh or fish. Its first\n"
+        "comment says where to put it.",
+        lambda: (),
+        "zeroserve.cli.completion",
+    ),
 )
 
 EPILOG = (
     "commands (first word; a directory of that name is ./pack):\n"
-    + "\n".join(f"  {c.name:<9} {c.summary}" for c in COMMANDS)
+    + "\n".join(f"  {c.name:<10} {c.summary}" for c in COMMANDS)
     + "\n\nexit codes: 0 done, 1 failed at run time, 2 wrong usage"
 )
