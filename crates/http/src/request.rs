@@ -283,6 +283,7 @@ fn check_lines(head: &[u8], limits: &HeadLimits) -> Result<(), Reject> {
     Ok(())
 }
 
+#[inline]
 fn assemble<'h, 'b>(
     method: &'b str,
     raw_target: &'b str,

@@ -62,6 +62,7 @@ pub struct Inquiry {
 
 impl Inquiry {
     /// Run the scripts that see the request.
+    #[inline]
     pub fn run_scripts(
         &mut self,
         worker: &Worker,
@@ -86,6 +87,7 @@ impl Inquiry {
     }
 
     /// When it was looked at first: the time since 1970.
+    #[inline]
     pub fn started(&self, worker: &Worker) -> Duration {
         self.started.unwrap_or_else(|| worker.clock.precise())
     }
@@ -108,6 +110,7 @@ impl Inquiry {
     }
 
     /// Answer, once the scripts that see the request are done; appends a head to `out`.
+    #[inline]
     pub fn answer(
         &mut self,
         worker: &Worker,
@@ -170,13 +173,16 @@ impl Inquiry {
 
     /// What the listener adds to an answer with this head. A script's word counts, and a second
     /// field of that name would be none at all.
+    #[inline]
     pub fn header<'a>(&self, head: &[u8], peer: &'a Peer) -> &'a str {
         let header = peer.front.header.as_str();
-        if self.scripted.is_some() && has_field_of(head, header) { "" } else { header }
+        let is_theirs = !header.is_empty() && self.scripted.is_some();
+        if is_theirs && has_field_of(head, header) { "" } else { header }
     }
 
     /// The request has its answer; returns the fuel that its scripts used since others had their
     /// turn.
+    #[inline]
     pub fn finish(&mut self, worker: &Worker) -> u64 {
         self.loaded.clear();
         self.view = None;
