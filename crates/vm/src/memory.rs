@@ -12,7 +12,7 @@ use rustix::mm::{
     Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap,
 };
 
-use crate::limits::{NULL_BYTES, PAGE_BYTES};
+use crate::limits::{HEAP_BYTES, MAX_IMAGE_BYTES, NULL_BYTES, PAGE_BYTES, STACK_BYTES};
 use crate::object_file::Image;
 use crate::program::Layout;
 
@@ -24,6 +24,12 @@ pub(crate) const DIRTY: i32 = -4096;
 
 /// Pages that the table of written pages has room for.
 const MAX_PAGES: u32 = 4096;
+
+// What an object may ask for at most fits, so that no object reaches the assertion in `new`.
+const _: () = assert!(
+    NULL_BYTES + MAX_IMAGE_BYTES + STACK_BYTES + HEAP_BYTES + 4 * PAGE_BYTES
+        <= MAX_PAGES * PAGE_BYTES
+);
 
 /// From this many written pages on it is cheaper to give them back to the system.
 const ADVISE_PAGES: usize = 128;
