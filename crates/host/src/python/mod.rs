@@ -4,12 +4,24 @@
 //! Everything behaves as in CPython, or the script stops with a reason. Arguments are words as
 //! [`word`] describes them; none of them can be believed, since any object can call these helpers.
 
+mod case;
+mod chars;
+mod codec;
+mod dict;
+mod format;
+mod int;
+mod kinds;
 mod modules_table;
-#[allow(dead_code)] // until the rows that need them
+mod pad;
 mod place;
+mod repr;
+mod search;
+mod sequence;
+mod split;
 mod stop;
+mod text;
 mod text_table;
-#[allow(dead_code)]
+mod unicode;
 mod word;
 
 pub use modules_table::MODULES;
