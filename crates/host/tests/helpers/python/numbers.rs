@@ -529,4 +529,33 @@ cases! {
         );
         check("zs_py_str_format", &[S("a"), S("9999999999")], Trap("MemoryError"));
     }
+
+    fn common_divisors_and_multiples() {
+        for (a, b, divisor, multiple) in [
+            (12, 18, 6, 36),
+            (-12, 18, 6, 36),
+            (0, 0, 0, 0),
+            (0, -5, 5, 0),
+            (END, 1, 1, END),
+            (1 << 62, 1 << 61, 1 << 61, 1 << 62),
+        ] {
+            check("zs_py_int_gcd", &[I(a), I(b)], I(divisor));
+            check("zs_py_int_lcm", &[I(a), I(b)], I(multiple));
+        }
+        check("zs_py_int_gcd", &[I(ABSENT), I(6)], I(2));
+        check("zs_py_int_gcd", &[I(ABSENT), I(0)], Trap("OverflowError: "));
+        check("zs_py_int_lcm", &[I(ABSENT), I(1)], Trap("OverflowError: "));
+        check("zs_py_int_lcm", &[I(END), I(END - 1)], Trap("OverflowError: "));
+    }
+
+    fn formatting_integers_without_a_sign() {
+        check("zs_py_uint_format", &[I(-1), S("")], S("18446744073709551615"));
+        check("zs_py_uint_format", &[I(-1), S("+_x")], S("+ffff_ffff_ffff_ffff"));
+        check("zs_py_uint_format", &[I(5), S("#010b")], S("0b00000101"));
+        check(
+            "zs_py_uint_format",
+            &[I(-1), S("c")],
+            E("OverflowError: %c arg not in range(0x110000)"),
+        );
+    }
 }
