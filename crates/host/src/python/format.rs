@@ -6,6 +6,7 @@ use crate::python::chars;
 use crate::python::exception::{OVERFLOW_ERROR, VALUE_ERROR};
 use crate::python::int::digits;
 use crate::python::place::used_up;
+use crate::python::repr::plain;
 use crate::python::text::{Output, Text};
 use crate::python::unicode;
 
@@ -98,7 +99,7 @@ impl Spec {
             _ => {
                 let mut shown = Vec::new();
                 text.iter().for_each(|point| chars::push(&mut shown, *point));
-                let shown = String::from_utf8_lossy(&shown);
+                let shown = plain(&shown);
                 let message = format!("Invalid format specifier '{shown}' for object of type");
                 return Err(format!("{message} '{object}'"));
             }

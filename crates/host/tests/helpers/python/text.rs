@@ -54,6 +54,9 @@ cases! {
         let outcome = rig.raw("zs_py_raise", [1, message, place, 0, 0]);
         assert_eq!(outcome, stop("ValueError: no such \\n thing", Some(("app.py", 12))));
         assert_eq!(rig.raw("zs_py_raise", [11, 0, 0, 0, 0]), stop("binascii.Error", None));
+        let lone = word(&mut rig, V::R(b"a\xed\xb2\x80"));
+        let outcome = rig.raw("zs_py_raise", [14, lone, 0, 0, 0]);
+        assert_eq!(outcome, stop("Exception: a\\udc80", None));
         let nowhere = word(&mut rig, V::S("app.py"));
         assert_eq!(rig.raw("zs_py_raise", [19, 0, nowhere, 0, 0]), stop("PermissionError", None));
         for (name, bad) in [("zs_py_raise", 0), ("zs_py_raise", 20), ("zs_py_stop", 3)] {
