@@ -4,15 +4,30 @@
 //! Everything behaves as in CPython, or the script stops with a reason. Arguments are words as
 //! [`word`] describes them; none of them can be believed, since any object can call these helpers.
 
+mod arena;
+mod ip;
+mod json;
+mod json_text;
+mod letters;
 mod modules_table;
+mod patterns;
 #[allow(dead_code)] // until the rows that need them
 mod place;
+mod re;
+mod request;
+mod response;
+mod server;
+mod shared;
+mod state;
 mod stop;
 mod text_table;
+mod url;
 #[allow(dead_code)]
 mod word;
 
 pub use modules_table::MODULES;
+pub use patterns::{Patterns, check_pattern};
+pub(crate) use state::State;
 pub use text_table::TEXT;
 
 /// Exceptions by the number that helpers return; the compiler has the same ones.

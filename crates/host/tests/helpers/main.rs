@@ -27,7 +27,15 @@ pub(crate) use cases;
 
 #[test]
 fn every_helper_is_tested() {
-    let cases = [plain::CASES, values::CASES, request::CASES, response::CASES, python::text::CASES];
+    let cases = [
+        plain::CASES,
+        values::CASES,
+        request::CASES,
+        response::CASES,
+        python::text::CASES,
+        python::modules::CASES,
+        python::values::CASES,
+    ];
     for case in cases.concat() {
         case();
     }

@@ -1,3 +1,6 @@
-//! Helpers that compiled Python calls.
+//! What compiled Python asks for.
 
+pub(crate) mod modules;
+pub(crate) mod py;
 pub(crate) mod text;
+pub(crate) mod values;
