@@ -5,6 +5,9 @@
 //! [`word`] describes them; none of them can be believed, since any object can call these helpers.
 
 mod arena;
+mod codecs;
+mod datetime;
+mod hashing;
 mod ip;
 mod json;
 mod json_text;

@@ -1,6 +1,8 @@
 //! Rows of the helpers for modules and for requests, numbered from 1201.
 
-use crate::python::{ip, json, re, request, response, server, shared, url};
+use crate::python::{
+    codecs, datetime, hashing, ip, json, re, request, response, server, shared, url,
+};
 use crate::row::{Row, python_rows};
 
 /// By number; a row may be added at the end, but never removed, moved or given another meaning.
@@ -166,4 +168,48 @@ pub static MODULES: &[Row] = python_rows! {
     "Nanoseconds since 1970.";
     1280 "zs_py_monotonic_ns", "void", 40, server::monotonic_ns,
     "Nanoseconds of a clock that is never set.";
+    1281 "zs_py_hash", "algorithm, data", 400, hashing::hash,
+    "0 md5, 1 sha1, 2 sha224, 3 sha256, 4 sha384, 5 sha512.";
+    1282 "zs_py_hmac", "algorithm, key, msg", 800, hashing::hmac,
+    "HMAC with an algorithm of zs_py_hash.";
+    1283 "zs_py_pbkdf2", "algorithm, password, salt, iterations, out", 800, hashing::pbkdf2,
+    "As many bytes of PBKDF2 as the hash has.";
+    1284 "zs_py_compare_digest", "a, b, out", 60, hashing::compare_digest,
+    "Whether two are equal, in a time that does not tell where.";
+    1285 "zs_py_crc32", "data, crc", 60, hashing::crc32,
+    "CRC-32, going on from another.";
+    1286 "zs_py_b64encode", "s", 60, codecs::b64encode,
+    "Base64.";
+    1287 "zs_py_urlsafe_b64encode", "s", 60, codecs::urlsafe_b64encode,
+    "Base64 for URLs.";
+    1288 "zs_py_b64decode", "s, validate, out", 60, codecs::b64decode,
+    "Bytes of Base64.";
+    1289 "zs_py_urlsafe_b64decode", "s, out", 60, codecs::urlsafe_b64decode,
+    "Bytes of Base64 for URLs.";
+    1290 "zs_py_b16encode", "s", 60, codecs::b16encode,
+    "Hexadecimal digits in upper case.";
+    1291 "zs_py_b32encode", "s", 60, codecs::b32encode,
+    "Base32.";
+    1292 "zs_py_hexlify", "data", 60, codecs::hexlify,
+    "Hexadecimal digits in lower case.";
+    1293 "zs_py_unhexlify", "hexstr, out", 60, codecs::unhexlify,
+    "Bytes of hexadecimal digits.";
+    1294 "zs_py_token_hex", "nbytes, out", 100, hashing::token_hex,
+    "Random hexadecimal digits.";
+    1295 "zs_py_token_bytes", "nbytes, out", 100, hashing::token_bytes,
+    "Random bytes.";
+    1296 "zs_py_token_urlsafe", "nbytes, out", 100, hashing::token_urlsafe,
+    "Random bytes in Base64 for URLs.";
+    1297 "zs_py_randbelow", "exclusive_upper_bound, out", 100, hashing::randbelow,
+    "A random number.";
+    1298 "zs_py_datetime_strftime", "us, format", 150, datetime::strftime,
+    "A moment by a format, in the C locale.";
+    1299 "zs_py_datetime_isoformat", "us", 120, datetime::isoformat,
+    "A moment as ISO 8601 has it.";
+    1300 "zs_py_datetime_from", "seconds, out", 60, datetime::from_seconds,
+    "A moment of seconds since 1970.";
+    1301 "zs_py_format_date", "seconds, usegmt", 120, datetime::format_date,
+    "A date as mail has it.";
+    1302 "zs_py_parse_date", "date, out", 200, datetime::parse_date,
+    "A moment of a date of mail or HTTP.";
 };

@@ -308,7 +308,7 @@ pub(crate) fn parse_qsl(call: &mut Call<'_>) -> Reply {
 }
 
 /// The values of a name in a list of pairs.
-fn values<'m>(call: &'m mut Call<'_>) -> Result<Vec<u64>, crate::guest::Instead> {
+fn values(call: &mut Call<'_>) -> Result<Vec<u64>, crate::guest::Instead> {
     let [query, key, ..] = call.args;
     let input = call.guest.input();
     let key = input.content("key", key)?;

@@ -35,6 +35,7 @@ fn every_helper_is_tested() {
         python::text::CASES,
         python::modules::CASES,
         python::values::CASES,
+        python::codecs::CASES,
     ];
     for case in cases.concat() {
         case();
