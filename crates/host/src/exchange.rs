@@ -14,6 +14,7 @@ use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
 use crate::limits::{MAX_REQUEST_BODY_BYTES, MAX_URI_BYTES};
+use crate::python::State;
 
 /// Where metadata for response headers is kept.
 pub(crate) const RESPONSE_HEADER: &str = "zs.response.header.";
@@ -61,7 +62,8 @@ pub enum Answer {
         status: u16,
         /// Perhaps empty.
         body: Vec<u8>,
-        /// Its type, unless `content-type` is among [`Exchange::response_headers`].
+        /// Its type, unless `content-type` is among [`Exchange::answer_fields`] or
+        /// [`Exchange::response_headers`]; empty for none.
         content_type: &'static str,
     },
     /// With what an upstream says.
@@ -119,6 +121,8 @@ pub struct Exchange {
     pub(crate) handles: Handles,
     pub(crate) log_lines: usize,
     pub(crate) raised: Raised,
+    /// Values and responses of compiled Python.
+    pub(crate) python: State,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
@@ -201,6 +205,7 @@ impl Default for Exchange {
             handles: Handles::default(),
             log_lines: 0,
             raised: Raised::default(),
+            python: State::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -253,6 +258,7 @@ impl Exchange {
         self.handles.clear();
         self.log_lines = 0;
         self.raised.kind = 0;
+        self.python.clear();
         self.response.headers.clear();
         self.in_hook = false;
         self.scripts.truncate(1);
@@ -269,6 +275,7 @@ impl Exchange {
     /// Begin an entry function, or a hook: handles of the script before are gone.
     pub fn start(&mut self, script: &str) {
         self.handles.restart();
+        self.python.restart();
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
             None => self.scripts.push(script.to_owned()),
@@ -320,6 +327,11 @@ impl Exchange {
     /// The same, to keep.
     pub fn take_answer(&mut self) -> Option<Answer> {
         self.answer.take()
+    }
+
+    /// Header fields of the answer itself, in order; a name may be there more than once.
+    pub fn answer_fields(&self) -> &Fields {
+        &self.python.answer
     }
 
     /// Whether a script changed method, target or headers.

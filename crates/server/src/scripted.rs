@@ -69,7 +69,8 @@ pub struct Scripted {
     yielded: u64,
     /// A helper that waits for the body.
     waiting: Option<(u32, [u64; 5])>,
-    trapped: bool,
+    /// What is answered instead of all that scripts decided.
+    stopped: Option<u16>,
     /// Functions started.
     runs: u32,
 }
@@ -87,20 +88,20 @@ impl Scripted {
             used: 0,
             yielded: 0,
             waiting: None,
-            trapped: false,
+            stopped: None,
             runs: 0,
         }
     }
 
-    /// Whether a script was stopped: then nothing of what scripts decided counts.
-    pub fn is_trapped(&self) -> bool {
-        self.trapped
+    /// The status to answer if a script was stopped: then nothing of what scripts decided counts.
+    pub fn stopped(&self) -> Option<u16> {
+        self.stopped
     }
 
     /// Add what ran, and whether it was stopped, to the counters.
     pub fn count(&self, stats: &WorkerStats) {
         stats.script_runs.add(u64::from(self.runs));
-        stats.script_traps.add(u64::from(self.trapped));
+        stats.script_traps.add(u64::from(self.stopped == Some(500)));
     }
 
     /// Fuel used so far, by all functions.
@@ -131,7 +132,7 @@ impl Scripted {
     /// Whether anything has to see the response.
     pub fn sees_response(&self) -> bool {
         let on_response = |scripts: &Scripts| !scripts.on_response.is_empty();
-        !self.trapped
+        self.stopped.is_none()
             && (self.exchange.has_hooks()
                 || self.generation.scripts.as_ref().is_some_and(on_response))
     }
@@ -145,7 +146,7 @@ impl Scripted {
     /// Run until something has to be waited for or nothing is left.
     pub fn advance(&mut self, view: &View) -> Progress {
         let generation = Rc::clone(&self.generation);
-        let Some(scripts) = generation.scripts.as_ref().filter(|_| !self.trapped) else {
+        let Some(scripts) = generation.scripts.as_ref().filter(|_| self.stopped.is_none()) else {
             return Progress::Done;
         };
         let world = Surroundings::new(&generation, view);
@@ -174,12 +175,18 @@ impl Scripted {
                 }
                 Event::Helper { number, args } => {
                     let Some(top) = self.stack.last_mut() else { return Progress::Done };
+                    world.enter(top.script);
                     let (exchange, instance) = (&mut self.exchange, &mut top.instance);
                     match zeroserve_host::call(number, args, exchange, instance, &world) {
                         Outcome::Value(value) => top.instance.reply(value),
                         Outcome::Trap(reason) => Event::Trapped(top.instance.fail(reason)),
                         Outcome::Stop { reason, line } => {
                             Event::Trapped(top.instance.fail_at(reason, line))
+                        }
+                        Outcome::BodyTooLarge => {
+                            self.stopped = Some(413);
+                            self.give_up(view);
+                            return Progress::Done;
                         }
                         Outcome::Body { limit } => {
                             self.waiting = Some((number, args));
@@ -316,7 +323,7 @@ impl Scripted {
         };
         let place = (name.to_owned(), trap.function.clone(), trap.at);
         scripts.trapped.say(place, &format!("script {name}: {trap}; answered 500"));
-        self.trapped = true;
+        self.stopped = Some(500);
         self.give_up(view);
     }
 

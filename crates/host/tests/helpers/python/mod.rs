@@ -1,5 +1,9 @@
-//! Helpers that compiled Python calls.
+//! What compiled Python asks for.
 
+pub(crate) mod codecs;
+pub(crate) mod modules;
+pub(crate) mod py;
+pub(crate) mod values;
 pub(crate) mod letters;
 pub(crate) mod methods;
 pub(crate) mod numbers;
@@ -12,7 +16,17 @@ use crate::rig::Rig;
 
 /// All cases.
 pub(crate) fn cases() -> Vec<fn()> {
-    [text::CASES, methods::CASES, letters::CASES, sequences::CASES, numbers::CASES].concat()
+    [
+        text::CASES,
+        methods::CASES,
+        letters::CASES,
+        sequences::CASES,
+        numbers::CASES,
+        modules::CASES,
+        values::CASES,
+        codecs::CASES,
+    ]
+    .concat()
 }
 
 /// An argument of a helper or its result.
