@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod elsewhere;
 mod exchange;
 mod fields;
 mod guest;
@@ -22,6 +23,7 @@ mod template;
 mod words;
 mod world;
 
+pub use elsewhere::Rows;
 pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls};
 pub use fields::Fields;
 pub use rate_limit::{MAX_BUCKETS, MAX_KEY_BYTES, RateLimiter, Verdict};

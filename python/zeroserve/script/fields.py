@@ -13,38 +13,45 @@ from zeroserve.script.limits import (
 FRAMING = frozenset({"content-length", "transfer-encoding"})
 """Say where a message ends: the server's word alone."""
 
-CONNECTION = frozenset({"connection", "keep-alive", "proxy-connection", "te", "upgrade"})
-"""Concern a connection rather than a message."""
+OF_RESPONSES = FRAMING | {"connection", "keep-alive", "proxy-connection", "te", "upgrade"}
+"""What else in a response concerns the connection rather than the message."""
 
 BLANKS = " \t\n\f\r"
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_FULL = f"more than {MAX_HEADER_FIELDS} headers, or {MAX_HEADER_BYTES} bytes of them"
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def is_token(text: str) -> bool:
-    """Whether it can be a method or the name of a field."""
+    """Whether it consists of what methods and names do."""
     return _TOKEN.fullmatch(text) is not None
 
 
-def field_name(name: str, forbidden: frozenset[str]) -> str:
-    """The name, if a script may set a field of it; otherwise ValueError."""
-    if not is_token(name) or len(name) > MAX_NAME_BYTES:
-        raise ValueError(f"not a header name: {name!r}")
-    if name.lower() in forbidden:
-        raise ValueError(f"the server sets this header itself: {name!r}")
-    return name
+def is_name(text: str) -> bool:
+    """Whether it can be the name of a field."""
+    return is_token(text) and len(text) <= MAX_NAME_BYTES
 
 
-def field_value(value: str) -> bytes:
-    """The value without blanks around it; ValueError when it has a control character.
+def row(name: str, value: str, forbidden: frozenset[str]) -> tuple[str, bytes]:
+    """A field that a script sets, without blanks around the value; otherwise ValueError.
 
     What ends a line would begin a header of its own.
     """
+    if not is_name(name):
+        raise ValueError(f"not a name of a header: {name!r}")
+    if name.lower() in forbidden:
+        raise ValueError(f"header {name} is up to the server")
+    data = value.encode("utf-8", "surrogateescape")
     value = value.strip(BLANKS)
-    if _CONTROL.search(value):
-        raise ValueError(f"a header value with a control character: {value!r}")
-    return value.encode("utf-8", "surrogateescape")
+    if has_control(value):
+        raise ValueError(f"value of header {name} has a control character")
+    return name, data.strip(BLANKS.encode())
+
+
+def has_control(value: str) -> bool:
+    """Whether it has a control character other than a tab."""
+    return _CONTROL.search(value) is not None
 
 
 def lower(name: str) -> str:
@@ -84,35 +91,35 @@ class Fields:
 
     def set(self, name: str, value: str) -> None:
         """Replace all fields of that name by one, where the first of them was."""
-        row = (field_name(name, self._forbidden), field_value(value))
+        new = row(name, value, self._forbidden)
         wanted = lower(name)
         at = next((i for i, (n, _) in enumerate(self._rows) if n.lower() == wanted), None)
         if at is None:
-            self._add(row)
+            self._add(new)
             return
         before, after = self._rows[:at], self._rows[at + 1 :]
         rest = [other for other in after if other[0].lower() != wanted]
-        self._put([*before, row, *rest])
+        self._put([*before, new, *rest])
 
     def append(self, name: str, value: str) -> None:
         """Add a field behind those that are there."""
-        self._add((field_name(name, self._forbidden), field_value(value)))
+        self._add(row(name, value, self._forbidden))
 
     def remove(self, name: str) -> None:
         """Remove all fields of that name; those that the server sets itself stay."""
         wanted = lower(name)
-        if wanted not in FRAMING:
-            kept = [row for row in self._rows if row[0].lower() != wanted]
+        if wanted not in self._forbidden:
+            kept = [other for other in self._rows if other[0].lower() != wanted]
             self.changed = self.changed or len(kept) != len(self._rows)
             self._rows = kept
 
-    def _add(self, row: tuple[str, bytes]) -> None:
+    def _add(self, new: tuple[str, bytes]) -> None:
         if len(self._rows) >= MAX_HEADER_FIELDS:
-            raise Stop(f"more than {MAX_HEADER_FIELDS} headers")
-        self._put([*self._rows, row])
+            raise Stop(_FULL)
+        self._put([*self._rows, new])
 
     def _put(self, rows: list[tuple[str, bytes]]) -> None:
         if sum(len(name) + len(value) for name, value in rows) > MAX_HEADER_BYTES:
-            raise Stop(f"headers of more than {MAX_HEADER_BYTES} bytes")
+            raise Stop(_FULL)
         self._rows = rows
         self.changed = True

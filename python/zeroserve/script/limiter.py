@@ -37,8 +37,6 @@ class RateLimiter:
 
         What is refused counts nowhere.
         """
-        if not any(limits):
-            return True
         with self._lock:
             bucket = self._buckets.get(key)
             if bucket is None:
@@ -81,10 +79,11 @@ def counting(limiter: RateLimiter | None = None) -> Iterator[RateLimiter]:
 def rate_limit(key: str, *, per_second: int = 0, per_minute: int = 0, per_hour: int = 0) -> bool:
     """Count a request for a key; False when that is one too many.
 
-    0 is no limit. A window begins with the first request that is counted in it; what is refused
-    counts nowhere. All scripts and workers of a site count together, and a reload does not reset
-    them. ``key``: 1 to 256 bytes; others, and negative limits, are ValueErrors. A site counts
-    65,536 keys at a time: further ones are refused until some have expired.
+    0 is no limit, but one has to be given. A window begins with the first request that is counted
+    in it; what is refused counts nowhere. All scripts and workers of a site count together, and a
+    reload does not reset them. ``key``: 1 to 256 bytes. Raises ValueError for others, for negative
+    limits and for none. A site counts 65,536 keys at a time: further ones are refused until some
+    have expired.
 
     >>> from zeroserve.script import clock
     >>> with clock.fixed() as now, counting():
@@ -93,10 +92,13 @@ def rate_limit(key: str, *, per_second: int = 0, per_minute: int = 0, per_hour: 
     ...     first, rate_limit("10.0.0.7", per_second=2)
     ([True, True, False], True)
     """
-    data = key.encode("utf-8", "surrogateescape")
-    if not 0 < len(data) <= MAX_KEY_BYTES:
-        raise ValueError(f"the key of a rate limit has 1 to {MAX_KEY_BYTES} bytes: {len(data)}")
     limits = (per_second, per_minute, per_hour)
     if min(limits) < 0:
-        raise ValueError(f"a negative rate limit: {min(limits)}")
+        raise ValueError("a rate limit is negative")
+    if not any(limits):
+        raise ValueError("rate_limit needs a limit per second, per minute or per hour")
+    data = key.encode("utf-8", "surrogatepass")
+    if not 0 < len(data) <= MAX_KEY_BYTES:
+        why = f"the key of a rate limit has {len(data)} bytes, not 1 to {MAX_KEY_BYTES}"
+        raise ValueError(why)
     return _current.get().check(data, limits, clock.now_ms())

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from zeroserve.script.fields import BLANKS, Fields, is_token
-from zeroserve.script.limits import MAX_METHOD_BYTES, MAX_REQUEST_BODY_BYTES, BodyTooLarge
+from zeroserve.script.limits import MAX_METHOD_BYTES, MAX_REQUEST_BODY_BYTES, BodyTooLarge, Stop
 from zeroserve.script.meta import Meta
 from zeroserve.script.target import encoded, resolve
 
@@ -114,7 +114,7 @@ class Request:
 
     @property
     def host(self) -> str:
-        """The name in ``Host``, in lower case, without port and final dot; ``""`` without one.
+        """The name in ``Host``, in lower case, without port; ``""`` without one.
 
         >>> Request(host="Example.COM:8080").host
         'example.com'
@@ -122,7 +122,6 @@ class Request:
         value = next(iter(self._fields.values("host")), "")
         head, bracket, _ = value.rpartition("]")
         name = head + bracket if bracket else value.partition(":")[0]
-        name = name.removesuffix(".")
         return "".join(c.lower() if c.isascii() else c for c in name)
 
     @property
@@ -187,7 +186,7 @@ class Request:
         return next((value for key, value in pairs if key == name), None)
 
     def cookie(self, name: str) -> str | None:
-        """The value of the first cookie of that name, as it was sent.
+        """The value of the first cookie of that name, without quotes around it.
 
         >>> Request(headers={"cookie": "id=7; theme=dark"}).cookie("theme")
         'dark'
@@ -196,13 +195,16 @@ class Request:
             for part in field.split(";"):
                 key, equals, value = part.partition("=")
                 if equals and key.strip(BLANKS) == name:
-                    return value.strip(BLANKS)
+                    value = value.strip(BLANKS)
+                    quoted = len(value) > 1 and value[0] == value[-1] == '"'
+                    return value[1:-1] if quoted else value
         return None
 
     def body(self) -> bytes:
         """The body, read when it is asked for first; ``b""`` without one.
 
-        With more than 256 KiB (262,144 bytes) the script ends and the client gets a 413.
+        With more than 256 KiB (262,144 bytes) the script ends and the client gets a 413. Response
+        hooks can have it only when it was read before there was a response.
 
         >>> Request("POST", body="a=1").body()
         b'a=1'
@@ -306,6 +308,18 @@ class Arrived(Request):
         self._target = target
         self._fields = Fields(fields)
         self._body = body
+        self._was_read = False
+        self._is_answered = False
+
+    def body(self) -> bytes:
+        if self._is_answered and not self._was_read:
+            raise Stop("the request body is not kept until the response; read it before")
+        self._was_read = True
+        return super().body()
+
+    def answered(self) -> None:
+        """From here on response hooks see it."""
+        self._is_answered = True
 
     def changes(self) -> tuple[str, str, list[tuple[str, bytes]] | None] | None:
         """Method, target, and the fields if scripts changed them; None if nothing was changed."""

@@ -2,12 +2,17 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from zeroserve.script.fields import CONNECTION, FRAMING, Fields
+from zeroserve.script.fields import BLANKS, OF_RESPONSES, Fields, has_control, lower
 from zeroserve.script.limits import MAX_RESPONSE_BODY_BYTES, MAX_URI_BYTES, Stop
 from zeroserve.script.target import location
 
 REDIRECTS = (301, 302, 303, 307, 308)
+
+FORBIDDEN = OF_RESPONSES | {"date"}
+
+DEFAULT_TYPES = {"str": "text/plain; charset=utf-8", "bytes": "application/octet-stream"}
 
 _UPSTREAM = re.compile(
     r"https?://[^/?#@]+(?:[/?][!-~]*)?|unix:/[!-~]+|pool:[0-9A-Za-z._-]+", re.ASCII
@@ -44,29 +49,37 @@ class Response:
     ) -> None:
         """``status``: 200 to 599. ``body``: at most 8 MiB; ``str`` is sent as UTF-8.
 
-        ``content_type`` is by default what ``headers`` says, else ``text/plain; charset=utf-8``
-        for ``str`` and ``application/octet-stream`` for ``bytes``. Raises ValueError for another
-        status, for what is no header name, for a header that the server sets itself
-        (``Content-Length``, ``Connection`` ...), and for a value with a control character.
+        A ``Content-Type`` in ``headers`` counts more than ``content_type``; the default is
+        ``text/plain; charset=utf-8`` for ``str`` and ``application/octet-stream`` for ``bytes``.
+        Raises ValueError for another status, for what is no header name, for a header that is up
+        to the server (``Content-Length``, ``Connection``, ``Date`` ...), for a value with a
+        control character, and for an empty type.
 
         To a status that has no content (204, 304) no body and no type are sent.
 
             Response(429, "slow down\\n", headers={"Retry-After": "10"})
         """
         self.status = status
-        data = body.encode("utf-8", "surrogateescape") if isinstance(body, str) else body
+        self._kind = "str" if isinstance(body, str) else "bytes"
+        data = body.encode() if isinstance(body, str) else body
         if len(data) > MAX_RESPONSE_BODY_BYTES:
-            raise Stop(f"a response body of more than {MAX_RESPONSE_BODY_BYTES} bytes")
+            why = f"the body of a response is larger than {MAX_RESPONSE_BODY_BYTES} bytes"
+            raise Stop(why)
         self._body = data
-        self._fields = Fields(forbidden=FRAMING | CONNECTION)
+        self._fields = Fields(forbidden=FORBIDDEN)
+        if content_type is None:
+            self._fields.append("Content-Type", DEFAULT_TYPES[self._kind])
+        else:
+            if not content_type.strip(BLANKS) or has_control(content_type.strip(BLANKS)):
+                raise ValueError(f"not a content type: {content_type!r}")
+            self._fields.append("Content-Type", content_type)
+            self._kind = ""
         for name, value in (headers or {}).items():
-            self._fields.append(name, value)
-        if content_type is not None:
-            self._fields.set("Content-Type", content_type)
-        elif self._fields.get("content-type") is None:
-            text = isinstance(body, str)
-            kind = "text/plain; charset=utf-8" if text else "application/octet-stream"
-            self._fields.append("Content-Type", kind)
+            if lower(name) == "content-type":
+                self._fields.set(name, value)
+                self._kind = ""
+            else:
+                self._fields.append(name, value)
 
     @property
     def status(self) -> int:
@@ -76,7 +89,7 @@ class Response:
     @status.setter
     def status(self, status: int) -> None:
         if not 200 <= status <= 599:
-            raise ValueError(f"not a status from 200 to 599: {status}")
+            raise ValueError(f"status {status} is not from 200 to 599")
         self._status = status
 
     @property
@@ -114,13 +127,55 @@ class Response:
         return f"<Response {self._status}, {len(self._body)} bytes>"
 
 
+class Decision(NamedTuple):
+    """What the server makes of a response that a script returned."""
+
+    kind: str
+    """``respond``, ``proxy`` or ``abort``."""
+    status: int
+    body: bytes
+    text: str
+    """``str`` or ``bytes`` for the type of such a body, empty when it is among the fields; or the
+    URL of the upstream."""
+    fields: list[tuple[str, bytes]]
+
+
+def decision(response: Response) -> Decision:
+    """For who runs scripts."""
+    if response.aborts:
+        return Decision("abort", 0, b"", "", [])
+    if response.upstream is not None:
+        return Decision("proxy", 0, b"", response.upstream, [])
+    fields, kind = list(response._fields), response._kind
+    default = ("Content-Type", DEFAULT_TYPES.get(kind, "").encode())
+    if kind and default in fields:
+        fields.remove(default)
+    else:
+        kind = ""
+    return Decision("respond", response.status, response.body, kind, fields)
+
+
 class Shown(Response):
     """The response that is about to be sent, for hooks: no body."""
 
     def __init__(self, status: int, fields: Iterable[tuple[str, bytes]]) -> None:
         super().__init__(200)
         self._status = status
-        self._fields = Fields(fields, forbidden=FRAMING | CONNECTION)
+        self._fields = Fields(fields, forbidden=FORBIDDEN)
+
+    def fields(self) -> list[tuple[str, bytes]]:
+        """The header fields, as hooks have left them."""
+        return list(self._fields)
+
+
+class _Redirect(Response):
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(status)
+        if not url or any(character < " " or character == "\x7f" for character in url):
+            raise ValueError(f"not a URL: {url!r}")
+        self._kind = ""
+        self._fields = Fields(forbidden=FORBIDDEN)
+        self._fields.append("Location", location(url))
 
 
 class _Upstream(Response):
@@ -152,19 +207,15 @@ def redirect(url: str, status: int = 302) -> Response:
     """Send the client to another URL or path, with 301, 302, 303, 307 or 308.
 
     What can't stand in a URL is percent-encoded, so a decoded path may be part of it. Raises
-    ValueError for another status and for an empty URL.
+    ValueError for another status, an empty URL, and control characters. It has no body.
 
     >>> res = redirect("/new/" + "a b", 301)
     >>> res.status, res.header("location")
     (301, '/new/a%20b')
     """
     if status not in REDIRECTS:
-        raise ValueError(f"not a status of redirects: {status}")
-    if not url:
-        raise ValueError("the URL of a redirect is empty")
-    made = Response(status, headers={"Location": location(url)})
-    made.delete_header("Content-Type")
-    return made
+        raise ValueError(f"status {status} is no redirect: 301, 302, 303, 307 or 308")
+    return _Redirect(url, status)
 
 
 def proxy(url: str) -> Response:
@@ -179,7 +230,7 @@ def proxy(url: str) -> Response:
     """
     good = _UPSTREAM.fullmatch(url) and _VISIBLE.fullmatch(url) and "#" not in url
     if not good or len(url) > MAX_URI_BYTES:
-        raise ValueError(f"not the URL of an upstream: {url!r}")
+        raise ValueError(f"not the URL of a server: {url!r}")
     return _Upstream(url)
 
 

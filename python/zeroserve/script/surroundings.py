@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from zeroserve.script.limits import MAX_LOG_BYTES
+from zeroserve.script.limits import MAX_LOG_BYTES, MAX_NAME_BYTES
 
 _script: ContextVar[str] = ContextVar("zeroserve.script.name", default="")
 
@@ -28,7 +28,7 @@ def log(message: str) -> None:
 
         log(f"no session for {req.peer_ip}")
     """
-    data = message.encode("utf-8", "surrogateescape")[:MAX_LOG_BYTES]
+    data = message.encode("utf-8", "surrogatepass")[:MAX_LOG_BYTES]
     name = _script.get()
     start = f"script {name}: " if name else "script: "
     sys.stderr.write(start + one_line(data.decode("utf-8", "replace")) + "\n")
@@ -39,7 +39,9 @@ def env(name: str) -> str | None:
 
     KEY = env("API_KEY") or ""
     """
-    if not name or "=" in name or "\0" in name:
+    if not 0 < len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES:
+        return None
+    if "=" in name or "\0" in name:
         return None
     value = os.environ.get(name)
     if value is None or any("\ud800" <= character <= "\udfff" for character in value):

@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote, unquote_to_bytes
 
-from zeroserve.script.limits import MAX_URI_BYTES
+from zeroserve.script.limits import MAX_URI_BYTES, Stop
 
 VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 """What a URL consists of."""
@@ -23,7 +23,7 @@ def resolve(raw: str) -> str:
     ('/a/c/d/', '/\udcff')
     """
     if not raw.startswith("/"):
-        raise ValueError(f"a path begins with '/': {raw!r}")
+        raise ValueError(f"a path has to begin with a slash: {raw!r}")
     if _STRAY.search(raw):
         raise ValueError(f"the path has a '%' without two hexadecimal digits: {raw!r}")
     data = unquote_to_bytes(raw.encode("utf-8", "surrogateescape"))
@@ -47,17 +47,21 @@ def encoded(target: str) -> str:
 
     What can't stand there is percent-encoded as UTF-8: blanks, control characters, what is not
     ASCII, ``#``, and a ``%`` that begins no escape. Raises ValueError for what does not begin with
-    a slash, can't be looked up, or is longer than 8192 bytes.
+    a slash or leads out of the site; more than 8192 bytes stop the script.
 
     >>> encoded("/a b/100%?q=ü"), encoded("/a%20b")
     ('/a%20b/100%25?q=%C3%BC', '/a%20b')
     """
     if not target.startswith("/"):
-        raise ValueError(f"a path begins with '/': {target!r}")
+        raise ValueError(f"a path has to begin with a slash: {target!r}")
     made = location(_STRAY.sub("%25", target)).replace("#", "%23")
     if len(made) > MAX_URI_BYTES:
-        raise ValueError(f"a path of more than {MAX_URI_BYTES} bytes")
-    resolve(made.partition("?")[0])
+        raise Stop(f"a path is longer than {MAX_URI_BYTES} bytes")
+    try:
+        resolve(made.partition("?")[0])
+    except ValueError as error:
+        reason = str(error).rpartition(": ")[0]
+        raise ValueError(f"{reason}: {target!r}") from None
     return made
 
 
