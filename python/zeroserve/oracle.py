@@ -17,7 +17,7 @@ from zeroserve.script.limiter import RateLimiter, counting
 from zeroserve.script.limits import BodyTooLarge, Stop
 from zeroserve.script.request import Arrived
 from zeroserve.script.response import Decision, Response, Shown, decision
-from zeroserve.script.surroundings import one_line, running
+from zeroserve.script.surroundings import one_line, running, say
 from zeroserve.words import quoted, reason
 
 DIRECTORY = ".zeroserve/scripts/"
@@ -91,8 +91,11 @@ class Conversation:
         peer: tuple[str, int],
         version: tuple[int, int],
         tls: tuple[str | None, str | None, str | None] | None,
-    ) -> int | tuple[Change | None, MetaRows, Decision | None]:
-        """Run the scripts that see requests, until one answers. ``body``: None if too large."""
+    ) -> int | tuple[Change | None, MetaRows, Decision | None, str]:
+        """Run the scripts that see requests, until one answers. ``body``: None if too large.
+
+        Returns what they made of the request, metadata, the answer, and whose it is.
+        """
         major, minor = version
         self._request = req = Arrived(
             method,
@@ -112,8 +115,8 @@ class Conversation:
                 if run.status is not None:
                     return run.status
                 if answer is not None:
-                    return req.changes(), req.meta.items(), decision(answer)
-        return req.changes(), req.meta.items(), None
+                    return req.changes(), req.meta.items(), decision(answer), name
+        return req.changes(), req.meta.items(), None, ""
 
     def response(self, status: int, fields: Rows) -> int | tuple[int, Rows, MetaRows]:
         """Run those that see responses; returns status, header fields and metadata."""
@@ -161,13 +164,14 @@ class _Run:
         if self.status == 500:
             self._scripts.errors.append(error)
             said = one_line(f"{type(error).__name__}: {error}")
-            place = _place(error) or _of(self._hook.__code__, self._hook.__code__.co_firstlineno)
-            sys.stderr.write(f"script {self._name}: {said} ({place}); answered 500\n")
+            code = self._hook.__code__
+            place = _place(error) or _of(code, code.co_firstlineno)
+            say(self._name, f"{said} in {place}; answered 500")
         return True
 
 
 def _place(error: BaseException) -> str:
-    """File and line of the script where it was raised, not of what the script called."""
+    """Function and line of the script where it was raised, not of what the script called."""
     found, traceback = "", error.__traceback__
     while traceback is not None:
         if traceback.tb_frame.f_builtins.get(_MARK):
@@ -177,7 +181,7 @@ def _place(error: BaseException) -> str:
 
 
 def _of(code: CodeType, line: int) -> str:
-    return f"{Path(code.co_filename).name}:{line}"
+    return f"{code.co_name} at {Path(code.co_filename).name}:{line}"
 
 
 def _require(result: object, kind: type | None) -> None:
@@ -246,10 +250,10 @@ class _Modules:
             raise
         except (Exception, Stop) as error:
             line = error.lineno if isinstance(error, SyntaxError) else None
-            place = f"{path.name}:{line}" if line else _place(error)
+            place = f"line {line}" if line else _place(error)
             said = error.msg if isinstance(error, SyntaxError) else error
             text = one_line(f"{type(error).__name__}: {said}")
-            raise Error(f"{quoted(str(path))}: {text} ({place})") from error
+            raise Error(f"{quoted(str(path))}: {text} in {place}") from error
         finally:
             if before is None:
                 del sys.modules[name]

@@ -15,7 +15,10 @@ type Change = (String, String, Option<Rows>);
 
 type Meta = Vec<(String, String)>;
 
-/// An object with the methods of `zeroserve._core.Scripts`.
+/// Change, metadata, decision, and the script that decided.
+type Requested = (Option<Change>, Meta, Option<Decision>, String);
+
+/// An object with the methods of `zeroserve.oracle.Conversation`.
 pub(crate) struct Conversation {
     object: Py<PyAny>,
     sees_responses: bool,
@@ -60,8 +63,7 @@ impl Oracle for Conversation {
             if let Ok(status) = result.extract() {
                 return Ok(Err(status));
             }
-            let (change, meta, decision): (Option<Change>, Meta, Option<Decision>) =
-                result.extract()?;
+            let (change, meta, decision, script): Requested = result.extract()?;
             if let Some((method, target, headers)) = change {
                 exchange.change_request(&method, &target, headers);
             }
@@ -72,6 +74,7 @@ impl Oracle for Conversation {
                     "proxy" => Answer::ReverseProxy { url: text },
                     _ => Answer::Abort,
                 };
+                exchange.start(&script);
                 exchange.decide(answer, fields);
             }
             Ok(Ok(()))

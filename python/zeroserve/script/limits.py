@@ -34,6 +34,12 @@ MAX_KEY_BYTES = 256
 MAX_BUCKETS = 65_536
 """Keys that ``rate_limit`` counts at a time."""
 
+MAX_TABLE_ENTRIES = 1 << 20
+
+MAX_TABLE_KEY_BYTES = 1024
+
+MAX_TABLE_VALUE_BYTES = 64 * 1024
+
 
 class Stop(BaseException):
     """The script used more than the server allows: it ends here, and the client gets a 500.

@@ -22,16 +22,21 @@ def running(script: str) -> Iterator[None]:
 
 
 def log(message: str) -> None:
-    """Write a line to the server's log, which is stderr: ``script NAME: message``.
+    """Write a line to the server's log, which is stderr: ``zeroserve: script NAME: message``.
 
     Control characters are escaped, so it is one line; what is beyond 8192 bytes is cut.
 
         log(f"no session for {req.peer_ip}")
     """
     data = message.encode("utf-8", "surrogatepass")[:MAX_LOG_BYTES]
-    name = _script.get()
-    start = f"script {name}: " if name else "script: "
-    sys.stderr.write(start + one_line(data.decode("utf-8", "replace")) + "\n")
+    # Called by hand, it is the module that calls.
+    name = _script.get() or sys._getframe(1).f_globals.get("__name__", "?")
+    say(name, one_line(data.decode("utf-8", "replace")))
+
+
+def say(script: str, message: str) -> None:
+    """A line of the log, as the server writes it."""
+    sys.stderr.write(f"zeroserve: script {script}: {message}\n")
 
 
 def env(name: str) -> str | None:

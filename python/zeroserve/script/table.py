@@ -4,20 +4,27 @@ from collections import OrderedDict
 from threading import Lock
 from typing import Generic, TypeVar, overload
 
-from zeroserve.script.limits import int64
+from zeroserve.script.limits import (
+    MAX_TABLE_ENTRIES,
+    MAX_TABLE_KEY_BYTES,
+    MAX_TABLE_VALUE_BYTES,
+    Stop,
+    int64,
+)
 
 K = TypeVar("K", bound=str | bytes | int)
 V = TypeVar("V", bound=str | bytes | int)
 
-TYPES: tuple[type, ...] = (str, bytes, int, bool)
-"""What keys and values may be."""
+KEYS: tuple[type, ...] = (str, bytes, int)
+VALUES: tuple[type, ...] = (str, bytes, int, bool)
 
 
 class Table(Generic[K, V]):
     """A bounded mapping at module level: shared by the workers, kept over reloads.
 
     When it is full, the entry that was not used for the longest time goes: ``get``, ``set`` and
-    ``add`` are uses. Keys and values are ``str``, ``bytes``, ``int`` of 64 bits, or ``bool``.
+    ``add`` are uses. Keys are ``str``, ``bytes`` or ``int`` of 64 bits, values also ``bool``. A key
+    of more than 1024 bytes and a value of more than 64 KiB stop the script.
 
     >>> hits = Table(str, int, max_entries=2)
     >>> hits.add("a", 1), hits.add("a", 1), hits.add("b", 5)
@@ -28,12 +35,16 @@ class Table(Generic[K, V]):
     """
 
     def __init__(self, key_type: type[K], value_type: type[V], *, max_entries: int) -> None:
-        """Raises TypeError for other types, ValueError for less than one entry."""
-        for kind in (key_type, value_type):
-            if kind not in TYPES:
-                raise TypeError(f"a table of {kind!r}: keys and values are str, bytes, int or bool")
-        if max_entries < 1:
-            raise ValueError(f"a table of {max_entries} entries")
+        """Raises TypeError for other types; ``max_entries`` from 1 to 1,048,576, else ValueError.
+
+        A table is a constant of its module and has a name of its own there.
+        """
+        if key_type not in KEYS:
+            raise TypeError(f"keys of a Table are int, str or bytes: {key_type!r}")
+        if value_type not in VALUES:
+            raise TypeError(f"values of a Table are int, str, bytes or bool: {value_type!r}")
+        if not 1 <= max_entries <= MAX_TABLE_ENTRIES:
+            raise ValueError(f"max_entries is not from 1 to {MAX_TABLE_ENTRIES}: {max_entries}")
         self._key_type = key_type
         self._value_type = value_type
         self._max_entries = max_entries
@@ -56,7 +67,7 @@ class Table(Generic[K, V]):
     def set(self, key: K, value: V) -> None:
         """Keep a value. Raises OverflowError for an ``int`` that does not fit in 64 bits."""
         _check(key, self._key_type)
-        _check(value, self._value_type)
+        _check(value, self._value_type, "value", MAX_TABLE_VALUE_BYTES)
         with self._lock:
             self._put(key, value)
 
@@ -68,7 +79,7 @@ class Table(Generic[K, V]):
         """
         _check(key, self._key_type)
         if self._value_type is not int:
-            raise TypeError(f"add on a table of {self._value_type.__name__}")
+            raise TypeError(f"add on a Table of {self._value_type.__name__}")
         _check(n, int)
         with self._lock:
             value = int64(self._entries.get(key, 0) + n)
@@ -92,9 +103,15 @@ class Table(Generic[K, V]):
         return f"Table({names}, max_entries={self._max_entries})"
 
 
-def _check(value: object, kind: type) -> None:
+def _check(
+    value: object, kind: type, what: str = "key", max_bytes: int = MAX_TABLE_KEY_BYTES
+) -> None:
     """Exactly the type: a ``bool`` in a table of ``int`` would come back as another thing."""
     if type(value) is not kind:
-        raise TypeError(f"{value!r} in a table of {kind.__name__}")
+        raise TypeError(f"{value!r} in a Table of {kind.__name__}")
     if isinstance(value, int):
         int64(value)
+        return
+    data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    if isinstance(data, bytes) and len(data) > max_bytes:
+        raise Stop(f"a {what} of a table is longer than {max_bytes} bytes")
