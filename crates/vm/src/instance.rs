@@ -91,13 +91,15 @@ pub struct Instance {
     helper_slot: u32,
     /// A helper's result that the run was not given yet, because its slice was used up.
     reply: Option<u64>,
+    /// First address of the heap that was not given away.
+    free: u32,
 }
 
 impl Instance {
     /// Memory as the program's image says.
     pub fn new(program: Arc<Program>) -> std::io::Result<Self> {
         let memory = Memory::new(program.layout, &program.image)?;
-        let fuel = Fuel::default();
+        let (fuel, free) = (Fuel::default(), program.layout.heap);
         Ok(Self {
             engine: Engine::Idle,
             memory,
@@ -106,6 +108,7 @@ impl Instance {
             granted: 0,
             helper_slot: 0,
             reply: None,
+            free,
         })
     }
 
@@ -117,6 +120,23 @@ impl Instance {
     /// Its memory; a run that is in progress is waiting meanwhile.
     pub fn memory(&mut self) -> &mut Memory {
         &mut self.memory
+    }
+
+    /// Address of so many bytes of the heap, a multiple of 8, until the next [`Instance::reset`];
+    /// `None` when there are not as many left.
+    pub fn alloc(&mut self, bytes: u64) -> Option<u32> {
+        let address = self.free;
+        let end = u64::from(address).checked_add(bytes)?.checked_next_multiple_of(8)?;
+        if end > u64::from(self.program.layout.end) {
+            return None;
+        }
+        self.free = end as u32;
+        Some(address)
+    }
+
+    /// Bytes that [`Instance::alloc`] has left.
+    pub fn room(&self) -> u32 {
+        self.program.layout.end - self.free
     }
 
     /// Begin a run of one function; a run in progress is given up.
@@ -207,9 +227,17 @@ impl Instance {
         trap
     }
 
+    /// The same, of which the helper knows file and line better than debug information does.
+    pub fn fail_at(&mut self, reason: impl fmt::Display, line: Option<(String, u32)>) -> Box<Trap> {
+        let mut trap = self.fail(reason);
+        trap.line = line.or(trap.line);
+        trap
+    }
+
     /// End any run and make the memory what it was at first.
     pub fn reset(&mut self) {
         self.engine = Engine::Idle;
+        self.free = self.program.layout.heap;
         self.memory.reset(&self.program.image);
     }
 
