@@ -68,11 +68,13 @@ impl Exchange {
         self.answer = Some(answer);
     }
 
-    /// The response as hooks changed it.
-    pub fn change_response(&mut self, status: u16, headers: Rows) {
+    /// The response as hooks changed it; `None` leaves the header fields.
+    pub fn change_response(&mut self, status: u16, headers: Option<Rows>) {
         if let Some(response) = self.response_mut() {
             response.status = status;
-            response.headers.replace(&headers);
+            if let Some(rows) = headers {
+                response.headers.replace(&rows);
+            }
         }
     }
 }
