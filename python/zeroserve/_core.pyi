@@ -8,6 +8,8 @@ compiled module by ``tests/test_stub.py``.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, final
 
+from zeroserve.oracle import Conversation
+
 __all__ = [
     "HELPERS",
     "LIMITS",
@@ -243,8 +245,11 @@ class Site:
         scripts: Sequence[tuple[str, bytes]] | None = None,
     ) -> None:
         """``scripts``: names and ELF objects that run before those of an archive."""
-    def exchange(self, request: bytes) -> bytes:
-        """Bytes in as a client would send them, bytes out as it would receive them."""
+    def exchange(self, request: bytes, scripts: Conversation | None = None) -> bytes:
+        """Bytes in as a client would send them, bytes out as it would receive them.
+
+        ``scripts`` run in place of those of the site.
+        """
 
 @final
 class Server:

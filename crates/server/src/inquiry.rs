@@ -230,7 +230,10 @@ enum Ruled {
 
 /// Begin with the scripts, when there are any.
 fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -> Option<Scripted> {
-    let generation = view.scripted()?;
+    let generation = match &worker.oracle {
+        None => view.scripted()?,
+        Some(_) => Rc::clone(&view.generation()),
+    };
     let mut exchange = worker.take_exchange();
     let incoming = Incoming {
         method: request.method.as_str(),
@@ -246,7 +249,9 @@ fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -
     let fields = fields.map(|(name, v)| (name, if is_host(name) { request.host } else { v }));
     let named = request.host.is_empty() || request.headers().any(|(name, _)| is_host(name));
     exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
-    Some(Scripted::new(generation, exchange))
+    let mut scripted = Scripted::new(generation, exchange);
+    scripted.ask(worker.oracle.clone());
+    Some(scripted)
 }
 
 /// Path and query of the target: what a script compares with `/private` has to begin there, also

@@ -20,6 +20,7 @@ pub mod listen;
 pub mod metrics;
 pub mod notice;
 pub mod offline;
+pub mod oracle;
 pub mod peer;
 pub mod pipeline;
 pub mod proxied;

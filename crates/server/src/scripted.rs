@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use zeroserve_host::limits::MAX_CALL_DEPTH;
-use zeroserve_host::{Exchange, Hook, Outcome};
+use zeroserve_host::limits::{MAX_CALL_DEPTH, MAX_REQUEST_BODY_BYTES};
+use zeroserve_host::{Body, Exchange, Hook, Outcome};
 use zeroserve_vm::limits::SLICE_FUEL;
 use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
 
 use crate::notice;
+use crate::oracle::Oracle;
 use crate::scripts::{Place, Scripts};
 use crate::stats::WorkerStats;
 use crate::surroundings::Surroundings;
@@ -73,6 +74,8 @@ pub struct Scripted {
     stopped: Option<u16>,
     /// Functions started.
     runs: u32,
+    /// Runs the scripts in place of the engine.
+    oracle: Option<Rc<dyn Oracle>>,
 }
 
 impl Scripted {
@@ -90,7 +93,13 @@ impl Scripted {
             waiting: None,
             stopped: None,
             runs: 0,
+            oracle: None,
         }
+    }
+
+    /// Have the scripts run elsewhere.
+    pub fn ask(&mut self, oracle: Option<Rc<dyn Oracle>>) {
+        self.oracle = oracle;
     }
 
     /// The status to answer if a script was stopped: then nothing of what scripts decided counts.
@@ -134,6 +143,7 @@ impl Scripted {
         let on_response = |scripts: &Scripts| !scripts.on_response.is_empty();
         self.stopped.is_none()
             && (self.exchange.has_hooks()
+                || self.oracle.as_ref().is_some_and(|oracle| oracle.sees_responses())
                 || self.generation.scripts.as_ref().is_some_and(on_response))
     }
 
@@ -145,6 +155,9 @@ impl Scripted {
 
     /// Run until something has to be waited for or nothing is left.
     pub fn advance(&mut self, view: &View) -> Progress {
+        if let Some(oracle) = self.oracle.clone() {
+            return self.advance_elsewhere(&*oracle);
+        }
         let generation = Rc::clone(&self.generation);
         let Some(scripts) = generation.scripts.as_ref().filter(|_| self.stopped.is_none()) else {
             return Progress::Done;
@@ -203,6 +216,27 @@ impl Scripted {
                 }
             };
         }
+    }
+
+    /// The same where the scripts run elsewhere, all of them at once and with the body at hand.
+    fn advance_elsewhere(&mut self, oracle: &dyn Oracle) -> Progress {
+        let asked = match self.stage {
+            _ if self.stopped.is_some() => return Progress::Done,
+            Stage::Request(0) if *self.exchange.body() == Body::Unread => {
+                return Progress::Body(MAX_REQUEST_BODY_BYTES);
+            }
+            Stage::Request(0) => {
+                self.stage = Stage::Request(1);
+                oracle.on_request(&mut self.exchange)
+            }
+            Stage::Hook(_) => {
+                self.stage = Stage::Response(0);
+                oracle.on_response(&mut self.exchange)
+            }
+            Stage::Request(_) | Stage::Response(_) => return Progress::Done,
+        };
+        self.stopped = asked.err();
+        Progress::Done
     }
 
     /// Call a function of a script, this one when it has no name; -1 when that can't be.

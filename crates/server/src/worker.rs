@@ -31,6 +31,7 @@ use crate::h2;
 use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
+use crate::oracle::Oracle;
 use crate::peer::{Front, Peer, Session};
 use crate::proxied;
 use crate::sites::Sites;
@@ -87,6 +88,8 @@ pub struct Worker {
     pub draining: Cell<bool>,
     /// Answers that are made rather than found; only the admin listener has them.
     pub endpoints: Option<Box<dyn Endpoints>>,
+    /// Runs scripts in place of the engine; only where there are no sockets.
+    pub oracle: Option<Rc<dyn Oracle>>,
     /// Where it sits among the workers, when there are several, and what they hand over to it.
     pub seat: Option<Seat>,
     /// Taken when it runs.
@@ -121,6 +124,7 @@ impl Worker {
             tick: Cell::new(0),
             draining: Cell::new(false),
             endpoints: None,
+            oracle: None,
             seat: None,
             arrivals: Cell::default(),
             inputs: RefCell::default(),
