@@ -126,12 +126,7 @@ fn site() -> Arc<Site> {
     static SITE: OnceLock<Arc<Site>> = OnceLock::new();
     let site = SITE.get_or_init(|| {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/site");
-        let options = SiteOptions {
-            index: "index.html".into(),
-            try_html: true,
-            max_cache_bytes: Limits::default().max_cache_bytes,
-            keep_generations: 0,
-        };
+        let options = SiteOptions { try_html: true, ..SiteOptions::default() };
         Arc::new(Site::open(path, options, &[]).expect("the example site opens"))
     });
     Arc::clone(site)

@@ -33,6 +33,7 @@ use crate::listen::Listener;
 use crate::notice::{Notice, plain};
 use crate::peer::{Front, Peer, Session};
 use crate::proxied;
+use crate::record::SharedRecord;
 use crate::sites::Sites;
 use crate::stats::WorkerStats;
 use crate::stream::Stream;
@@ -87,6 +88,8 @@ pub struct Worker {
     pub draining: Cell<bool>,
     /// Answers that are made rather than found; only the admin listener has them.
     pub endpoints: Option<Box<dyn Endpoints>>,
+    /// Says what became of a request and why; only where there is one alone.
+    pub record: Option<SharedRecord>,
     /// Where it sits among the workers, when there are several, and what they hand over to it.
     pub seat: Option<Seat>,
     /// Taken when it runs.
@@ -121,6 +124,7 @@ impl Worker {
             tick: Cell::new(0),
             draining: Cell::new(false),
             endpoints: None,
+            record: None,
             seat: None,
             arrivals: Cell::default(),
             inputs: RefCell::default(),
