@@ -119,7 +119,7 @@ class Client:
 
             client.request("GET", "/data.bin", headers={"range": "bytes=0-99"}).body
         """
-        answer = self._site.exchange(_encode(method, path, headers, body))
+        answer = self._site.exchange(encode(method, path, headers, body))
         return _parse(method, answer)
 
     def get(self, path: str, headers: HeadersIn | None = None) -> Response:
@@ -137,7 +137,7 @@ class Client:
         return self.request("POST", path, headers, body)
 
 
-def _encode(method: str, path: str, headers: HeadersIn | None, body: bytes | str | None) -> bytes:
+def encode(method: str, path: str, headers: HeadersIn | None, body: bytes | str | None) -> bytes:
     if not _TOKEN.fullmatch(method):
         raise ValueError(f"not a method: {method!r}")
     if not path:

@@ -54,7 +54,7 @@ impl Peer {
             ip: ip.to_string().into(),
             address,
             front: Arc::clone(&PLAIN),
-            is_live: ip.is_loopback(),
+            is_live: false,
             session: None,
         }
     }
@@ -73,7 +73,8 @@ impl Peer {
     /// By a listener.
     pub fn at(mut self, front: &Arc<Front>) -> Self {
         self.front = Arc::clone(front);
-        self.is_live &= front.live;
+        let is_loopback = |ip: &str| ip.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        self.is_live = front.live && is_loopback(&self.ip);
         self
     }
 
