@@ -132,10 +132,13 @@ pub(crate) fn respond(
         && is_page(&out[start..])
     {
         // What is there in compressed form alone is there for clients that take it.
-        let compressed = answer.status == 404
-            && pipeline::respond(view, request, now, loaded, scratch, &mut Vec::new())?.status
-                != 404;
-        if !compressed {
+        let other = match answer.status {
+            404 => pipeline::respond(view, request, now, loaded, scratch, &mut Vec::new()),
+            _ => return Ok(answer),
+        };
+        // Nothing of an answer that waits for something to be loaded.
+        let other = other.inspect_err(|_| out.truncate(start))?;
+        if other.status == 404 {
             return Ok(answer);
         }
     }
@@ -274,7 +277,8 @@ fn is_page(head: &[u8]) -> bool {
     html
 }
 
-/// A hidden page does not ask: browsers have few connections for all the pages of one host.
+/// A hidden page does not ask: browsers have few connections for all the pages of one host. A new
+/// one waits a moment, until all that it loads itself is there.
 fn script(version: u64) -> String {
     format!(
         "<script>(()=>{{let a=null;const look=async()=>{{if(a||document.hidden)return;\
@@ -282,7 +286,7 @@ fn script(version: u64) -> String {
          {{cache:\"no-store\",signal:a.signal}});if(r.ok){{if(await r.text()!==\"{version}\")\
          return location.reload();pause=100}}else if(r.status===404)return}}catch{{}}a=null;\
          setTimeout(look,pause)}};document.addEventListener(\"visibilitychange\",()=>\
-         {{if(document.hidden)a?.abort();else look()}});look()}})()</script>"
+         {{if(document.hidden)a?.abort();else look()}});setTimeout(look,1000)}})()</script>"
     )
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from zeroserve import sdk
 from zeroserve._core import Site
-from zeroserve.cli.flags import Options
+from zeroserve.cli.flags import Options, UsageError
 from zeroserve.cli.sources import Sources
 from zeroserve.scripts import DIRECTORY
 from zeroserve.server import loaded
@@ -20,7 +20,10 @@ MAX_VALUE_CHARS = 200
 
 def run(options: Options, site: str, method: str, path: str) -> int:
     """Send the request and print what there is to say; returns the exit code."""
-    request = encode(method, path, options.header or (), options.data)
+    try:
+        request = encode(method, path, options.header or (), options.data)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     plugins: list[str] = options.plugin or []
     opened = Site(
         site,
