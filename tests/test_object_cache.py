@@ -267,6 +267,22 @@ def test_a_module_without_hooks_is_no_script(fake: Compiler, site: Path, tmp_pat
     assert "@on_request" in refused.value.args[1]
 
 
+def test_an_empty_file_is_a_script_that_is_refused(fake: Compiler, site: Path) -> None:
+    """It may be a guard that is just being saved."""
+    (site / ".zeroserve" / "scripts" / "words.py").write_text("\n")
+    with pytest.raises(Error, match=r"words\.py': no function is a hook"):
+        scripts.objects(site)
+
+
+def test_a_module_that_nothing_imports(fake: Compiler, site: Path, tmp_path: Path) -> None:
+    """Perhaps somebody forgot to say that its function is a hook."""
+    change(site / ".zeroserve" / "scripts" / "lost.py", "def guard(req): return None\n")
+    why = "no function is a hook, and no script imports it: it never runs"
+    problems = [p for p in scripts.problems(site, None) if p.entry.endswith("lost.py")]
+    assert [(p.severity, p.message) for p in problems] == [("warning", why)]
+    assert pack(site, tmp_path / "site.tar").warnings == (f".zeroserve/scripts/lost.py: {why}",)
+
+
 def test_two_scripts_with_one_name(fake: Compiler, site: Path, tmp_path: Path) -> None:
     c.write(site, "guard", "")
     with pytest.raises(Error, match=r"two scripts with one name: .*guard\.c' and .*guard\.py'"):

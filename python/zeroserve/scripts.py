@@ -13,7 +13,7 @@ guard.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from zeroserve import clang, object_cache
@@ -34,6 +34,7 @@ __all__ = [
     "is_script",
     "is_source",
     "load",
+    "lost",
     "objects",
     "places",
     "problems",
@@ -53,6 +54,8 @@ NO_ENTRY_HINTS = {
     ".py": "write @on_request above the function that looks at requests",
     ".c": "write ZS_ENTRY before the function that looks at requests",
 }
+
+NEVER_RUNS = "no function is a hook, and no script imports it: it never runs"
 
 MAX_SCRIPTS = 256
 """Scripts of one site: all of them run for every request."""
@@ -111,6 +114,8 @@ def problems(site: str | os.PathLike[str], archive: Archive | None) -> Iterator[
     except Error as error:
         yield Problem("error", DIRECTORY, 0, str(error.args[0]))
         return
+    imported: set[str] = set()
+    refused = False
     for place in found:
         try:
             if place.path is not None and place.path.endswith(".c"):
@@ -120,9 +125,10 @@ def problems(site: str | os.PathLike[str], archive: Archive | None) -> Iterator[
                     yield Problem("warning", place.entry, 0, text)
                 object = compiled.object
             else:
-                object = _object(place, archive)
+                object = _object(place, archive, imported.add)
             load(object, place.path or place.entry)
         except Error as error:
+            refused = True
             several = diagnostics(error)
             for one in several:
                 file = "" if one.path == place.path else f"{os.path.basename(one.path)}, "  # noqa: PTH119
@@ -130,6 +136,10 @@ def problems(site: str | os.PathLike[str], archive: Archive | None) -> Iterator[
                 yield Problem("error", place.entry, 0, text)
             if not several:
                 yield Problem("error", place.entry, 0, _without_place(place, str(error.args[0])))
+    # One that is refused may be the one that imports it.
+    if archive is None and not refused:
+        for entry in lost(_of_directory(os.fspath(site)), imported):
+            yield Problem("warning", entry, 0, NEVER_RUNS)
 
 
 def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
@@ -141,11 +151,24 @@ def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
         return [(entry.name, None) for entry in archive.entries(under=DIRECTORY)]
     if not os.path.isdir(site):  # noqa: PTH112
         return [(DIRECTORY + os.path.basename(site), site)]  # noqa: PTH119
+    return [file for file in _of_directory(site) if not is_helper(file[1])]
+
+
+def lost(files: Iterable[tuple[str, str]], imported: Collection[str]) -> list[str]:
+    """Names of modules without hooks that no script imports; ``imported``: paths that one does."""
+    known = {os.path.abspath(path) for path in imported}  # noqa: PTH100
+    return sorted(
+        entry
+        for entry, path in files
+        if is_script(entry) and is_helper(path) and os.path.abspath(path) not in known  # noqa: PTH100
+    )
+
+
+def _of_directory(site: str) -> list[tuple[str, str]]:
     directory = os.path.join(site, DIRECTORY)  # noqa: PTH118
     try:
         with os.scandir(directory) as entries:
-            found = [(DIRECTORY + e.name, e.path) for e in entries if _is_looked_at(e)]
-            return [file for file in found if not is_helper(file[1])]
+            return [(DIRECTORY + e.name, e.path) for e in entries if _is_looked_at(e)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -200,13 +223,18 @@ def diagnostics(error: Error) -> "Sequence[Diagnostic]":
 
 
 def is_helper(path: str) -> bool:
-    """Whether it is a module in Python for scripts to import: there is no hook in it."""
+    """Whether it is a module in Python for scripts to import: there is no hook in it.
+
+    A file that is empty is none: it may be a script that is just being saved.
+    """
     if not path.endswith(".py"):
         return False
-    from zeroserve import compiler
-
     # What can't be read or parsed is a script that is refused, not one script less.
     try:
+        if not _read(path).strip():
+            return False
+        from zeroserve import compiler  # late: most sites have no Python
+
         return compiler.is_helper(path)
     except (Error, OSError, SyntaxError, ValueError):
         return False

@@ -19,7 +19,7 @@ def run(options: Options) -> int:
         _write(options.output or "-", text.encode())
         return 0
     object = made(path)
-    if not object:
+    if not object and path.endswith(".py"):
         if options.output:
             raise Error(f"no hooks, so there is no object to write: {quoted(path)}")
         sys.stdout.write("a module for scripts to import: no hooks in it\n")

@@ -20,6 +20,7 @@ def compiled(sources: Iterable[Source], workshop: Path) -> tuple[list[Source], l
     warnings: list[str] = []
     files = [(source.name, source.path) for source in by_name.values()]
     helpers = {name for name, path in files if scripts.is_script(name) and scripts.is_helper(path)}
+    imported: set[str] = set()
     for place in scripts.places(file for file in files if file[0] not in helpers):
         source = by_name[place.entry]
         with opened(source) as file:
@@ -27,7 +28,9 @@ def compiled(sources: Iterable[Source], workshop: Path) -> tuple[list[Source], l
                 scripts.load(b"".join(chunks(source, file)), source.path)
                 continue
             if source.name.endswith(".py"):
-                object = object_cache.compile(source.path).object
+                built = object_cache.compile(source.path)
+                imported.update(built.files)
+                object = built.object
             else:
                 made = clang.compile(source.path)
                 object = made.object
@@ -38,5 +41,7 @@ def compiled(sources: Iterable[Source], workshop: Path) -> tuple[list[Source], l
         name = f"{scripts.DIRECTORY}{place.name}.o"
         del by_name[place.entry]
         by_name[name] = Source(name, str(path), FileId.of(path.stat()), source.mtime)
+    lost = scripts.lost([(name, by_name[name].path) for name in helpers], imported)
+    warnings += [f"{name}: {scripts.NEVER_RUNS}" for name in lost]
     kept = [source for source in by_name.values() if not scripts.is_source(source.name)]
     return sorted(kept, key=lambda source: source.name.encode()), warnings
