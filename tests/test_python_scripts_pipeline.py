@@ -218,6 +218,7 @@ def test_an_error_keeps_what_was_there(server: Server, script: Path) -> None:
     assert len(re.findall(r"10-guard\.py:\d+:\d+: error: ", server.stderr)) >= 1
     assert get(server, "/health").body == b"fine\n"
     page = wait_until(lambda: _failed(server), 5)
+    assert page is not None
     text = page.body.decode()
     assert "10-guard.py" in text and "first = BAD_NAME_ONE" in text
     script.write_text(GUARD.replace("fine", "repaired"))
@@ -257,12 +258,13 @@ def test_a_server_does_not_start_with_an_error(site: Path, script: Path, tmp_pat
 
 def test_pack_check_and_compile_say_what_is_wrong(site: Path, script: Path, tmp_path: Path) -> None:
     script.write_text(BROKEN)
-    for arguments in (
+    commands: list[list[str | Path]] = [
         ["pack", site, "-o", tmp_path / "site.tar"],
         ["compile", script, "-o", tmp_path / "guard.o"],
         ["explain", script],
         ["explain", site, "GET", "/"],
-    ):
+    ]
+    for arguments in commands:
         done = command(*arguments)
         no_traceback(done.stderr)
         assert (done.returncode, done.stdout) == (1, "")
