@@ -64,9 +64,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Compiler:
     workshop.mkdir()
     fake = Compiler(workshop)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(compiler, "compile_file", fake.compile_file, raising=False)
-    monkeypatch.setattr(compiler, "is_helper", is_helper, raising=False)
-    monkeypatch.setattr(compiler, "VERSION", "1", raising=False)
+    monkeypatch.setattr(compiler, "compile_file", fake.compile_file)
+    monkeypatch.setattr(compiler, "is_helper", is_helper)
+    monkeypatch.setattr(compiler, "version", lambda: "1")
     forget()
     return fake
 
@@ -126,7 +126,7 @@ def test_and_again_when_anything_has_changed(
     change(script.with_name("words.py"), "WORD = 'w'\n")
     assert compiled().object == first.object
     assert len(fake.asked) in (3, 4)  # the first state may be kept still
-    monkeypatch.setattr(compiler, "VERSION", "2", raising=False)
+    monkeypatch.setattr(compiler, "version", lambda: "2")
     asked = len(fake.asked)
     assert compiled().object == first.object
     assert len(fake.asked) == asked + 1
@@ -198,9 +198,9 @@ def test_what_is_saved_meanwhile_is_not_kept(
         script.write_text(HOOK % "later")
         return compiled
 
-    monkeypatch.setattr(compiler, "compile_file", slow, raising=False)
+    monkeypatch.setattr(compiler, "compile_file", slow)
     object_cache.compile(script)
-    monkeypatch.setattr(compiler, "compile_file", compile_file, raising=False)
+    monkeypatch.setattr(compiler, "compile_file", compile_file)
     assert b"later" in object_cache.compile(script).object
 
 

@@ -10,13 +10,8 @@ from pathlib import Path
 import pytest
 from support.server import Server, command, no_traceback, running, wait_until
 from support.wire import Response, fetch
-from zeroserve import compiler
 from zeroserve.pack import pack
 from zeroserve.testing import Client
-
-pytestmark = pytest.mark.skipif(
-    not hasattr(compiler, "compile_file"), reason="there is no compiler of scripts in Python"
-)
 
 HEAD = "from zeroserve.script import Request, Response, on_request\n"
 

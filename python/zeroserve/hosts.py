@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from zeroserve import _core
-from zeroserve.reload import FileState, Reloader, Report, Scripts, file_state
+from zeroserve.reload import FileState, Reloader, Report, Scripts, brief, file_state
 from zeroserve.words import plural, quoted, reason
 
 POLL_S = 0.2
@@ -119,7 +119,7 @@ class Folder:
                 reloader.start()
             except _core.Error as error:
                 refused.append(error)
-                self._report("error", f"not served: {error.args[0]}")
+                self._report("error", f"not served: {brief(error)}")
         if len(refused) == len(self._reloaders):
             first = refused[0].args if refused else (f"no archive in {quoted(self._name)}",)
             raise _core.Error(*first)

@@ -96,16 +96,18 @@ def _compile(path: str) -> Made:
 
 
 def _version() -> str:
+    """Of the compiler and of LLVM, whose code comes out."""
     from importlib import metadata
 
     from zeroserve import compiler
 
-    # The code that comes out is LLVM's, too.
     try:
-        llvm = metadata.version("llvmlite")
+        return compiler.version()
     except metadata.PackageNotFoundError:
-        llvm = ""
-    return f"{compiler.VERSION} {llvm}"
+        raise Error(
+            "scripts in Python are compiled by llvmlite, which is not installed",
+            "python -m pip install llvmlite",
+        ) from None
 
 
 def _read(path: str) -> bytes:

@@ -3,12 +3,15 @@
 import os
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from stat import S_ISDIR, S_ISLNK
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from zeroserve import _core
 from zeroserve.words import plural, problem
+
+if TYPE_CHECKING:
+    from zeroserve.compiler import Diagnostic
 
 Severity = Literal["info", "warning", "error"]
 Report = Callable[[Severity, str], None]
@@ -161,7 +164,7 @@ class Reloader:
             generation = self.reload()
         except _core.Error as error:
             if self._closed:
-                return str(error.args[0])
+                return brief(error)
             serving = self._core.site(self.host)
             goes_on = (
                 f"reload refused, still serving generation {serving[0]}"
@@ -169,10 +172,10 @@ class Reloader:
                 else "not served"
             )
             more = details(error)
-            self._report("error", "\n".join(filter(None, [f"{goes_on}: {error.args[0]}", more])))
+            self._report("error", "\n".join(filter(None, [f"{goes_on}: {brief(error)}", more])))
             if self._live and serving:
                 self._show(error)
-            return str(error.args[0])
+            return brief(error)
         if self._closed:
             return "the server is stopped already"
         entries = (self._core.site(self.host) or (0, 0))[1]
@@ -202,6 +205,16 @@ class Reloader:
             self._report("warning", line)
         if len(lines) > MAX_WARNINGS:
             self._report("warning", f"and {len(lines) - MAX_WARNINGS:,} more: zeroserve check")
+
+
+def brief(error: _core.Error) -> str:
+    """The message in a line; of a script with several faults, the first."""
+    found: Sequence[Diagnostic] = getattr(error, "diagnostics", ())
+    if not found:
+        return str(error.args[0])
+    first, more = found[0], len(found) - 1
+    message = f"{first.path}:{first.line}:{first.column}: {first.message}"
+    return message + (f" (and {plural(more, 'more error')})" if more else "")
 
 
 def details(error: _core.Error) -> str:

@@ -118,10 +118,20 @@ pub struct Exchange {
     pub(crate) hooks: Vec<Hook>,
     pub(crate) handles: Handles,
     pub(crate) log_lines: usize,
+    pub(crate) raised: Raised,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
     scripts: Vec<String>,
+}
+
+/// The exception that a helper for compiled Python reported last.
+#[derive(Debug, Default)]
+pub(crate) struct Raised {
+    /// Its number, or 0.
+    pub(crate) kind: u64,
+    /// What CPython would say.
+    pub(crate) message: String,
 }
 
 /// The request as scripts see it.
@@ -190,6 +200,7 @@ impl Default for Exchange {
             hooks: Vec::new(),
             handles: Handles::default(),
             log_lines: 0,
+            raised: Raised::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -241,6 +252,7 @@ impl Exchange {
         self.hooks.clear();
         self.handles.clear();
         self.log_lines = 0;
+        self.raised.kind = 0;
         self.response.headers.clear();
         self.in_hook = false;
         self.scripts.truncate(1);

@@ -14,6 +14,7 @@ mod handles;
 mod helpers;
 pub mod limits;
 mod measure;
+mod python;
 mod rate_limit;
 mod row;
 mod sigv4;
@@ -24,8 +25,9 @@ mod world;
 
 pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls};
 pub use fields::Fields;
+pub use python::{MODULES, TEXT};
 pub use rate_limit::{MAX_BUCKETS, MAX_KEY_BYTES, RateLimiter, Verdict};
-pub use row::{Row, table};
+pub use row::{Row, row, rows, table};
 pub use table::HELPERS;
 pub use template::{has_meta, replace_meta};
 pub use world::{FileMetadata, World};
@@ -56,6 +58,13 @@ pub enum Outcome {
     },
     /// The script has to stop, and why.
     Trap(String),
+    /// The same, and at which line of its source.
+    Stop {
+        /// Why.
+        reason: String,
+        /// File and line.
+        line: Option<(String, u32)>,
+    },
 }
 
 /// Do what a helper does, for the script that the exchange is at.
@@ -66,8 +75,7 @@ pub fn call(
     instance: &mut Instance,
     world: &dyn World,
 ) -> Outcome {
-    let row = (number as usize).checked_sub(1).and_then(|index| HELPERS.get(index));
-    let Some(row) = row else {
+    let Some(row) = row(number) else {
         return Outcome::Trap(format!("call of helper {number}, which does not exist"));
     };
     let guest = Guest { helper: row.name, instance };

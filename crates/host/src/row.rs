@@ -3,11 +3,13 @@
 use zeroserve_vm::{Helper, HelperTable};
 
 use crate::guest::Body;
+use crate::python::{MODULES, TEXT};
+use crate::table::HELPERS;
 
 /// One helper: everything that is known of it.
 #[derive(Debug)]
 pub struct Row {
-    /// What compiled programs call it by; fixed forever, counted from 1.
+    /// What compiled programs call it by; fixed forever.
     pub number: u32,
     /// The symbol that scripts refer to.
     pub name: &'static str,
@@ -26,9 +28,23 @@ pub struct Row {
     pub(crate) body: Body,
 }
 
+/// The tables, and the number of the first row of each; rows stand in the order of their numbers.
+const TABLES: [(u32, &[Row]); 3] = [(1, HELPERS), (1001, TEXT), (1201, MODULES)];
+
+/// All rows: those for scripts in C, then those for compiled Python.
+pub fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLES.into_iter().flat_map(|(_, rows)| rows)
+}
+
+/// The row of a number.
+pub fn row(number: u32) -> Option<&'static Row> {
+    let found = TABLES.iter().rev().find(|(first, _)| *first <= number);
+    found.and_then(|(first, rows)| rows.get((number - first) as usize))
+}
+
 /// The rows as the loader of programs wants them.
 pub fn table() -> HelperTable {
-    HelperTable::new(crate::HELPERS.iter().map(|row| Helper {
+    HelperTable::new(rows().map(|row| Helper {
         number: row.number,
         name: row.name,
         arity: row.arity,
@@ -52,3 +68,23 @@ pub(crate) const fn arity(parameters: &str) -> u8 {
     }
     count
 }
+
+/// Rows for compiled Python: a word of 64 bits for each parameter and for the result.
+macro_rules! python_rows {
+    ($($number:literal $name:literal, $parameters:literal, $fuel:literal, $body:path,
+        $doc:literal;)*) => {
+        &[$($crate::row::Row {
+            number: $number,
+            name: $name,
+            arity: $crate::row::arity($parameters),
+            fuel: $fuel,
+            result: "zs_u64",
+            parameters: $parameters,
+            group: "python",
+            doc: $doc,
+            body: $body,
+        }),*]
+    };
+}
+
+pub(crate) use python_rows;

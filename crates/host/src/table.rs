@@ -28,7 +28,8 @@ macro_rules! rows {
     };
 }
 
-/// All helpers, by number.
+/// All helpers of scripts in C, by number; those that only compiled Python calls have tables of
+/// their own in `crate::python`, and stand neither in the header nor in its reference.
 #[rustfmt::skip] // a table, with lines of documentation as they are printed
 pub static HELPERS: &[Row] = rows! {
     1 "zs_log", "zs_s64", "const char *msg, zs_u64 msg_len",

@@ -2,11 +2,10 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use zeroserve_host::HELPERS;
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let class = module.getattr("Helper")?;
-    let rows = HELPERS.iter().map(|row| {
+    let rows = zeroserve_host::rows().map(|row| {
         class.call1((
             row.name,
             row.number,

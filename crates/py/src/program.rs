@@ -160,8 +160,10 @@ impl Program {
         let system =
             |error: std::io::Error| refuse(format!("the program can't be started: {error}"));
         let mut instance = Instance::new(program).map_err(system)?;
-        let heap = u64::from(instance.memory().layout().heap);
         let len = memory.len() as u64;
+        let Some(heap) = instance.alloc(len).map(u64::from) else {
+            return Err(refuse(format!("memory: {len} bytes are more than the heap has")));
+        };
         let place = instance.memory().write(heap, len);
         place.map_err(|fault| refuse(format!("memory: {fault}")))?.copy_from_slice(&memory);
         let mut registers = [if len == 0 { 0 } else { heap }, len, 0, 0, 0];

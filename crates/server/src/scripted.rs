@@ -192,6 +192,9 @@ impl Scripted {
                     match zeroserve_host::call(number, args, exchange, instance, &world) {
                         Outcome::Value(value) => top.instance.reply(value),
                         Outcome::Trap(reason) => Event::Trapped(top.instance.fail(reason)),
+                        Outcome::Stop { reason, line } => {
+                            Event::Trapped(top.instance.fail_at(reason, line))
+                        }
                         Outcome::Body { limit } => {
                             self.waiting = Some((number, args));
                             return Progress::Body(limit);

@@ -94,13 +94,15 @@ pub struct Instance {
     reply: Option<u64>,
     /// Lines that the last run came by at its end, if it kept a record.
     traced: Traced,
+    /// First address of the heap that was not given away.
+    free: u32,
 }
 
 impl Instance {
     /// Memory as the program's image says.
     pub fn new(program: Arc<Program>) -> std::io::Result<Self> {
         let memory = Memory::new(program.layout, &program.image)?;
-        let fuel = Fuel::default();
+        let (fuel, free) = (Fuel::default(), program.layout.heap);
         Ok(Self {
             engine: Engine::Idle,
             memory,
@@ -110,6 +112,7 @@ impl Instance {
             helper_slot: 0,
             reply: None,
             traced: Traced::default(),
+            free,
         })
     }
 
@@ -121,6 +124,23 @@ impl Instance {
     /// Its memory; a run that is in progress is waiting meanwhile.
     pub fn memory(&mut self) -> &mut Memory {
         &mut self.memory
+    }
+
+    /// Address of so many bytes of the heap, a multiple of 8, until the next [`Instance::reset`];
+    /// `None` when there are not as many left.
+    pub fn alloc(&mut self, bytes: u64) -> Option<u32> {
+        let address = self.free;
+        let end = u64::from(address).checked_add(bytes)?.checked_next_multiple_of(8)?;
+        if end > u64::from(self.program.layout.end) {
+            return None;
+        }
+        self.free = end as u32;
+        Some(address)
+    }
+
+    /// Bytes that [`Instance::alloc`] has left.
+    pub fn room(&self) -> u32 {
+        self.program.layout.end - self.free
     }
 
     /// Begin a run of one function; a run in progress is given up.
@@ -241,10 +261,18 @@ impl Instance {
         trap
     }
 
+    /// The same, of which the helper knows file and line better than debug information does.
+    pub fn fail_at(&mut self, reason: impl fmt::Display, line: Option<(String, u32)>) -> Box<Trap> {
+        let mut trap = self.fail(reason);
+        trap.line = line.or(trap.line);
+        trap
+    }
+
     /// End any run and make the memory what it was at first.
     pub fn reset(&mut self) {
         self.engine = Engine::Idle;
         self.traced = Traced::default();
+        self.free = self.program.layout.heap;
         self.memory.reset(&self.program.image);
     }
 

@@ -157,6 +157,16 @@ impl Memory {
         Ok(&mut self.all_mut()[range])
     }
 
+    /// Copy bytes from where the guest may read to where it may write; the two may overlap.
+    pub fn copy(&mut self, from: u64, to: u64, size: u64) -> Result<(), Fault> {
+        if size > 0 {
+            let from = self.range(from, size, false)?;
+            self.write(to, size)?;
+            self.all_mut().copy_within(from, to as usize);
+        }
+        Ok(())
+    }
+
     /// A constant number of bytes.
     pub(crate) fn load<const N: usize>(&self, address: u64) -> Result<[u8; N], Fault> {
         let mut bytes = [0; N];

@@ -75,8 +75,10 @@ def reference() -> str:
 
 
 def _groups() -> Iterator[tuple[str, list[Helper]]]:
-    order = {group: n for n, group in enumerate(dict.fromkeys(h.group for h in HELPERS))}
-    rows = sorted(HELPERS, key=lambda helper: order[helper.group])
+    # Those of compiled Python have no prototypes: nobody writes a call of them.
+    listed = [helper for helper in HELPERS if helper.group != "python"]
+    order = {group: n for n, group in enumerate(dict.fromkeys(h.group for h in listed))}
+    rows = sorted(listed, key=lambda helper: order[helper.group])
     for group, helpers in groupby(rows, key=lambda helper: helper.group):
         yield TITLES.get(group, group), list(helpers)
 

@@ -19,7 +19,7 @@ pub(crate) fn log(call: &mut Call<'_>) -> Reply {
 }
 
 /// A line of a log is one line, and a terminal that shows it obeys only its owner.
-fn one_line(message: &str) -> String {
+pub(crate) fn one_line(message: &str) -> String {
     let mut line = String::with_capacity(message.len());
     for letter in message.chars() {
         if letter.is_control() {

@@ -36,6 +36,7 @@ proptest! {
             match rig.raw(row.name, args) {
                 Outcome::Value(_) | Outcome::Body { .. } => {}
                 Outcome::Trap(reason) => prop_assert!(reason.starts_with(row.name)),
+                Outcome::Stop { reason, .. } => prop_assert!(false, "{reason}"),
                 Outcome::Call { script, input, .. } => {
                     rig.exchange.enter(&script, input);
                 }

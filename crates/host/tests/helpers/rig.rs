@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use zeroserve_host::{
-    Exchange, FileMetadata, HELPERS, Incoming, Outcome, RateLimiter, Tls, World, table,
+    Exchange, FileMetadata, Incoming, Outcome, RateLimiter, Tls, World, rows, table,
 };
 use zeroserve_vm::{Engine, Instance, Program};
 
@@ -154,7 +154,8 @@ impl Rig {
         let program =
             Program::from_instructions(&code, Arc::new(table()), Engine::Interpreted).unwrap();
         let mut instance = Instance::new(Arc::new(program)).unwrap();
-        let free = instance.memory().layout().heap.into();
+        // On the stack, which no run uses; the heap is for what helpers make, and for long copies.
+        let free = instance.memory().layout().stack.into();
         let world = Fake {
             now_ms: Cell::new(1_700_000_000_123),
             log: RefCell::default(),
@@ -185,7 +186,7 @@ impl Rig {
 
     /// Call with numbers.
     pub(crate) fn raw(&mut self, name: &str, args: [u64; 5]) -> Outcome {
-        let row = HELPERS.iter().find(|row| row.name == name).unwrap();
+        let row = rows().find(|row| row.name == name).unwrap();
         let Self { exchange, instance, world, .. } = self;
         let outcome = zeroserve_host::call(row.number, args, exchange, instance, world);
         if !matches!(outcome, Outcome::Value(u64::MAX) | Outcome::Trap(_)) {
@@ -204,7 +205,7 @@ impl Rig {
                 Arg::Bytes(bytes) => numbers.extend([self.put(&bytes), bytes.len() as u64]),
             }
         }
-        let row = HELPERS.iter().find(|row| row.name == name).unwrap();
+        let row = rows().find(|row| row.name == name).unwrap();
         assert_eq!(numbers.len(), usize::from(row.arity), "arguments of {name}");
         let mut args = [0; 5];
         args[..numbers.len()].copy_from_slice(&numbers);

@@ -1,0 +1,62 @@
+//! What compiled Python asks of its host: the operations of values that are more than a few
+//! instructions.
+//!
+//! Everything behaves as in CPython, or the script stops with a reason. Arguments are words as
+//! [`word`] describes them; none of them can be believed, since any object can call these helpers.
+
+mod case;
+mod chars;
+mod codec;
+mod dict;
+mod format;
+mod int;
+mod kinds;
+mod modules_table;
+mod pad;
+mod place;
+mod repr;
+mod search;
+mod sequence;
+mod split;
+mod stop;
+mod text;
+mod text_table;
+mod unicode;
+mod word;
+
+pub use modules_table::MODULES;
+pub use text_table::TEXT;
+
+/// Exceptions by the number that helpers return; the compiler has the same ones.
+pub(crate) mod exception {
+    macro_rules! exceptions {
+        ($($number:literal $constant:ident $name:literal;)+) => {
+            $(#[allow(dead_code)] pub(crate) const $constant: u64 = $number;)+
+
+            /// Names, from the first on.
+            pub(crate) const NAMES: &[&str] = &[$($name),+];
+        };
+    }
+
+    exceptions! {
+        1 VALUE_ERROR "ValueError";
+        2 KEY_ERROR "KeyError";
+        3 INDEX_ERROR "IndexError";
+        4 ZERO_DIVISION_ERROR "ZeroDivisionError";
+        5 TYPE_ERROR "TypeError";
+        6 ASSERTION_ERROR "AssertionError";
+        7 RUNTIME_ERROR "RuntimeError";
+        8 UNICODE_DECODE_ERROR "UnicodeDecodeError";
+        9 UNICODE_ENCODE_ERROR "UnicodeEncodeError";
+        10 JSON_DECODE_ERROR "JSONDecodeError";
+        11 BINASCII_ERROR "binascii.Error";
+        12 ATTRIBUTE_ERROR "AttributeError";
+        13 OVERFLOW_ERROR "OverflowError";
+        14 EXCEPTION "Exception";
+        15 LOOKUP_ERROR "LookupError";
+        16 ARITHMETIC_ERROR "ArithmeticError";
+        17 NOT_IMPLEMENTED_ERROR "NotImplementedError";
+        18 UNICODE_ERROR "UnicodeError";
+        19 PERMISSION_ERROR "PermissionError";
+    }
+}

@@ -1,0 +1,3 @@
+//! Helpers that compiled Python calls.
+
+pub(crate) mod text;
