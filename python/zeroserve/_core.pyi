@@ -8,6 +8,8 @@ compiled module by ``tests/test_stub.py``.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, final
 
+from zeroserve.oracle import Conversation
+
 __all__ = [
     "HELPERS",
     "LIMITS",
@@ -247,8 +249,11 @@ class Site:
 
         ``interpreted``: they run in the interpreter, not as machine code.
         """
-    def exchange(self, request: bytes) -> bytes:
-        """Bytes in as a client would send them, bytes out as it would receive them."""
+    def exchange(self, request: bytes, scripts: Conversation | None = None) -> bytes:
+        """Bytes in as a client would send them, bytes out as it would receive them.
+
+        ``scripts`` run in place of those of the site.
+        """
     def explain(self, request: bytes, *, lines: bool = False) -> tuple[bytes, str]:
         """As ``exchange`` for one request, and what became of it and why, as JSON.
 

@@ -61,7 +61,8 @@ pub enum Answer {
         status: u16,
         /// Perhaps empty.
         body: Vec<u8>,
-        /// Its type, unless `content-type` is among [`Exchange::response_headers`].
+        /// Its type, unless `content-type` is among [`Exchange::answer_fields`] or
+        /// [`Exchange::response_headers`]; empty for none.
         content_type: &'static str,
     },
     /// With what an upstream says.
@@ -115,6 +116,8 @@ pub struct Exchange {
     pub(crate) meta: BTreeMap<String, String>,
     pub(crate) meta_bytes: usize,
     pub(crate) answer: Option<Answer>,
+    /// Header fields of the answer.
+    pub(crate) answer_fields: Fields,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) handles: Handles,
     pub(crate) log_lines: usize,
@@ -197,6 +200,7 @@ impl Default for Exchange {
             meta: BTreeMap::new(),
             meta_bytes: 0,
             answer: None,
+            answer_fields: Fields::default(),
             hooks: Vec::new(),
             handles: Handles::default(),
             log_lines: 0,
@@ -249,6 +253,9 @@ impl Exchange {
         self.meta.clear();
         self.meta_bytes = 0;
         self.answer = None;
+        if !self.answer_fields.is_empty() {
+            self.answer_fields.clear();
+        }
         self.hooks.clear();
         self.handles.clear();
         self.log_lines = 0;
@@ -320,6 +327,11 @@ impl Exchange {
     /// The same, to keep.
     pub fn take_answer(&mut self) -> Option<Answer> {
         self.answer.take()
+    }
+
+    /// Header fields of the answer itself, in order; a name may be there more than once.
+    pub fn answer_fields(&self) -> &Fields {
+        &self.answer_fields
     }
 
     /// Whether a script changed method, target or headers.

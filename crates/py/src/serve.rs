@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -13,11 +14,13 @@ use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
 use zeroserve_server::admin::AdminConfig;
 use zeroserve_server::listen::Address;
+use zeroserve_server::oracle::Oracle;
 use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
 use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions, Sites};
 use zeroserve_vm::Engine;
 
+use crate::oracle::Conversation;
 use crate::{refuse, tuples};
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -67,8 +70,29 @@ impl Site {
     }
 
     /// Bytes in as a client would send them, bytes out as it would receive them.
-    fn exchange<'py>(&self, py: Python<'py>, request: Vec<u8>) -> PyResult<Bound<'py, PyBytes>> {
-        let answer = py.detach(|| server::offline::converse(Arc::clone(&self.0), request));
+    #[pyo3(signature = (request, scripts = None))]
+    fn exchange<'py>(
+        &self,
+        py: Python<'py>,
+        request: Vec<u8>,
+        scripts: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let site = Arc::clone(&self.0);
+        let answer = match scripts.map(Conversation::new).transpose()? {
+            None => py.detach(|| server::offline::converse(site, request)),
+            Some(conversation) => {
+                let (answer, raised) = py.detach(|| {
+                    let conversation = Rc::new(conversation);
+                    let oracle = Rc::clone(&conversation) as Rc<dyn Oracle>;
+                    let answer = server::offline::consult(site, request, oracle);
+                    (answer, conversation.raised())
+                });
+                if let Some(error) = raised {
+                    return Err(error);
+                }
+                answer
+            }
+        };
         answer.map(|bytes| PyBytes::new(py, &bytes)).map_err(|error| refuse(error.to_string()))
     }
 

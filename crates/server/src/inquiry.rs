@@ -281,7 +281,10 @@ enum Ruled {
 
 /// Begin with the scripts, when there are any.
 fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -> Option<Scripted> {
-    let generation = view.scripted()?;
+    let generation = match &worker.oracle {
+        None => view.scripted()?,
+        Some(_) => Rc::clone(&view.generation()),
+    };
     let mut exchange = worker.take_exchange();
     let incoming = Incoming {
         method: request.method.as_str(),
@@ -299,6 +302,7 @@ fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -
     exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
     let mut scripted = Scripted::new(generation, exchange);
     scripted.record(worker.record.clone());
+    scripted.ask(worker.oracle.clone());
     Some(scripted)
 }
 

@@ -21,6 +21,7 @@ pub mod live;
 pub mod metrics;
 pub mod notice;
 pub mod offline;
+pub mod oracle;
 pub mod peer;
 pub mod pipeline;
 pub mod proxied;

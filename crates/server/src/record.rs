@@ -99,6 +99,8 @@ impl Seen {
                 facts.push((format!("meta {key}"), value.to_owned()));
             }
         }
+        let own = exchange.answer_fields().iter();
+        facts.extend(own.map(|(name, v)| (format!("response header {name}"), text(v))));
         if let Some(response) = exchange.response() {
             facts.push(("status".to_owned(), response.status.to_string()));
             let fields = response.headers.iter();

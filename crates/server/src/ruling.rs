@@ -74,8 +74,8 @@ fn decided(
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<Option<Answer>, Missing> {
-    if scripted.is_trapped() {
-        return Ok(Some(pipeline::text(500, now, request.method, out)));
+    if let Some(status) = scripted.stopped() {
+        return Ok(Some(pipeline::text(status, now, request.method, out)));
     }
     let exchange = &mut scripted.exchange;
     match exchange.take_answer() {
@@ -90,8 +90,17 @@ fn decided(
             return Ok(Some(pipeline::text(502, now, request.method, out)));
         }
         Some(Decided::Respond { status, mut body, content_type }) => {
-            let typed = exchange.has_response_headers()
-                && exchange.response_headers().any(|(name, _)| name == "content-type");
+            let own = exchange.answer_fields();
+            let given = exchange.has_response_headers();
+            let is_given = |name: &str| {
+                given
+                    && exchange
+                        .response_headers()
+                        .any(|(other, _)| name.eq_ignore_ascii_case(other))
+            };
+            let typed = content_type.is_empty()
+                || own.get("content-type").is_some()
+                || is_given("content-type");
             write_start(out, status, now);
             if has_no_content(status) {
                 body = Vec::new();
@@ -100,6 +109,9 @@ fn decided(
                     field(out, "Content-Type", content_type);
                 }
                 length(out, body.len() as u64);
+            }
+            for (name, value) in own.iter().filter(|(name, _)| !is_given(name)) {
+                append(out, name, value);
             }
             let silent = body.is_empty() || request.method == Method::Head;
             let body = if silent { Body::Empty } else { Body::Bytes(body) };
@@ -266,7 +278,9 @@ fn with_request<T>(head: &[u8], with: impl FnOnce(Result<&Request<'_, '_>, Rejec
 
 /// Whether scripts have anything to say about the head of the response.
 pub fn changes_head(scripted: &Scripted) -> bool {
-    !scripted.is_trapped() && !scripted.head_is_done && scripted.exchange.has_response_headers()
+    scripted.stopped().is_none()
+        && !scripted.head_is_done
+        && scripted.exchange.has_response_headers()
 }
 
 /// Show the head at the end of `out` to those that see responses.
@@ -285,8 +299,8 @@ pub fn finish(
     out: &mut Vec<u8>,
 ) {
     let head = out.split_off(start);
-    if scripted.is_trapped() {
-        *answer = pipeline::text(500, now, request.method, out);
+    if let Some(status) = scripted.stopped() {
+        *answer = pipeline::text(status, now, request.method, out);
         return;
     }
     let exchange = &scripted.exchange;
@@ -304,13 +318,17 @@ pub fn finish(
         answer.body = Body::Empty;
         length(out, 0);
     }
-    for (name, value) in fields(&head) {
+    let mut keep = |name: &str, value: &[u8]| {
         let replaced = !is_one_of(&FRAMING, name)
             && exchange.response_headers().any(|(other, _)| name.eq_ignore_ascii_case(other));
         let dropped = no_content && name.eq_ignore_ascii_case("content-length");
         if !replaced && !dropped && !name.eq_ignore_ascii_case("date") {
             append(out, name, value);
         }
+    };
+    match exchange.response() {
+        Some(shown) => shown.headers.iter().for_each(|(name, value)| keep(name, value)),
+        None => fields(&head).for_each(|(name, value)| keep(name, value)),
     }
     write_given(exchange, out);
 }

@@ -7,12 +7,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
-use zeroserve_host::limits::MAX_CALL_DEPTH;
-use zeroserve_host::{Exchange, Hook, Outcome};
+use zeroserve_host::limits::{MAX_CALL_DEPTH, MAX_REQUEST_BODY_BYTES};
+use zeroserve_host::{Body, Exchange, Hook, Outcome};
 use zeroserve_vm::limits::SLICE_FUEL;
 use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
 
 use crate::notice;
+use crate::oracle::Oracle;
 use crate::record::{Role, SharedRecord};
 use crate::scripts::{Place, Scripts};
 use crate::stats::WorkerStats;
@@ -74,11 +75,14 @@ pub struct Scripted {
     yielded: u64,
     /// A helper that waits for the body.
     waiting: Option<(u32, [u64; 5])>,
-    trapped: bool,
+    /// What is answered instead of all that scripts decided.
+    stopped: Option<u16>,
     /// Functions started.
     runs: u32,
     /// Says afterwards what ran, for who asked.
     record: Option<SharedRecord>,
+    /// Runs the scripts in place of the engine.
+    oracle: Option<Rc<dyn Oracle>>,
 }
 
 impl Scripted {
@@ -95,9 +99,10 @@ impl Scripted {
             used: 0,
             yielded: 0,
             waiting: None,
-            trapped: false,
+            stopped: None,
             runs: 0,
             record: None,
+            oracle: None,
         }
     }
 
@@ -106,15 +111,20 @@ impl Scripted {
         self.record = record;
     }
 
-    /// Whether a script was stopped: then nothing of what scripts decided counts.
-    pub fn is_trapped(&self) -> bool {
-        self.trapped
+    /// Have the scripts run elsewhere.
+    pub fn ask(&mut self, oracle: Option<Rc<dyn Oracle>>) {
+        self.oracle = oracle;
+    }
+
+    /// The status to answer if a script was stopped: then nothing of what scripts decided counts.
+    pub fn stopped(&self) -> Option<u16> {
+        self.stopped
     }
 
     /// Add what ran, and whether it was stopped, to the counters.
     pub fn count(&self, stats: &WorkerStats) {
         stats.script_runs.add(u64::from(self.runs));
-        stats.script_traps.add(u64::from(self.trapped));
+        stats.script_traps.add(u64::from(self.stopped == Some(500)));
     }
 
     /// Fuel used so far, by all functions.
@@ -145,8 +155,9 @@ impl Scripted {
     /// Whether anything has to see the response.
     pub fn sees_response(&self) -> bool {
         let on_response = |scripts: &Scripts| !scripts.on_response.is_empty();
-        !self.trapped
+        self.stopped.is_none()
             && (self.exchange.has_hooks()
+                || self.oracle.as_ref().is_some_and(|oracle| oracle.sees_responses())
                 || self.generation.scripts.as_ref().is_some_and(on_response))
     }
 
@@ -158,8 +169,11 @@ impl Scripted {
 
     /// Run until something has to be waited for or nothing is left.
     pub fn advance(&mut self, view: &View) -> Progress {
+        if let Some(oracle) = self.oracle.clone() {
+            return self.advance_elsewhere(&*oracle);
+        }
         let generation = Rc::clone(&self.generation);
-        let Some(scripts) = generation.scripts.as_ref().filter(|_| !self.trapped) else {
+        let Some(scripts) = generation.scripts.as_ref().filter(|_| self.stopped.is_none()) else {
             return Progress::Done;
         };
         let world = Surroundings::new(&generation, view);
@@ -210,6 +224,27 @@ impl Scripted {
                 }
             };
         }
+    }
+
+    /// The same where the scripts run elsewhere, all of them at once and with the body at hand.
+    fn advance_elsewhere(&mut self, oracle: &dyn Oracle) -> Progress {
+        let asked = match self.stage {
+            _ if self.stopped.is_some() => return Progress::Done,
+            Stage::Request(0) if *self.exchange.body() == Body::Unread => {
+                return Progress::Body(MAX_REQUEST_BODY_BYTES);
+            }
+            Stage::Request(0) => {
+                self.stage = Stage::Request(1);
+                oracle.on_request(&mut self.exchange)
+            }
+            Stage::Hook(_) => {
+                self.stage = Stage::Response(0);
+                oracle.on_response(&mut self.exchange)
+            }
+            Stage::Request(_) | Stage::Response(_) => return Progress::Done,
+        };
+        self.stopped = asked.err();
+        Progress::Done
     }
 
     /// Call a function of a script, this one when it has no name; -1 when that can't be.
@@ -352,7 +387,7 @@ impl Scripted {
         }
         let place = (name.to_owned(), trap.function.clone(), trap.at);
         scripts.trapped.say(place, &format!("script {name}: {trap}; answered 500"));
-        self.trapped = true;
+        self.stopped = Some(500);
         self.give_up(view);
     }
 

@@ -12,6 +12,7 @@ fn decide(call: &mut Call<'_>, answer: Answer) -> Reply {
     if call.exchange.response().is_some() {
         return Err(Instead::Nothing);
     }
+    call.exchange.answer_fields.clear();
     call.exchange.answer = Some(answer);
     Ok(0)
 }
