@@ -139,6 +139,8 @@ def _changed_ns(path: str) -> int:
 def _place(script: str, content: bytes, version: str) -> str | None:
     """The file that keeps the object, in a directory that nobody else writes to."""
     where = directory()
+    if not os.path.isabs(where):  # noqa: PTH117 - nobody's home
+        return None
     try:
         os.makedirs(where, mode=0o700, exist_ok=True)  # noqa: PTH103
         found = os.stat(where)  # noqa: PTH116

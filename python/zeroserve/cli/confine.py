@@ -118,11 +118,11 @@ def _import_late_ones() -> None:
 
     import watchfiles
 
-    from zeroserve import clang, scripts
+    from zeroserve import clang, overlay, scripts
 
     next(clang.compilers(), None)
     # Named, so that what they are for is seen.
-    _ = importlib.util, platform, shutil, watchfiles, scripts
+    _ = importlib.util, platform, shutil, watchfiles, overlay, scripts
 
 
 class Sandbox(NamedTuple):
