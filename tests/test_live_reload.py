@@ -10,7 +10,7 @@ import pytest
 from support import c, chromium
 from support.http2 import Http2
 from support.server import Server, running
-from support.wire import Response, fetch
+from support.wire import Connection, Response, fetch, request
 from zeroserve.pack import pack
 
 PAGE = "<!doctype html>\n<html><body><h1>one</h1></body></html>\n"
@@ -141,8 +141,10 @@ def test_only_at_loopback_addresses(tree: Path) -> None:
         assert not isinstance(server.address, str)
         server.address = ("127.0.0.1", server.address[1])
         assert get(server, "/").body == PAGE.encode()
-    with running(tree, addr="127.0.0.1:0,proxy") as server:
-        pass
+    with running(tree, addr="127.0.0.1:0,proxy") as server, Connection(server.address) as client:
+        client.send(b"PROXY TCP4 127.0.0.1 127.0.0.1 1024 80\r\n")
+        client.send(request("/", {"Host": "localhost", **BROWSER}))
+        assert client.response().body == PAGE.encode()
     socket = tree.parent / "socket"
     with running(tree, addr=f"unix:{socket}") as server:
         page = fetch(server.address, "/", {"Host": "localhost", **BROWSER})

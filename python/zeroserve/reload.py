@@ -149,9 +149,16 @@ class Reloader:
             late = path not in before and now is not None and now.mtime_ns >= self.tried_ns
             self._others[path] = None if late else now
 
-    def others_changed(self) -> bool:
-        """Whether a file has changed that decides what runs and may lie outside of the site."""
-        return any(file_state(path) != state for path, state in list(self._others.items()))
+    def others_changed(self, root: str | None = None) -> bool:
+        """Whether a file has changed that decides what runs and may lie outside of the site.
+
+        ``root``: a directory, without links, that is watched otherwise.
+        """
+        return any(
+            file_state(path) != state
+            for path, state in list(self._others.items())
+            if root is None or not os.path.realpath(path).startswith(f"{root}/")
+        )
 
     def attempt(self) -> bool:
         """As ``reload``, but the outcome is reported; False when the old site goes on."""

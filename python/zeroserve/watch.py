@@ -100,7 +100,7 @@ class Watcher:
             now = self._look()
             if now is None:
                 continue
-            pending = pending or self._reloader.others_changed()
+            pending = pending or self._reloader.others_changed(root)
             if pending or now != self._reloader.tried:
                 pending = False
                 self._attempt_and_rest()
