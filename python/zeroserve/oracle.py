@@ -118,8 +118,11 @@ class Conversation:
                     return req.changes(), req.meta.items(), decision(answer), name
         return req.changes(), req.meta.items(), None, ""
 
-    def response(self, status: int, fields: Rows) -> int | tuple[int, Rows, MetaRows]:
-        """Run those that see responses; returns status, header fields and metadata."""
+    def response(self, status: int, fields: Rows) -> int | tuple[int, Rows | None, MetaRows]:
+        """Run those that see responses; returns status, header fields and metadata.
+
+        None are fields that were not changed.
+        """
         req = self._request
         if req is None:
             return 500
@@ -132,7 +135,7 @@ class Conversation:
                     _require(result, None)
                 if run.status is not None:
                     return run.status
-        return res.status, res.fields(), req.meta.items()
+        return res.status, res.changes(), req.meta.items()
 
 
 class _Run:

@@ -64,15 +64,17 @@ impl Exchange {
 
     /// The answer, and header fields of its own.
     pub fn decide(&mut self, answer: Answer, headers: Rows) {
-        self.answer_fields.replace(&headers);
+        self.python.answer.replace(&headers);
         self.answer = Some(answer);
     }
 
-    /// The response as hooks changed it.
-    pub fn change_response(&mut self, status: u16, headers: Rows) {
+    /// The response as hooks changed it; `None` leaves the header fields.
+    pub fn change_response(&mut self, status: u16, headers: Option<Rows>) {
         if let Some(response) = self.response_mut() {
             response.status = status;
-            response.headers.replace(&headers);
+            if let Some(rows) = headers {
+                response.headers.replace(&rows);
+            }
         }
     }
 }

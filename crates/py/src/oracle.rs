@@ -89,7 +89,7 @@ impl Oracle for Conversation {
             if let Ok(status) = result.extract() {
                 return Ok(Err(status));
             }
-            let (status, fields, meta): (u16, Rows, Meta) = result.extract()?;
+            let (status, fields, meta): (u16, Option<Rows>, Meta) = result.extract()?;
             exchange.change_response(status, fields);
             exchange.replace_meta(meta);
             Ok(Ok(()))

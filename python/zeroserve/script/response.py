@@ -163,9 +163,9 @@ class Shown(Response):
         self._status = status
         self._fields = Fields(fields, forbidden=FORBIDDEN)
 
-    def fields(self) -> list[tuple[str, bytes]]:
-        """The header fields, as hooks have left them."""
-        return list(self._fields)
+    def changes(self) -> list[tuple[str, bytes]] | None:
+        """The header fields, if hooks have changed them."""
+        return list(self._fields) if self._fields.changed else None
 
 
 class _Redirect(Response):
