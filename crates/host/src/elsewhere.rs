@@ -64,7 +64,7 @@ impl Exchange {
 
     /// The answer, and header fields of its own.
     pub fn decide(&mut self, answer: Answer, headers: Rows) {
-        self.answer_fields.replace(&headers);
+        self.python.answer.replace(&headers);
         self.answer = Some(answer);
     }
 

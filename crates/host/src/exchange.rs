@@ -14,6 +14,7 @@ use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
 use crate::limits::{MAX_REQUEST_BODY_BYTES, MAX_URI_BYTES};
+use crate::python::State;
 
 /// Where metadata for response headers is kept.
 pub(crate) const RESPONSE_HEADER: &str = "zs.response.header.";
@@ -116,12 +117,12 @@ pub struct Exchange {
     pub(crate) meta: BTreeMap<String, String>,
     pub(crate) meta_bytes: usize,
     pub(crate) answer: Option<Answer>,
-    /// Header fields of the answer.
-    pub(crate) answer_fields: Fields,
     pub(crate) hooks: Vec<Hook>,
     pub(crate) handles: Handles,
     pub(crate) log_lines: usize,
     pub(crate) raised: Raised,
+    /// Values and responses of compiled Python.
+    pub(crate) python: State,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
@@ -200,11 +201,11 @@ impl Default for Exchange {
             meta: BTreeMap::new(),
             meta_bytes: 0,
             answer: None,
-            answer_fields: Fields::default(),
             hooks: Vec::new(),
             handles: Handles::default(),
             log_lines: 0,
             raised: Raised::default(),
+            python: State::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -253,13 +254,11 @@ impl Exchange {
         self.meta.clear();
         self.meta_bytes = 0;
         self.answer = None;
-        if !self.answer_fields.is_empty() {
-            self.answer_fields.clear();
-        }
         self.hooks.clear();
         self.handles.clear();
         self.log_lines = 0;
         self.raised.kind = 0;
+        self.python.clear();
         self.response.headers.clear();
         self.in_hook = false;
         self.scripts.truncate(1);
@@ -276,6 +275,7 @@ impl Exchange {
     /// Begin an entry function, or a hook: handles of the script before are gone.
     pub fn start(&mut self, script: &str) {
         self.handles.restart();
+        self.python.restart();
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
             None => self.scripts.push(script.to_owned()),
@@ -331,7 +331,7 @@ impl Exchange {
 
     /// Header fields of the answer itself, in order; a name may be there more than once.
     pub fn answer_fields(&self) -> &Fields {
-        &self.answer_fields
+        &self.python.answer
     }
 
     /// Whether a script changed method, target or headers.

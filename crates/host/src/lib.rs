@@ -20,6 +20,7 @@ mod rate_limit;
 mod row;
 mod sigv4;
 mod table;
+mod tables;
 mod template;
 mod words;
 mod world;
@@ -27,10 +28,11 @@ mod world;
 pub use elsewhere::Rows;
 pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls};
 pub use fields::Fields;
-pub use python::{MODULES, TEXT};
+pub use python::{MODULES, Patterns, TEXT, check_pattern};
 pub use rate_limit::{MAX_BUCKETS, MAX_KEY_BYTES, RateLimiter, Verdict};
 pub use row::{Row, row, rows, table};
 pub use table::HELPERS;
+pub use tables::Tables;
 pub use template::{has_meta, replace_meta};
 pub use world::{FileMetadata, World};
 
@@ -67,6 +69,9 @@ pub enum Outcome {
         /// File and line.
         line: Option<(String, u32)>,
     },
+    /// The script needs a request body that is too large, or was not kept: the client is told so,
+    /// by 413, and no further script runs.
+    BodyTooLarge,
 }
 
 /// Do what a helper does, for the script that the exchange is at.

@@ -60,6 +60,45 @@ pub const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 /// Most headers that are signed.
 pub const MAX_SIGNED_HEADERS: usize = 64;
 
+/// Most responses that a script makes before it gives one as its answer.
+pub const MAX_RESPONSES: usize = 256;
+
+/// Most tables of the scripts of a site.
+pub const MAX_TABLES: usize = 256;
+
+/// Most entries of a table.
+pub const MAX_TABLE_ENTRIES: u64 = 1 << 20;
+
+/// Longest key of a table.
+pub const MAX_TABLE_KEY_BYTES: usize = 1024;
+
+/// Longest value of a table.
+pub const MAX_TABLE_VALUE_BYTES: usize = 64 * 1024;
+
+/// Most bytes of memory for the tables of a site, estimated.
+pub const MAX_TABLES_BYTES: usize = 64 * 1024 * 1024;
+
+/// Most bytes of memory for the JSON values of compiled Python.
+pub const MAX_PYTHON_JSON_BYTES: usize = 8 * 1024 * 1024;
+
+/// Deepest nesting of JSON for compiled Python; CPython stops at about 1000.
+pub const MAX_PYTHON_JSON_DEPTH: usize = 500;
+
+/// Most patterns of one script.
+pub const MAX_PATTERNS: usize = 1024;
+
+/// Most bytes of the patterns of one script.
+pub const MAX_PATTERNS_BYTES: usize = 256 * 1024;
+
+/// Most bytes that one pattern may take once it is compiled.
+pub const MAX_PATTERN_PROGRAM_BYTES: usize = 1024 * 1024;
+
+/// Most bytes of states that a pattern keeps while it searches, for each worker.
+pub const MAX_PATTERN_CACHE_BYTES: usize = 1024 * 1024;
+
+/// Most iterations of one call of PBKDF2: nothing else happens in the worker meanwhile.
+pub const MAX_PBKDF2_ITERATIONS: u64 = 20_000;
+
 /// Bytes that are copied or compared for one unit of fuel.
 pub(crate) const COPY_BYTES_PER_FUEL: u64 = 8;
 

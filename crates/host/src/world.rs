@@ -1,11 +1,19 @@
 //! What helpers take from outside.
 
-use crate::RateLimiter;
+use std::sync::Arc;
+
+use crate::{Patterns, RateLimiter, Tables};
 
 /// Time, randomness, environment, log, files: the server's, or a test's.
 pub trait World {
     /// Milliseconds since 1970, UTC.
     fn now_ms(&self) -> u64;
+
+    /// Nanoseconds since 1970, UTC.
+    fn now_ns(&self) -> u64;
+
+    /// Nanoseconds of a clock that is never set.
+    fn monotonic_ns(&self) -> u64;
 
     /// Random bytes fit for keys.
     fn fill_random(&self, out: &mut [u8]);
@@ -18,6 +26,12 @@ pub trait World {
 
     /// The counts of this site, which outlive its reloads.
     fn limiter(&self) -> &RateLimiter;
+
+    /// The tables of this site's scripts, which outlive its reloads.
+    fn tables(&self) -> &Tables;
+
+    /// The patterns of the script that runs, compiled; an own copy of this thread.
+    fn patterns(&self) -> Arc<Patterns>;
 
     /// An entry of the site, unless it is larger. The name has no leading slash.
     fn file(&self, path: &str, max_bytes: u64) -> Option<Vec<u8>>;

@@ -25,9 +25,17 @@ pub fn resolve<'a>(path: &'a str, scratch: &'a mut Vec<u8>) -> Result<Option<&'a
     if is_normal(path.as_bytes()) {
         return Ok(Some(&path[1..]));
     }
+    resolve_bytes(path, scratch).map(|name| std::str::from_utf8(name).ok())
+}
+
+/// The same, whether it is UTF-8 or not.
+pub fn resolve_bytes<'a>(path: &'a str, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], BadPath> {
+    if is_normal(path.as_bytes()) {
+        return Ok(&path.as_bytes()[1..]);
+    }
     decode(path.as_bytes(), scratch)?;
     remove_dots(scratch)?;
-    Ok(std::str::from_utf8(scratch).ok())
+    Ok(scratch)
 }
 
 /// Whether nothing needs to be done; a dot is harmless unless it begins a segment.

@@ -90,16 +90,9 @@ fn decided(
         }
         Some(Decided::Respond { status, mut body, content_type }) => {
             let own = exchange.answer_fields();
-            let given = exchange.has_response_headers();
-            let is_given = |name: &str| {
-                given
-                    && exchange
-                        .response_headers()
-                        .any(|(other, _)| name.eq_ignore_ascii_case(other))
-            };
             let typed = content_type.is_empty()
                 || own.get("content-type").is_some()
-                || is_given("content-type");
+                || is_given(exchange, "content-type");
             write_start(out, status, now);
             if has_no_content(status) {
                 body = Vec::new();
@@ -109,7 +102,7 @@ fn decided(
                 }
                 length(out, body.len() as u64);
             }
-            for (name, value) in own.iter().filter(|(name, _)| !is_given(name)) {
+            for (name, value) in own.iter().filter(|(name, _)| !is_given(exchange, name)) {
                 append(out, name, value);
             }
             let silent = body.is_empty() || request.method == Method::Head;
@@ -293,19 +286,33 @@ pub fn finish(
         answer.body = Body::Empty;
         length(out, 0);
     }
-    let mut keep = |name: &str, value: &[u8]| {
-        let replaced = !is_one_of(&FRAMING, name)
-            && exchange.response_headers().any(|(other, _)| name.eq_ignore_ascii_case(other));
+    let changed = exchange.response().map(|response| &response.headers);
+    let changed = changed.filter(|headers| headers.changed());
+    if let Some(headers) = changed {
+        // Framing is ours alone, and no script changes it there.
+        for (name, value) in headers.iter().filter(|(name, _)| !is_one_of(&FRAMING, name)) {
+            if !name.eq_ignore_ascii_case("date") && !is_given(exchange, name) {
+                append(out, name, value);
+            }
+        }
+    }
+    for (name, value) in fields(&head) {
+        if changed.is_some() && !is_one_of(&FRAMING, name) {
+            continue;
+        }
+        let replaced = !is_one_of(&FRAMING, name) && is_given(exchange, name);
         let dropped = no_content && name.eq_ignore_ascii_case("content-length");
         if !replaced && !dropped && !name.eq_ignore_ascii_case("date") {
             append(out, name, value);
         }
-    };
-    match exchange.response() {
-        Some(shown) => shown.headers.iter().for_each(|(name, value)| keep(name, value)),
-        None => fields(&head).for_each(|(name, value)| keep(name, value)),
     }
     write_given(exchange, out);
+}
+
+/// Whether scripts gave the response a field of that name, which replaces others.
+fn is_given(exchange: &Exchange, name: &str) -> bool {
+    exchange.has_response_headers()
+        && exchange.response_headers().any(|(other, _)| name.eq_ignore_ascii_case(other))
 }
 
 /// The fields that scripts gave the response.

@@ -188,12 +188,18 @@ impl Scripted {
                 }
                 Event::Helper { number, args } => {
                     let Some(top) = self.stack.last_mut() else { return Progress::Done };
+                    world.enter(top.script);
                     let (exchange, instance) = (&mut self.exchange, &mut top.instance);
                     match zeroserve_host::call(number, args, exchange, instance, &world) {
                         Outcome::Value(value) => top.instance.reply(value),
                         Outcome::Trap(reason) => Event::Trapped(top.instance.fail(reason)),
                         Outcome::Stop { reason, line } => {
                             Event::Trapped(top.instance.fail_at(reason, line))
+                        }
+                        Outcome::BodyTooLarge => {
+                            self.stopped = Some(413);
+                            self.give_up(view);
+                            return Progress::Done;
                         }
                         Outcome::Body { limit } => {
                             self.waiting = Some((number, args));

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, LazyLock};
 
 use zeroserve_archive::{Archive, EntryId, Error, Problem, Severity};
+use zeroserve_host::Patterns;
 use zeroserve_vm::limits::MAX_OBJECT_BYTES;
 use zeroserve_vm::{Engine, HelperTable, LoadError, Program};
 
@@ -45,6 +46,8 @@ pub struct Script {
     /// Its code.
     pub program: Arc<Program>,
     calls: HashMap<String, usize>,
+    /// What its code searches for.
+    pub patterns: Arc<Patterns>,
 }
 
 impl Script {
@@ -138,7 +141,9 @@ impl Scripts {
         if self.list.iter().any(|other| other.name == name) {
             return Err(refused(path, &format!("another script is named '{name}' already")));
         }
-        self.list.push(Script { name, program: Arc::new(program), calls });
+        let patterns = Patterns::load(program.patterns()).map_err(|why| refused(path, &why))?;
+        let (program, patterns) = (Arc::new(program), Arc::new(patterns));
+        self.list.push(Script { name, program, calls, patterns });
         Ok(())
     }
 

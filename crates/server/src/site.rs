@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use zeroserve_archive::{Archive, ContentHasher, Digest, Error};
-use zeroserve_host::RateLimiter;
+use zeroserve_host::{RateLimiter, Tables};
 
 use crate::representation::{Key, Representation};
 use crate::scripts::{Object, Scripts};
@@ -151,6 +151,8 @@ pub struct Site {
     earlier: Mutex<Earlier>,
     /// How often clients may come, whichever generation and worker they meet.
     pub limiter: RateLimiter,
+    /// What scripts keep from request to request.
+    pub tables: Tables,
     /// What it is called in metrics and by operators.
     pub name: String,
     /// Reloads that put a new generation in force.
@@ -206,6 +208,7 @@ impl Site {
             number: AtomicU64::new(1),
             earlier: Mutex::new(Earlier { kept: VecDeque::new(), highest: 1 }),
             limiter: RateLimiter::default(),
+            tables: Tables::default(),
         })
     }
 

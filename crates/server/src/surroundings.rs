@@ -1,26 +1,40 @@
 //! What helpers take from the server: time, randomness, environment, log, files.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::cell::Cell;
+use std::sync::{Arc, LazyLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use zeroserve_archive::{EntryId, etag_of};
-use zeroserve_host::{FileMetadata, RateLimiter, World};
+use zeroserve_host::{FileMetadata, Patterns, RateLimiter, Tables, World};
 
 use crate::notice::{self, Flow};
+use crate::scripts::Script;
 use crate::site::Generation;
 use crate::view::View;
 
 static LOG: Flow = Flow::new();
 
+/// What the clock counts from that is never set.
+static STARTED: LazyLock<Instant> = LazyLock::new(Instant::now);
+
 /// The world of the scripts of one generation.
 pub struct Surroundings<'a> {
     generation: &'a Generation,
-    limiter: &'a RateLimiter,
+    view: &'a View,
+    /// The script that runs.
+    script: Cell<usize>,
 }
 
 impl<'a> Surroundings<'a> {
     /// For scripts of a worker.
     pub fn new(generation: &'a Generation, view: &'a View) -> Self {
-        Self { generation, limiter: &view.site().limiter }
+        Self { generation, view, script: Cell::new(0) }
+    }
+
+    /// Another script runs from here on.
+    #[inline]
+    pub fn enter(&self, script: usize) {
+        self.script.set(script);
     }
 
     fn find(&self, path: &str) -> Option<EntryId> {
@@ -32,6 +46,15 @@ impl World for Surroundings<'_> {
     fn now_ms(&self) -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn now_ns(&self) -> u64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        u64::try_from(STARTED.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
     fn fill_random(&self, out: &mut [u8]) {
@@ -51,7 +74,22 @@ impl World for Surroundings<'_> {
     }
 
     fn limiter(&self) -> &RateLimiter {
-        self.limiter
+        &self.view.site().limiter
+    }
+
+    fn tables(&self) -> &Tables {
+        &self.view.site().tables
+    }
+
+    fn patterns(&self) -> Arc<Patterns> {
+        let script = self.script.get();
+        let scripts = self.generation.scripts.as_ref();
+        match scripts.and_then(|scripts| scripts.list.get(script)) {
+            Some(Script { patterns, .. }) => {
+                self.view.patterns(self.generation.number, script, patterns)
+            }
+            None => Arc::default(),
+        }
     }
 
     fn file(&self, path: &str, max_bytes: u64) -> Option<Vec<u8>> {

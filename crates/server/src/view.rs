@@ -6,6 +6,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use zeroserve_host::Patterns;
 use zeroserve_vm::Instance;
 
 use crate::representation::{Key, Representation};
@@ -50,6 +51,8 @@ pub struct View {
     /// For each script of the generation, instances that wait for their next run.
     #[allow(clippy::vec_box)] // taken and given as pointers: moving one would cost more
     instances: RefCell<Vec<Vec<Box<Instance>>>>,
+    /// For each script, an own copy of its patterns: memory for searching is not shared.
+    patterns: RefCell<Vec<Option<Arc<Patterns>>>>,
 }
 
 impl View {
@@ -72,6 +75,7 @@ impl View {
             generation: RefCell::new(generation),
             slots: RefCell::new(slots),
             instances: RefCell::default(),
+            patterns: RefCell::default(),
             site,
             answered,
         }
@@ -92,6 +96,7 @@ impl View {
             self.number.set(generation.number);
             self.slots.borrow_mut().fill_with(|| None);
             self.instances.borrow_mut().clear();
+            self.patterns.borrow_mut().clear();
             self.generation.replace(Rc::new(generation));
         }
     }
@@ -133,6 +138,23 @@ impl View {
             instance.reset();
             instances[script].push(instance);
         }
+    }
+
+    /// This worker's copy of the patterns of a script.
+    pub fn patterns(
+        &self,
+        generation: u64,
+        script: usize,
+        shared: &Arc<Patterns>,
+    ) -> Arc<Patterns> {
+        if generation != self.number.get() {
+            return Arc::clone(shared);
+        }
+        let mut patterns = self.patterns.borrow_mut();
+        if patterns.len() <= script {
+            patterns.resize(script + 1, None);
+        }
+        Arc::clone(patterns[script].get_or_insert_with(|| Arc::new(Patterns::clone(shared))))
     }
 
     /// The generation seen at the last refresh.

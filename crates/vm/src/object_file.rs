@@ -82,7 +82,12 @@ pub(crate) struct ObjectFile {
     pub(crate) lines: Lines,
     /// Functions that something in the object points at.
     pub(crate) pointed_at: HashSet<u32>,
+    /// What stands in [`PATTERNS`].
+    pub(crate) patterns: Vec<u8>,
 }
+
+/// Section of what a compiler wants its host to prepare; not part of guest memory.
+const PATTERNS: &str = "zeroserve.patterns";
 
 /// Where a section went.
 #[derive(Clone, Copy)]
@@ -145,6 +150,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ObjectFile, LoadError> {
     reader.find_functions()?;
     reader.relocate()?;
     let lines = reader.lines();
+    let patterns = reader.patterns()?;
     let mut functions = reader.functions;
     for function in &mut functions {
         let start = function.start as usize;
@@ -154,7 +160,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<ObjectFile, LoadError> {
     let bytes = reader.memory.split_off(NULL_BYTES as usize);
     let image = Image { bytes, writable };
     let (calls, pointed_at) = (reader.calls, reader.pointed_at);
-    Ok(ObjectFile { functions, calls, image, lines, pointed_at })
+    Ok(ObjectFile { functions, calls, image, lines, pointed_at, patterns })
 }
 
 /// No name is longer than it may be: they are copied, and a table whose names overlap would make
@@ -477,6 +483,18 @@ impl<'d> Reader<'d, '_> {
             u32::try_from(slots.checked_add(i64::from(*first) + i64::from(imm) + 1)?).ok()
         });
         target.map(CallTarget::Slot).ok_or_else(|| format!("call of {name}, outside of the code"))
+    }
+
+    fn patterns(&self) -> Result<Vec<u8>, LoadError> {
+        let mut found = self.file.sections().filter(|section| Self::name(section) == PATTERNS);
+        let Some(section) = found.next() else { return Ok(Vec::new()) };
+        if found.next().is_some() {
+            return refuse(format!("more than one section {PATTERNS}"));
+        }
+        if self.places.contains_key(&section.index()) {
+            return refuse(format!("section {PATTERNS}: it is part of guest memory"));
+        }
+        Ok(Self::data(&section)?.to_vec())
     }
 
     fn lines(&self) -> Lines {

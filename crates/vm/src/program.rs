@@ -100,6 +100,7 @@ pub struct Program {
     pub(crate) layout: Layout,
     pub(crate) helpers: Arc<HelperTable>,
     lines: Lines,
+    patterns: Vec<u8>,
     pub(crate) code: Option<Code>,
 }
 
@@ -167,12 +168,13 @@ impl Program {
             image: Image::empty(),
             lines: Lines::default(),
             pointed_at: HashSet::new(),
+            patterns: Vec::new(),
         };
         Self::verify(object, helpers)?.compiled(engine)
     }
 
     fn verify(object: ObjectFile, helpers: Arc<HelperTable>) -> Result<Self, LoadError> {
-        let ObjectFile { functions: raw, calls, image, lines, pointed_at } = object;
+        let ObjectFile { functions: raw, calls, image, lines, pointed_at, patterns } = object;
         let starts: Vec<u32> = raw.iter().map(|function| function.start).collect();
         let names: Vec<String> = raw.iter().map(|function| function.name.clone()).collect();
         let verifier = Verifier {
@@ -214,6 +216,7 @@ impl Program {
             layout,
             helpers,
             lines,
+            patterns,
             code: None,
         })
     }
@@ -247,6 +250,11 @@ impl Program {
     pub fn functions_in<'a>(&'a self, section: &'a str) -> impl Iterator<Item = usize> + 'a {
         let found = self.functions.iter().enumerate();
         found.filter(move |(_, function)| function.section == section).map(|(index, _)| index)
+    }
+
+    /// Bytes of the section `zeroserve.patterns`, which is for the host and not for the guest.
+    pub fn patterns(&self) -> &[u8] {
+        &self.patterns
     }
 
     /// Index of the function of that name.

@@ -8,11 +8,11 @@ use crate::limits::{JSON_FUEL, MAX_RESPONSE_BODY_BYTES};
 use crate::words::{is_upstream, status};
 
 /// Set the answer, where there is still one to decide.
-fn decide(call: &mut Call<'_>, answer: Answer) -> Reply {
+pub(crate) fn decide(call: &mut Call<'_>, answer: Answer) -> Reply {
     if call.exchange.response().is_some() {
         return Err(Instead::Nothing);
     }
-    call.exchange.answer_fields.clear();
+    call.exchange.python.answer.clear();
     call.exchange.answer = Some(answer);
     Ok(0)
 }

@@ -47,7 +47,7 @@ fn lower_at(bytes: &[u8], at: usize, point: u32, out: &mut dyn FnMut(u32)) {
     if point == 0x3a3 {
         out(if ends_word(&bytes[..at], &bytes[at + 2..]) { 0x3c2 } else { 0x3c3 });
     } else {
-        unicode::lower(point, &mut |point| out(point));
+        unicode::lower(point, out);
     }
 }
 
@@ -76,13 +76,13 @@ pub(crate) fn lower<const KIND: bool>(call: &mut Call<'_>) -> Reply {
 
 pub(crate) fn upper<const KIND: bool>(call: &mut Call<'_>) -> Reply {
     mapped::<KIND>(call, <[u8]>::make_ascii_uppercase, |bytes, out| {
-        chars::all(bytes).for_each(|point| unicode::upper(point, &mut |point| out(point)));
+        chars::all(bytes).for_each(|point| unicode::upper(point, out));
     })
 }
 
 pub(crate) fn casefold(call: &mut Call<'_>) -> Reply {
     mapped::<true>(call, <[u8]>::make_ascii_lowercase, |bytes, out| {
-        chars::all(bytes).for_each(|point| unicode::fold(point, &mut |point| out(point)));
+        chars::all(bytes).for_each(|point| unicode::fold(point, out));
     })
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn swapcase<const KIND: bool>(call: &mut Call<'_>) -> Reply {
             if unicode::is_upper(point) {
                 lower_at(bytes, at, point, out);
             } else if unicode::is_lower(point) {
-                unicode::upper(point, &mut |point| out(point));
+                unicode::upper(point, out);
             } else {
                 out(point);
             }
@@ -111,7 +111,7 @@ pub(crate) fn capitalize<const KIND: bool>(call: &mut Call<'_>) -> Reply {
     mapped::<KIND>(call, narrow, |bytes, out| {
         for (at, point) in each(bytes) {
             match at {
-                0 => unicode::title(point, &mut |point| out(point)),
+                0 => unicode::title(point, out),
                 _ => lower_at(bytes, at, point, out),
             }
         }
@@ -134,7 +134,7 @@ pub(crate) fn title<const KIND: bool>(call: &mut Call<'_>) -> Reply {
         for (at, point) in each(bytes) {
             match inside {
                 true => lower_at(bytes, at, point, out),
-                false => unicode::title(point, &mut |point| out(point)),
+                false => unicode::title(point, out),
             }
             inside = unicode::is_cased(point);
         }

@@ -231,7 +231,8 @@ pub(crate) fn fromhex(call: &mut Call<'_>) -> Reply {
         at += 2;
     };
     if let Some(at) = bad {
-        // In front of it everything is ASCII.
+        // What is not ASCII is seen before anything else is.
+        let at = text.bytes.iter().position(|byte| text.wide && !byte.is_ascii()).unwrap_or(at);
         let message = format!("non-hexadecimal number found in fromhex() arg at position {at}");
         return Err(call.raised(VALUE_ERROR, message));
     }

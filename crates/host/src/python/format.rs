@@ -6,6 +6,7 @@ use crate::python::chars;
 use crate::python::exception::{OVERFLOW_ERROR, VALUE_ERROR};
 use crate::python::int::digits;
 use crate::python::place::used_up;
+use crate::python::repr::plain;
 use crate::python::text::{Output, Text};
 use crate::python::unicode;
 
@@ -98,7 +99,7 @@ impl Spec {
             _ => {
                 let mut shown = Vec::new();
                 text.iter().for_each(|point| chars::push(&mut shown, *point));
-                let shown = String::from_utf8_lossy(&shown);
+                let shown = plain(&shown);
                 let message = format!("Invalid format specifier '{shown}' for object of type");
                 return Err(format!("{message} '{object}'"));
             }
@@ -155,7 +156,7 @@ fn grouped(digits: &str, width: usize, separator: Option<(u8, usize)>) -> Vec<u8
 }
 
 /// What an int looks like: sign and prefix, digits or a character.
-fn int_parts(spec: &Spec, value: i64, room: usize) -> Result<(String, Vec<u8>), Failure> {
+fn int_parts(spec: &Spec, value: i128, room: usize) -> Result<(String, Vec<u8>), Failure> {
     let refuse = |message: &str| Err(Failure::Value(message.into()));
     if spec.precision.is_some() {
         return refuse("Precision not allowed in integer format specifier");
@@ -192,7 +193,7 @@ fn int_parts(spec: &Spec, value: i64, room: usize) -> Result<(String, Vec<u8>), 
     if spec.alternate {
         front.push_str(prefix);
     }
-    let mut text = digits(value.unsigned_abs(), base);
+    let mut text = digits(value.unsigned_abs() as u64, base);
     if kind == b'X' {
         text.make_ascii_uppercase();
     }
@@ -226,7 +227,7 @@ fn unknown(kind: u32, object: &str) -> Failure {
     Failure::Value(format!("Unknown format code '{}' for object of type '{object}'", name(kind)))
 }
 
-fn format_int(value: i64, spec: &[u32], room: usize) -> Result<Output, Failure> {
+fn format_int(value: i128, spec: &[u32], room: usize) -> Result<Output, Failure> {
     let memory = |_| Failure::Memory;
     let spec = Spec::parse(spec, "int", b'd')?;
     match is(Some(&spec.kind), b"bcdoxXneEfFgG%") {
@@ -301,13 +302,23 @@ fn give(call: &mut Call<'_>, made: Result<Output, Failure>) -> Reply {
     }
 }
 
-pub(crate) fn int(call: &mut Call<'_>) -> Reply {
-    let [value, spec, ..] = call.args;
+/// Of a number that is in its word already.
+fn number_as(call: &mut Call<'_>, value: i128) -> Reply {
+    let spec = call.args[1];
     let room = call.guest.room();
     let spec = Text::new::<true>(call.guest.input(), "spec", spec)?;
     call.fuel += 4 * spec.bytes.len() as u64;
-    let made = format_int(value as i64, &chars::all(spec.bytes).collect::<Vec<_>>(), room);
+    let made = format_int(value, &chars::all(spec.bytes).collect::<Vec<_>>(), room);
     give(call, made)
+}
+
+pub(crate) fn int(call: &mut Call<'_>) -> Reply {
+    number_as(call, (call.args[0] as i64).into())
+}
+
+/// Of an integer that has no sign, which some results of C have.
+pub(crate) fn uint(call: &mut Call<'_>) -> Reply {
+    number_as(call, call.args[0].into())
 }
 
 pub(crate) fn str(call: &mut Call<'_>) -> Reply {

@@ -287,6 +287,26 @@ fn naturals(call: &mut Call<'_>) -> Result<(u64, u64), Instead> {
     Ok((n, k))
 }
 
+fn greatest_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+pub(crate) fn gcd(call: &mut Call<'_>) -> Reply {
+    let [a, b, ..] = call.args.map(|number| (number as i64).unsigned_abs());
+    let divisor = i64::try_from(greatest_divisor(a, b)).map_err(|_| too_large())?;
+    Ok(divisor as u64)
+}
+
+pub(crate) fn lcm(call: &mut Call<'_>) -> Reply {
+    let [a, b, ..] = call.args.map(|number| (number as i64).unsigned_abs());
+    let multiple = (a / greatest_divisor(a, b).max(1)).checked_mul(b);
+    let multiple = multiple.and_then(|number| i64::try_from(number).ok());
+    Ok(multiple.ok_or_else(too_large)? as u64)
+}
+
 pub(crate) fn comb(call: &mut Call<'_>) -> Reply {
     let (n, k) = naturals(call)?;
     let mut result: u128 = u128::from(k <= n);

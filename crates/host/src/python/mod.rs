@@ -4,27 +4,45 @@
 //! Everything behaves as in CPython, or the script stops with a reason. Arguments are words as
 //! [`word`] describes them; none of them can be believed, since any object can call these helpers.
 
+mod arena;
 mod case;
 mod chars;
 mod codec;
+mod codecs;
+mod datetime;
 mod dict;
 mod format;
+mod hashing;
 mod int;
+mod ip;
+mod json;
+mod json_text;
 mod kinds;
+mod letters;
 mod modules_table;
 mod pad;
+mod patterns;
 mod place;
+mod re;
 mod repr;
+mod request;
+mod response;
 mod search;
 mod sequence;
+mod server;
+mod shared;
 mod split;
+mod state;
 mod stop;
 mod text;
 mod text_table;
 mod unicode;
+mod url;
 mod word;
 
 pub use modules_table::MODULES;
+pub use patterns::{Patterns, check_pattern};
+pub(crate) use state::State;
 pub use text_table::TEXT;
 
 /// Exceptions by the number that helpers return; the compiler has the same ones.

@@ -22,6 +22,18 @@ pub(crate) fn escape(point: u32, out: &mut String) {
     };
 }
 
+/// A text for people: only lone surrogates, which no log can show, are escaped.
+pub(crate) fn plain(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for point in chars::all(bytes) {
+        match char::from_u32(point) {
+            Some(letter) => out.push(letter),
+            None => escape(point, &mut out),
+        }
+    }
+    out
+}
+
 /// Add at most so many characters of it as Python would write it.
 fn write(text: Text<'_>, most: usize, out: &mut Output) -> Result<(), Instead> {
     let has = |byte| memchr::memchr(byte, text.bytes).is_some();

@@ -27,28 +27,40 @@ fn looking<'m, const KIND: bool>(
     Ok((text, sub))
 }
 
+/// The same for a call that looks at one end of the first.
+fn comparing<'m, const KIND: bool>(
+    guest: &'m mut Guest<'_>,
+    args: [u64; 5],
+    fuel: &mut u64,
+) -> Result<(Text<'m>, Text<'m>), Instead> {
+    let (text, sub) = two::<KIND>(guest.input(), args, ["s", "sub"])?;
+    // Where characters and bytes are not the same, they are counted.
+    *fuel += sub.fuel() + if text.wide { text.fuel() } else { 0 };
+    Ok((text, sub))
+}
+
 pub(crate) fn startswith<const KIND: bool>(call: &mut Call<'_>) -> Reply {
     let [_, _, start, end, _] = call.args;
-    let (text, sub) = looking::<KIND>(&mut call.guest, call.args, &mut call.fuel)?;
+    let (text, sub) = comparing::<KIND>(&mut call.guest, call.args, &mut call.fuel)?;
     let span = text.span(start as i64, end as i64);
     Ok(span.is_some_and(|span| text.bytes[span].starts_with(sub.bytes)).into())
 }
 
 pub(crate) fn endswith<const KIND: bool>(call: &mut Call<'_>) -> Reply {
     let [_, _, start, end, _] = call.args;
-    let (text, sub) = looking::<KIND>(&mut call.guest, call.args, &mut call.fuel)?;
+    let (text, sub) = comparing::<KIND>(&mut call.guest, call.args, &mut call.fuel)?;
     let span = text.span(start as i64, end as i64);
     Ok(span.is_some_and(|span| text.bytes[span].ends_with(sub.bytes)).into())
 }
 
 pub(crate) fn removeprefix<const KIND: bool>(call: &mut Call<'_>) -> Reply {
-    let (text, sub) = looking::<KIND>(&mut call.guest, call.args, &mut call.fuel)?;
+    let (text, sub) = comparing::<KIND>(&mut call.guest, call.args, &mut call.fuel)?;
     let from = if text.bytes.starts_with(sub.bytes) { sub.bytes.len() } else { 0 };
     Ok(text.piece(from..text.bytes.len()))
 }
 
 pub(crate) fn removesuffix<const KIND: bool>(call: &mut Call<'_>) -> Reply {
-    let (text, sub) = looking::<KIND>(&mut call.guest, call.args, &mut call.fuel)?;
+    let (text, sub) = comparing::<KIND>(&mut call.guest, call.args, &mut call.fuel)?;
     let less = if text.bytes.ends_with(sub.bytes) { sub.bytes.len() } else { 0 };
     Ok(text.piece(0..text.bytes.len() - less))
 }

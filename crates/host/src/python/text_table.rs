@@ -256,4 +256,10 @@ pub static TEXT: &[Row] = python_rows! {
     "chr";
     1122 "zs_py_dict_find", "table, key, kind", 60, dict::find,
     "The number of the entry with a key, or -1; kind is 0 for str and bytes, 1 for int.";
+    1123 "zs_py_uint_format", "number, spec, out", 100, format::uint,
+    "format of an int without a sign.";
+    1124 "zs_py_int_gcd", "a, b", 80, int::gcd,
+    "math.gcd";
+    1125 "zs_py_int_lcm", "a, b", 80, int::lcm,
+    "math.lcm";
 };

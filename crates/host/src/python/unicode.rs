@@ -1,9 +1,13 @@
 //! What CPython knows of a character: properties and mappings of the Unicode Character Database.
+//!
+//! All of them are of one version of it, which the standard library's need not be.
+
+use std::borrow::Cow;
 
 use icu_casemap::{CaseMapper, CaseMapperBorrowed};
 use icu_locale_core::LanguageIdentifier;
 use icu_properties::props::{
-    CaseIgnorable, Cased, GeneralCategory, NumericType, XidContinue, XidStart,
+    CaseIgnorable, Cased, GeneralCategory, Lowercase, NumericType, Uppercase, XidContinue, XidStart,
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
@@ -89,11 +93,11 @@ pub(crate) fn continues_identifier(point: u32) -> bool {
 }
 
 pub(crate) fn is_upper(point: u32) -> bool {
-    char::from_u32(point).is_some_and(char::is_uppercase)
+    CodePointSetData::new::<Uppercase>().contains32(point)
 }
 
 pub(crate) fn is_lower(point: u32) -> bool {
-    char::from_u32(point).is_some_and(char::is_lowercase)
+    CodePointSetData::new::<Lowercase>().contains32(point)
 }
 
 pub(crate) fn is_title(point: u32) -> bool {
@@ -121,38 +125,40 @@ pub(crate) fn decimal(point: u32) -> Option<u32> {
     Some(before as u32 % 10)
 }
 
-/// Give each character of a full mapping to upper case.
-pub(crate) fn upper(point: u32, out: &mut impl FnMut(u32)) {
+/// Give each character of what one is mapped to; a lone surrogate is left alone.
+fn mapped(point: u32, mapping: impl Fn(&str) -> Cow<'_, str>, out: &mut dyn FnMut(u32)) {
     match char::from_u32(point) {
-        Some(letter) => letter.to_uppercase().for_each(|letter| out(letter.into())),
+        Some(letter) => {
+            let text = mapping(letter.encode_utf8(&mut [0; 4])).into_owned();
+            text.chars().for_each(|letter| out(letter.into()));
+        }
         None => out(point),
     }
+}
+
+/// Give each character of a full mapping to upper case.
+pub(crate) fn upper(point: u32, out: &mut dyn FnMut(u32)) {
+    mapped(point, |text| MAPPER.uppercase_to_string(text, &LanguageIdentifier::UNKNOWN), out);
 }
 
 /// Give each character of a full mapping to lower case, without regard to what is around it.
-pub(crate) fn lower(point: u32, out: &mut impl FnMut(u32)) {
-    match char::from_u32(point) {
-        Some(letter) => letter.to_lowercase().for_each(|letter| out(letter.into())),
-        None => out(point),
-    }
+pub(crate) fn lower(point: u32, out: &mut dyn FnMut(u32)) {
+    mapped(point, |text| MAPPER.lowercase_to_string(text, &LanguageIdentifier::UNKNOWN), out);
 }
 
 /// Give each character of a full mapping to title case.
-pub(crate) fn title(point: u32, out: &mut impl FnMut(u32)) {
-    let Some(letter) = char::from_u32(point) else { return out(point) };
-    let mut buffer = [0; 4];
-    let text: &str = letter.encode_utf8(&mut buffer);
-    let mapped = MAPPER.titlecase_segment_with_only_case_data_to_string(
-        text,
-        &LanguageIdentifier::UNKNOWN,
-        Default::default(),
+pub(crate) fn title(point: u32, out: &mut dyn FnMut(u32)) {
+    let root = &LanguageIdentifier::UNKNOWN;
+    mapped(
+        point,
+        |text| {
+            MAPPER.titlecase_segment_with_only_case_data_to_string(text, root, Default::default())
+        },
+        out,
     );
-    mapped.chars().for_each(|letter| out(letter.into()));
 }
 
 /// Give each character of a full case folding.
-pub(crate) fn fold(point: u32, out: &mut impl FnMut(u32)) {
-    let Some(letter) = char::from_u32(point) else { return out(point) };
-    let mut buffer = [0; 4];
-    MAPPER.fold_string(letter.encode_utf8(&mut buffer)).chars().for_each(|c| out(c.into()));
+pub(crate) fn fold(point: u32, out: &mut dyn FnMut(u32)) {
+    mapped(point, |text| MAPPER.fold_string(text), out);
 }

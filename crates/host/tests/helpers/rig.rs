@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use zeroserve_host::{
-    Exchange, FileMetadata, Incoming, Outcome, RateLimiter, Tls, World, rows, table,
+    Exchange, FileMetadata, Incoming, Outcome, Patterns, RateLimiter, Tables, Tls, World, rows,
+    table,
 };
 use zeroserve_vm::{Engine, Instance, Program};
 
@@ -75,6 +76,8 @@ pub(crate) struct Fake {
     pub(crate) now_ms: Cell<u64>,
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) limiter: RateLimiter,
+    pub(crate) tables: Tables,
+    pub(crate) patterns: Arc<Patterns>,
     pub(crate) files: HashMap<&'static str, &'static str>,
 }
 
@@ -93,6 +96,22 @@ impl World for Fake {
 
     fn log(&self, script: &str, message: &str) {
         self.log.borrow_mut().push(format!("{script}: {message}"));
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.now_ms.get() * 1_000_000 + 456_789
+    }
+
+    fn monotonic_ns(&self) -> u64 {
+        12_345
+    }
+
+    fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
+    fn patterns(&self) -> Arc<Patterns> {
+        Arc::clone(&self.patterns)
     }
 
     fn limiter(&self) -> &RateLimiter {
@@ -160,9 +179,21 @@ impl Rig {
             now_ms: Cell::new(1_700_000_000_123),
             log: RefCell::default(),
             limiter: RateLimiter::default(),
+            tables: Tables::default(),
+            patterns: Arc::default(),
             files: HashMap::from([("data/x.json", "{\"a\":[1]}"), ("bad.json", "{")]),
         };
         Self { exchange, instance, world, free }
+    }
+
+    /// Where the next copy goes, to go back to.
+    pub(crate) fn mark(&self) -> u64 {
+        self.free
+    }
+
+    /// Forget the copies since.
+    pub(crate) fn rewind(&mut self, mark: u64) {
+        self.free = mark;
     }
 
     /// Guest memory of so many bytes.
