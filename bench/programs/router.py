@@ -4,7 +4,7 @@ import re
 
 from zeroserve.script import Request, Response, on_request, redirect
 
-ROUTES = {f"/old/page-{n}": f"/new/page-{n}" for n in range(1000)} | {"/b174.bin": ""}
+ROUTES = {f"/old/page-{n}": f"/new/page-{n}" for n in range(1000)} | {"/174.txt": ""}
 PREFIXES = tuple(f"/section-{n}/" for n in range(50))
 NUMBERED = re.compile(r"/(?:item|order|user)-(\d+)\Z")
 
