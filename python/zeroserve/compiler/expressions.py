@@ -4,9 +4,10 @@ import ast
 from typing import Any
 
 from zeroserve.compiler import tree
-from zeroserve.compiler.base import Base, _line
+from zeroserve.compiler.base import _line
 from zeroserve.compiler.constants import Network, NotConstant
 from zeroserve.compiler.diagnostics import Refusal
+from zeroserve.compiler.displays import HINT, Displays
 from zeroserve.compiler.flow import Flow, copy, merge
 from zeroserve.compiler.formats import check_format
 from zeroserve.compiler.operations import ATTRIBUTES, CONSTANTS
@@ -84,7 +85,7 @@ _ORDERS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
 _DIVIDED = {ast.FloorDiv: "integer division or modulo by zero", ast.Mod: "integer modulo by zero"}
 
 
-class Expressions(Base):
+class Expressions(Displays):
     """Python's expressions as typed ones."""
 
     def call(self, node: ast.Call) -> Expr:
@@ -127,6 +128,8 @@ class Expressions(Base):
                 raise Refusal(None, "")
             if self.flow is None:
                 return self.const(None, node, NEVER)
+            if slot is None and node.id in self.displays:
+                raise Refusal(node, "a dict made while running", HINT)
             if slot is None or slot not in self.flow:
                 raise Refusal(
                     node,
@@ -240,6 +243,8 @@ class Expressions(Base):
                 return tree.Choose(
                     four, self.const(4, node), self.const(6, node), type=INT, line=_line(node)
                 )
+            if name == "packed":
+                return self.op("same", [value], BYTES, node)
             if name == "is_loopback":
                 return self.helper("zs_py_ip_is_loopback", [value], BOOL, node)
         if isinstance(type, MatchType) and name == "string":
