@@ -264,6 +264,8 @@ class Calls(Iterables):
             raise Refusal(node, f"dict.{name}() is not available here", hint)
         owner = self._owner(type)
         key = f"{owner}.{name}"
+        if type == RESPONSE and name == "append_header":
+            return self._append_header(value, node)
         if key not in methods():
             if key in METHODS:
                 raise Refusal(node, f"{key}() is not available in scripts", METHODS[key])
@@ -1358,6 +1360,21 @@ class Calls(Iterables):
             set_one = self.helper("zs_py_response_header", call, NONE, node, True)
             stores.append(tree.Do(set_one, line=_line(node)))
         return self.block(stores, response)
+
+    def _append_header(self, value: Expr, node: ast.Call) -> Expr:
+        """Of a response that the script has made."""
+        operation = methods()["ResponseHead.append_header"]
+        name, text = self.arguments(operation, node).values()
+        assert name is not None and text is not None
+        field = self.convert(self.expr(name), STR, name, "the name of a header")
+        if not isinstance(field, Const) or str(field.value).lower() == "content-type":
+            raise Refusal(
+                name,
+                "a header that is not known to be another than Content-Type",
+                "write its name here; the type is content_type= of Response",
+            )
+        item = self.convert(self.expr(text), STR, text, "the value of a header")
+        return self.helper("zs_py_response_header", [value, field, item], NONE, node, True)
 
     def _header_pairs(self, node: ast.expr) -> list[tuple[Expr, Expr]]:
         node = self.display(node)

@@ -33,6 +33,7 @@ from zeroserve.compiler.types import (
     BOOL,
     BYTES,
     DATETIME,
+    FLOAT,
     INT,
     IP_ADDRESS,
     JSON,
@@ -749,6 +750,11 @@ class Expressions(Displays):
             return self.op("order", [order], BOOL, node, how)
         if left.type == right.type == DATETIME:
             return self.op("compare", [left, right], BOOL, node, (how, False, False))
+        if FLOAT in (left.type, right.type) and (is_int(left.type) or is_int(right.type)):
+            up = isinstance(op, ast.Gt | ast.LtE) == (left.type == FLOAT)
+            left, right = self._seconds(left, up, node), self._seconds(right, up, node)
+            extra = (how, left.type == U64, right.type == U64)
+            return self.op("compare", [left, right], BOOL, node, extra)
         if items_of(left.type) is not None and items_of(right.type) is not None:
             return self._order_tuples(op, left, right, node)
         raise Refusal(
@@ -758,6 +764,15 @@ class Expressions(Displays):
             if JSON in (left.type, right.type)
             else None,
         )
+
+    def _seconds(self, value: Expr, up: bool, node: ast.AST) -> Expr:
+        """What a clock says in whole seconds, rounded so that an int compares as with all digits."""
+        if value.type != FLOAT:
+            return value
+        number = self.op("same", [value], INT, node)
+        if up:
+            number = self.op("int.add", [number, self.const(999_999_999, node)], INT, node)
+        return self.op("int.floordiv", [number, self.const(1_000_000_000, node)], INT, node, "")
 
     def _order_tuples(self, op: ast.cmpop, left: Expr, right: Expr, node: ast.AST) -> Expr:
         first, one = self.twice(left)
