@@ -219,7 +219,7 @@ def test_patterns(tmp_path: Path) -> None:
 
 
 def test_a_bad_pattern_refuses_the_script(tmp_path: Path) -> None:
-    with pytest.raises(Error, match=r"matches\S*: pattern a\(: unclosed group, at character 2"):
+    with pytest.raises(Error, match=r"matches'.*: pattern a\(: unclosed group, at character 2"):
         Client(site(tmp_path, matches=patterns("a(")))
 
 
