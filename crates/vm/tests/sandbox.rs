@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use support::elf::{A, Elf, FUNCTION, PROGBITS, W};
 use support::{Asm, ENGINES, Outcome, both, both_with, helpers, run, slot};
-use zeroserve_vm::limits::{FUNCTION_BASE, NULL_BYTES, STACK_BYTES};
+use zeroserve_vm::limits::{FUNCTION_BASE, HEAP_BYTES, NULL_BYTES, STACK_BYTES};
 use zeroserve_vm::{Engine, Fuel, Instance, Layout, Program, TrapKind};
 
 /// Constants and variables, so that every part of memory is there.
@@ -316,6 +316,49 @@ fn a_reset_leaves_nothing() {
             }
         }
     }
+}
+
+/// The heap is given away from its start to its end, in eights, and is whole after a reset.
+#[test]
+fn the_heap_is_given_away_once() {
+    let object = with_image(&Asm::default().mov(0, 0).exit());
+    for mut instance in instances(&object) {
+        let heap = instance.memory().layout().heap;
+        for _ in 0..2 {
+            assert_eq!(instance.room(), HEAP_BYTES);
+            let parts = [0, 1, 8, 9, 0].map(|bytes| instance.alloc(bytes));
+            assert_eq!(parts, [0, 0, 8, 16, 32].map(|offset| Some(heap + offset)));
+            let rest = u64::from(instance.room());
+            for bytes in [rest + 1, u64::from(u32::MAX), u64::MAX - 3, u64::MAX] {
+                assert_eq!(instance.alloc(bytes), None, "{bytes}");
+            }
+            // A run that begins leaves it alone: its input may be there.
+            assert!(run(&mut instance, 0, [0; 5], Fuel::default()).end.is_ok());
+            assert_eq!(instance.alloc(rest), Some(heap + 32));
+            assert_eq!((instance.room(), instance.alloc(1)), (0, None));
+            instance.reset();
+        }
+    }
+}
+
+/// What the host copies is checked as what the guest does.
+#[test]
+fn copies_stay_inside() {
+    let object = with_image(&Asm::default().mov(0, 0).exit());
+    let [mut instance, _] = instances(&object);
+    let memory = instance.memory();
+    let (layout, heap) = (memory.layout(), u64::from(memory.layout().heap));
+    memory.write(heap, 4).expect("it").copy_from_slice(b"abcd");
+    memory.copy(heap, heap + 2, 4).expect("it");
+    assert_eq!(memory.read(heap, 6).expect("it"), b"ababcd");
+    let (end, readable) = (u64::from(layout.end), u64::from(NULL_BYTES));
+    for (from, to, size) in
+        [(0, heap, 1), (end - 1, heap, 2), (heap, end - 1, 2), (heap, readable, 1)]
+    {
+        assert!(memory.copy(from, to, size).is_err(), "{from:#x} to {to:#x}");
+        assert!(memory.copy(from, to, 0).is_ok());
+    }
+    assert!(memory.copy(u64::MAX, heap, 2).is_err() && memory.copy(heap, heap, u64::MAX).is_err());
 }
 
 /// A program for each kind of trap; one without fails this.

@@ -5,27 +5,39 @@
 //! [`word`] describes them; none of them can be believed, since any object can call these helpers.
 
 mod arena;
+mod case;
+mod chars;
+mod codec;
 mod codecs;
 mod datetime;
+mod dict;
+mod format;
 mod hashing;
+mod int;
 mod ip;
 mod json;
 mod json_text;
+mod kinds;
 mod letters;
 mod modules_table;
+mod pad;
 mod patterns;
-#[allow(dead_code)] // until the rows that need them
 mod place;
 mod re;
+mod repr;
 mod request;
 mod response;
+mod search;
+mod sequence;
 mod server;
 mod shared;
+mod split;
 mod state;
 mod stop;
+mod text;
 mod text_table;
+mod unicode;
 mod url;
-#[allow(dead_code)]
 mod word;
 
 pub use modules_table::MODULES;

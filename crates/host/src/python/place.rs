@@ -8,6 +8,7 @@ use zeroserve_vm::limits::HEAP_BYTES;
 use crate::Outcome;
 use crate::guest::{Call, Guest, Input, Instead, Reply, copying};
 use crate::limits::MAX_LOG_BYTES;
+use crate::python::text::STR;
 use crate::python::word::{List, PyBytes, PyStr};
 
 /// The heap is used up.
@@ -119,6 +120,11 @@ impl Call<'_> {
     pub(crate) fn give_bytes(&mut self, bytes: &[u8]) -> Reply {
         self.fuel += copying(bytes.len());
         self.guest.new_bytes(bytes)
+    }
+
+    /// A new str or bytes as the result.
+    pub(crate) fn give_text<const KIND: bool>(&mut self, bytes: &[u8]) -> Reply {
+        if KIND == STR { self.give_str(bytes) } else { self.give_bytes(bytes) }
     }
 
     /// Store the words of the result of a helper that may raise, and say that it did not.

@@ -6,6 +6,7 @@ use crate::helpers::basics::one_line;
 use crate::limits::MAX_LOG_BYTES;
 use crate::python::exception;
 use crate::python::place::refused;
+use crate::python::repr::plain;
 
 /// What stops a script that CPython would not stop, by number from 1.
 const LIMITS: [&str; 2] = [
@@ -37,7 +38,7 @@ pub(crate) fn raise(call: &mut Call<'_>) -> Reply {
     };
     let text = if message != 0 {
         let text = call.guest.input().content("message", message)?;
-        String::from_utf8_lossy(&text[..text.len().min(MAX_LOG_BYTES)]).into_owned()
+        plain(&text[..text.len().min(MAX_LOG_BYTES)])
     } else if call.exchange.raised.kind == kind {
         call.exchange.raised.message.clone()
     } else {

@@ -1,7 +1,7 @@
 //! Arguments that nobody would pass in good faith.
 
 use proptest::prelude::*;
-use zeroserve_host::{Body, HELPERS, Incoming, Outcome, Row};
+use zeroserve_host::{Body, HELPERS, Incoming, Outcome, Row, TEXT};
 
 use crate::rig::{Arg, Rig, call, incoming};
 
@@ -45,6 +45,50 @@ proptest! {
         }
         while rig.exchange.call_depth() > 0 {
             rig.exchange.leave(1);
+        }
+    }
+}
+
+/// A word: of a text or a list somewhere, short or long, wide or not, or anything.
+fn word() -> impl Strategy<Value = u64> {
+    let len =
+        prop_oneof![8 => 0..40_u64, 1 => 0..70_000_u64, 1 => any::<u32>().prop_map(u64::from)];
+    let place = (4096..0x60000_u64, len, any::<bool>());
+    prop_oneof![
+        6 => place.prop_map(|(address, len, wide)| address | len << 32 | u64::from(wide) << 63),
+        2 => argument(),
+        2 => (-20..100_i64).prop_map(|number| number as u64),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
+
+    #[test]
+    fn anything_goes_for_python(
+        calls in prop::collection::vec((0..TEXT.len(), prop::array::uniform5(word())), 60),
+        bytes in prop::collection::vec(any::<u8>(), 0..2000),
+        text in "[a-cA-C \\t\\n.,_+0-9é€😀Σ]{0,200}",
+    ) {
+        let mut rig = Rig::new();
+        let memory = [bytes, text.into_bytes()].concat().repeat(60);
+        let memory = &memory[..memory.len().min(200_000)];
+        rig.put(memory);
+        for (index, args) in calls {
+            let row = &TEXT[index];
+            if let Outcome::Trap(reason) = rig.raw(row.name, args) {
+                // The helper says what is wrong, or which limit was met.
+                let limits = ["MemoryError: ", "OverflowError: ", "ValueError: ", "used up its ",
+                    "a negative exponent", "an int is to be formatted"];
+                let known = limits.iter().any(|limit| reason.starts_with(limit));
+                prop_assert!(known || reason.starts_with(row.name), "{}: {}", row.name, reason);
+            }
+            if index % 16 == 0 {
+                rig.instance.reset();
+                let stack = rig.instance.memory().layout().stack.into();
+                let place = rig.instance.memory().write(stack, memory.len() as u64);
+                place.unwrap().copy_from_slice(memory);
+            }
         }
     }
 }

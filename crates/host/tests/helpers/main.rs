@@ -27,16 +27,8 @@ pub(crate) use cases;
 
 #[test]
 fn every_helper_is_tested() {
-    let cases = [
-        plain::CASES,
-        values::CASES,
-        request::CASES,
-        response::CASES,
-        python::text::CASES,
-        python::modules::CASES,
-        python::values::CASES,
-        python::codecs::CASES,
-    ];
+    let cases =
+        [[plain::CASES, values::CASES, request::CASES, response::CASES].concat(), python::cases()];
     for case in cases.concat() {
         case();
     }

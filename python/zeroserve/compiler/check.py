@@ -1,0 +1,723 @@
+"""Statements and functions: from Python's syntax tree to the typed form."""
+
+import ast
+from collections.abc import Callable
+
+from zeroserve.compiler import tree
+from zeroserve.compiler.base import _line
+from zeroserve.compiler.calls import Calls
+from zeroserve.compiler.diagnostics import Refusal
+from zeroserve.compiler.flow import Flow, assigned, copy, merge
+from zeroserve.compiler.operations import EXCEPTIONS
+from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope
+from zeroserve.compiler.subset import REFUSED
+from zeroserve.compiler.tree import Const, Expr, Local, Slot, Stmt
+from zeroserve.compiler.types import (
+    BOOL,
+    INT,
+    META,
+    NEVER,
+    NONE,
+    REQUEST,
+    RESPONSE,
+    RESPONSE_HEAD,
+    STR,
+    ListType,
+    OptionalType,
+    Type,
+    is_int,
+    items_of,
+    join,
+    optional,
+)
+
+MAX_ROUNDS = 8
+"""Rounds until the types of all variables are known; each can change them a few times only."""
+MAX_PARAMETERS = 32
+
+
+class Checker(Calls):
+    """One function."""
+
+    def run(self) -> tree.Function:
+        """Check the function until the types of its variables stay as they are."""
+        declared = self.declared
+        function = declared.function
+        assert function is not None
+        node = declared.node
+        self.result = declared.result if declared.result is not None else NONE
+        names = {arg.arg for arg in _arguments(node)}
+        self.hidden = frozenset(names | assigned(node.body))
+        rounds = 0
+        while True:
+            found: list[Refusal] = []
+            self.problems = found
+            self.changed = False
+            self.temporary = 0
+            self.calls = set()
+            self.poisoned = set()
+            self.breaks: list[list[Flow]] = []
+            self.continues: list[list[Flow]] = []
+            self.flow = {}
+            self.inferred: Type | None = None
+            function.params = []
+            for param in declared.params:
+                slot = self.locals.setdefault(param.name, Slot(param.name, param.type))
+                function.params.append(slot)
+                self.flow[slot] = param.type
+            function.body = self.body(node.body)
+            rounds += 1
+            if not self.changed or rounds > MAX_ROUNDS:
+                break
+        if declared.result is None:
+            declared.result = self.inferred or NONE
+            function.result = declared.result
+            if join(declared.result, NONE) and self.flow is not None and self.inferred:
+                pass
+        for problem in found:
+            self.report(self.scope, problem)
+        if self.flow is not None and not found:
+            if function.result == NONE or isinstance(function.result, OptionalType):
+                end = self.convert(self.const(None, node), function.result, node)
+                function.body.append(tree.Return(end, line=node.lineno))
+            elif function.result != NONE:
+                self.report(
+                    self.scope,
+                    Refusal(
+                        node,
+                        f"{node.name} can end without a return, and then it returns None, "
+                        f"not {function.result}",
+                        "return a value on every way, or annotate -> ... | None",
+                    ),
+                )
+        function.calls = self.calls
+        return function
+
+    # ---- statements
+
+    def body(self, body: list[ast.stmt]) -> list[Stmt]:
+        """Statements one after another; what nothing gets to is left out."""
+        out: list[Stmt] = []
+        for stmt in body:
+            if self.flow is None:
+                break
+            try:
+                method = getattr(self, "stmt_" + type(stmt).__name__, None)
+                if method is None:
+                    what, hint = REFUSED.get(
+                        type(stmt).__name__,
+                        (f"this ({type(stmt).__name__})", "write it in another way"),
+                    )
+                    raise Refusal(stmt, f"{what} is not compiled", hint)
+                out += method(stmt)
+            except Refusal as refusal:
+                if refusal.message:
+                    self.problems.append(refusal)
+                self._poison(stmt)
+            except RecursionError:
+                self.problems.append(Refusal(stmt, "an expression that is nested too deep"))
+                self._poison(stmt)
+        return out
+
+    def _poison(self, stmt: ast.stmt) -> None:
+        """Variables of a refused statement: what is said of them later would be noise."""
+        names = assigned([stmt])
+        self.poisoned |= names
+        if isinstance(stmt, ast.For | ast.While):
+            pass
+
+    def stmt_Pass(self, node: ast.Pass) -> list[Stmt]:
+        return []
+
+    def stmt_Expr(self, node: ast.Expr) -> list[Stmt]:
+        if isinstance(node.value, ast.Constant):
+            return []
+        value = self.expr(node.value)
+        if value.type == NEVER:
+            self.flow = None
+        return [tree.Do(value, line=_line(node))]
+
+    def stmt_Import(self, node: ast.Import) -> list[Stmt]:
+        raise Refusal(node, "an import in a function", "import at the top of the file")
+
+    stmt_ImportFrom = stmt_Import
+
+    def stmt_FunctionDef(self, node: ast.FunctionDef) -> list[Stmt]:
+        raise Refusal(node, "a function in a function", "define it at module level")
+
+    def stmt_ClassDef(self, node: ast.ClassDef) -> list[Stmt]:
+        raise Refusal(node, "a class in a function", "define it at module level")
+
+    def stmt_Assign(self, node: ast.Assign) -> list[Stmt]:
+        value = self.expr(node.value)
+        if len(node.targets) == 1:
+            return self.unpack(node.targets[0], value, node)
+        first, again = self.twice(value)
+        out: list[Stmt] = [*first]
+        for target in node.targets:
+            out += self.unpack(target, again, node)
+        return out
+
+    def stmt_AnnAssign(self, node: ast.AnnAssign) -> list[Stmt]:
+        wanted = self.scope.annotation(node.annotation)
+        if node.value is None:
+            return []
+        value = self.convert(self.expr(node.value), wanted, node.value)
+        if isinstance(node.target, ast.Name):
+            slot = self.locals.get(node.target.id)
+            if slot is None:
+                self.locals[node.target.id] = Slot(node.target.id, wanted)
+                self.changed = True
+        return self.unpack(node.target, value, node)
+
+    def stmt_AugAssign(self, node: ast.AugAssign) -> list[Stmt]:
+        if not isinstance(node.target, ast.Name):
+            if isinstance(node.target, ast.Subscript):
+                base = self.expr(node.target.value)
+                if base.type == META:
+                    raise Refusal(node, "metadata is set with =", 'req.meta["k"] = ...')
+            raise Refusal(node.target, "only variables are changed", "assign to a variable")
+        name = node.target.id
+        load = ast.copy_location(ast.Name(name, ast.Load()), node.target)
+        if isinstance(node.op, ast.Add | ast.BitAnd):
+            # As one expression: chains of texts and masks are looked at as a whole.
+            whole = ast.copy_location(ast.BinOp(load, node.op, node.value), node)
+            value = self.expr_BinOp(whole)
+        else:
+            value = self.binary(node.op, self.expr(load), self.expr(node.value), node)
+        return [self.assign(name, value, node)]
+
+    def unpack(self, target: ast.expr, value: Expr, node: ast.AST) -> list[Stmt]:
+        """Assign to whatever stands left of ``=``."""
+        match target:
+            case ast.Name(id=name):
+                return [self.assign(name, value, node)]
+            case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                return self._unpack_several(parts, value, node)
+            case ast.Attribute(value=owner, attr=name):
+                base = self.expr(owner)
+                if base.type == RESPONSE_HEAD and name == "status":
+                    number = self.convert(value, INT, node)
+                    call = self.helper("zs_py_res_set_status", [number], NONE, node, True)
+                    return [tree.Do(call, line=_line(node))]
+                if base.type == REQUEST:
+                    hints = {"path": "req.rewrite(path)", "method": "req.set_method(method)"}
+                    raise Refusal(
+                        target,
+                        f"{ast.unparse(target)} is not assigned to",
+                        f"write {hints[name]}" if name in hints else None,
+                    )
+                raise Refusal(target, f"a {base.type} does not change", "make a new one")
+            case ast.Subscript(value=owner, slice=key):
+                base = self.expr(owner)
+                if base.type == META:
+                    args = [
+                        self.convert(self.expr(key), STR, key, "the key"),
+                        self.convert(value, STR, node, "the value"),
+                    ]
+                    call = self.helper("zs_py_meta_set", args, NONE, node, True)
+                    return [tree.Do(call, line=_line(node))]
+                hint = "state goes into a Table: TABLE.set(key, value)"
+                raise Refusal(target, f"a {base.type} does not change", hint)
+            case ast.Starred():
+                raise Refusal(target, "unpacking with *", "write slices: head, tail = x[0], x[1:]")
+        raise Refusal(target, "this can't be assigned to")
+
+    def _unpack_several(self, parts: list[ast.expr], value: Expr, node: ast.AST) -> list[Stmt]:
+        for part in parts:
+            if isinstance(part, ast.Starred):
+                raise Refusal(part, "unpacking with *", "write slices: head, tail = x[0], x[1:]")
+        items = items_of(value.type)
+        if items is not None:
+            if len(items) != len(parts):
+                raise Refusal(node, f"{len(items)} values for {len(parts)} names")
+            first, again = self.twice(value)
+            out: list[Stmt] = [*first]
+            if not isinstance(again, Const) and not isinstance(again, Local):
+                again = value
+            for at, part in enumerate(parts):
+                out += self.unpack(part, self.item(again, at, node), node)
+            return out
+        if isinstance(value.type, ListType):
+            first, again = self.twice(value)
+            size = self.temp(INT)
+            count = Local(size, type=INT, line=_line(node))
+            stores: list[Stmt] = [
+                *first,
+                tree.Store(size, self.op("count", [again], INT, node), line=_line(node)),
+            ]
+            wanted = self.const(len(parts), node)
+            few = f"not enough values to unpack (expected {len(parts)})"
+            many = f"too many values to unpack (expected {len(parts)})"
+            for how, text in (("lt", few), ("gt", many)):
+                test = self.op("compare", [count, wanted], BOOL, node, (how, False, False))
+                bad = tree.Raise("ValueError", self.const(text, node), line=_line(node))
+                stores.append(tree.If(test, [tree.Do(bad)], [], line=_line(node)))
+            for at, part in enumerate(parts):
+                item = self.op(
+                    "list_at", [again, self.const(at, node)], value.type.item, node
+                )
+                stores += self.unpack(part, item, node)
+            return stores
+        raise Refusal(node, f"a {value.type} can't be unpacked")
+
+    def stmt_Return(self, node: ast.Return) -> list[Stmt]:
+        value = (
+            self.const(None, node) if node.value is None else self.expr(node.value)
+        )
+        if self.declared.result is None:
+            found = value.type if self.inferred is None else join(self.inferred, value.type)
+            if found is None:
+                raise Refusal(
+                    node, f"one return is {self.inferred}, this one {value.type}",
+                    "annotate what the function returns: def f(...) -> ...:",
+                )
+            if found != self.inferred:
+                self.inferred = found
+            if self.result != found:
+                self.result = found
+                self.changed = True
+        result = self.result
+        if self.declared.function is not None:
+            self.declared.function.result = result
+        converted = self.convert(value, result, node.value or node, "what is returned")
+        self.flow = None
+        return [tree.Return(converted, line=_line(node))]
+
+    def stmt_If(self, node: ast.If) -> list[Stmt]:
+        test, then, other = self.cond(node.test)
+        self.flow = then
+        one = self.body(node.body)
+        then = self.flow
+        self.flow = other
+        two = self.body(node.orelse)
+        self.flow = merge(then, self.flow)
+        return [tree.If(test, one, two, line=_line(node))]
+
+    def _widen(self, nodes: list[ast.stmt] | list[ast.expr]) -> None:
+        """At the head of a loop: what the loop sets may be of any of its types."""
+        if self.flow is None:
+            return
+        for name in assigned(nodes):
+            slot = self.locals.get(name)
+            if slot is not None and slot in self.flow:
+                self.flow[slot] = slot.type
+
+    def stmt_While(self, node: ast.While) -> list[Stmt]:
+        self._widen([node])
+        test, then, other = self.cond(node.test)
+        self.flow = then
+        self.breaks.append([])
+        self.continues.append([])
+        inner = self.body(node.body)
+        self.continues.pop()
+        leaving = self.breaks.pop()
+        self.flow = other
+        otherwise = self.body(node.orelse)
+        for flow in leaving:
+            self.flow = merge(self.flow, flow)
+        return [tree.Loop(test, inner, [], otherwise, line=_line(node))]
+
+    def stmt_For(self, node: ast.For) -> list[Stmt]:
+        each = self.iterate(node.iter)
+        self._widen([node])
+        before = copy(self.flow)
+        self.breaks.append([])
+        self.continues.append([])
+        inner = self.unpack(node.target, each.item, node)
+        inner += self.body(node.body)
+        self.continues.pop()
+        leaving = self.breaks.pop()
+        self.flow = before
+        self._widen([node])
+        otherwise = self.body(node.orelse)
+        for flow in leaving:
+            self.flow = merge(self.flow, flow)
+        loop = tree.Loop(each.test, inner, each.step, otherwise, line=_line(node))
+        return [*each.setup, loop]
+
+    def stmt_Break(self, node: ast.Break) -> list[Stmt]:
+        self.breaks[-1].append(copy(self.flow))
+        self.flow = None
+        return [tree.Break(line=_line(node))]
+
+    def stmt_Continue(self, node: ast.Continue) -> list[Stmt]:
+        self.flow = None
+        return [tree.Continue(line=_line(node))]
+
+    def stmt_Assert(self, node: ast.Assert) -> list[Stmt]:
+        test, then, other = self.cond(node.test)
+        self.flow = other
+        message: Expr | None = None
+        if node.msg is not None and other is not None:
+            message = self.text_of(self.expr(node.msg), node)
+        self.flow = then
+        raised = tree.Raise("AssertionError", message, line=_line(node))
+        return [tree.If(test, [], [tree.Do(raised, line=_line(node))], line=_line(node))]
+
+    def exception(self, node: ast.expr) -> str:
+        """The name of an exception's class."""
+        name = self._library(node)
+        short = (name or "").removeprefix("builtins.")
+        short = {"json.JSONDecodeError": "JSONDecodeError"}.get(short, short)
+        if short in EXCEPTIONS:
+            return short
+        import difflib
+
+        text = ast.unparse(node)
+        close = difflib.get_close_matches(text, EXCEPTIONS, 1)
+        known = ", ".join(EXCEPTIONS)
+        raise Refusal(
+            node,
+            f"not an exception that scripts know: {text}",
+            f"did you mean {close[0]}?" if close else f"one of {known}",
+        )
+
+    def stmt_Raise(self, node: ast.Raise) -> list[Stmt]:
+        if node.exc is None:
+            raise Refusal(node, "raise without an exception", "name it: raise ValueError(...)")
+        call = node.exc
+        message: Expr | None = None
+        if isinstance(call, ast.Call):
+            kind = self.exception(call.func)
+            if call.keywords or len(call.args) > 1:
+                raise Refusal(call, "an exception has one message")
+            if call.args:
+                message = self.text_of(self.expr(call.args[0]), node)
+        else:
+            kind = self.exception(call)
+        if kind in ("UnicodeDecodeError", "UnicodeEncodeError", "JSONDecodeError"):
+            raise Refusal(node, f"{kind} takes more than a message", "raise ValueError")
+        self.flow = None
+        return [tree.Do(tree.Raise(kind, message, line=_line(node)), line=_line(node))]
+
+    def stmt_Try(self, node: ast.Try) -> list[Stmt]:
+        if node.finalbody:
+            raise Refusal(
+                node.finalbody[0], "finally is not compiled", "write it behind the try, and in except"
+            )
+        before = copy(self.flow)
+        inner = self.body(node.body)
+        after = self.flow
+        names = assigned(node.body)
+        otherwise = self.body(node.orelse)
+        after = self.flow
+        # An exception may come from anywhere in the body.
+        entry = copy(before)
+        if entry is not None:
+            for name in names:
+                slot = self.locals.get(name)
+                if slot is not None and slot in entry:
+                    entry[slot] = slot.type
+        handlers: list[tree.Handler] = []
+        end = after
+        for handler in node.handlers:
+            if handler.name is not None:
+                raise Refusal(
+                    handler, "the exception as a variable", "write except ValueError: without as"
+                )
+            if handler.type is None:
+                kinds: tuple[str, ...] = ("Exception",)
+            elif isinstance(handler.type, ast.Tuple):
+                kinds = tuple(self.exception(item) for item in handler.type.elts)
+            else:
+                kinds = (self.exception(handler.type),)
+            self.flow = copy(entry)
+            body = self.body(handler.body)
+            handlers.append(tree.Handler(kinds, body))
+            end = merge(end, self.flow)
+        self.flow = end
+        return [tree.Try(inner, handlers, otherwise, line=_line(node))]
+
+    # ---- match
+
+    def stmt_Match(self, node: ast.Match) -> list[Stmt]:
+        subject = self.expr(node.subject)
+        first, again = self.twice(subject)
+        if isinstance(again, Const):
+            slot = self.temp(again.type)
+            if again.type.words:
+                first = [tree.Store(slot, again, line=_line(node))]
+                again = Local(slot, type=again.type, line=_line(node))
+        return [*first, *self._cases(node.cases, again, node.subject)]
+
+    def _cases(
+        self, cases: list[ast.match_case], subject: Expr, source: ast.expr
+    ) -> list[Stmt]:
+        if not cases or self.flow is None:
+            return []
+        case = cases[0]
+        slot = self._slot_of(source)
+        outside = copy(self.flow)
+        try:
+            test, binds, narrow = self._pattern_test(case.pattern, subject)
+            if slot is not None and self.flow is not None and narrow is not None:
+                self.flow[slot] = narrow
+            stores: list[Stmt] = []
+            for name, value in binds:
+                stores.append(self.assign(name, value, case.pattern))
+            always = isinstance(test, Const) and bool(test.value)
+            if case.guard is None:
+                body = [*stores, *self.body(case.body)]
+                inside = self.flow
+                self.flow = None if always else outside
+                self._not_none(case.pattern, slot, subject)
+                rest = self._cases(cases[1:], subject, source)
+                self.flow = merge(inside, self.flow)
+                return [tree.If(test, body, rest, line=case.pattern.lineno)]
+            guard, then, other = self.cond(case.guard)
+            self.flow = then
+            body = self.body(case.body)
+            inside = self.flow
+            self.flow = merge(outside, other)
+            rest = self._cases(cases[1:], subject, source)
+            self.flow = merge(inside, self.flow)
+            taken = self.temp(BOOL)
+            said = Local(taken, type=BOOL)
+            yes: Stmt = tree.Store(taken, self.const(True, case.pattern))
+            no: Stmt = tree.Store(taken, self.const(False, case.pattern))
+            line = case.pattern.lineno
+            return [
+                no,
+                tree.If(test, [*stores, tree.If(guard, [yes, *body], [], line=line)], [], line=line),
+                tree.If(said, [], rest, line=line),
+            ]
+        except Refusal as refusal:
+            if refusal.message:
+                self.problems.append(refusal)
+            self.flow = outside
+            rest = self._cases(cases[1:], subject, source)
+            return rest
+
+    def _not_none(self, pattern: ast.pattern, slot: Slot | None, subject: Expr) -> None:
+        """Behind ``case None:`` the subject is something."""
+        if (
+            isinstance(pattern, ast.MatchSingleton)
+            and pattern.value is None
+            and slot is not None
+            and self.flow is not None
+            and isinstance(self.flow.get(slot), OptionalType)
+        ):
+            found = self.flow[slot]
+            assert isinstance(found, OptionalType)
+            self.flow[slot] = found.item
+
+    def _pattern_test(
+        self, pattern: ast.pattern, subject: Expr
+    ) -> tuple[Expr, list[tuple[str, Expr]], Type | None]:
+        """Whether a pattern matches, what it binds, and what the subject then is."""
+        match pattern:
+            case ast.MatchValue(value=value):
+                wanted = self.expr(value)
+                if not isinstance(wanted, Const):
+                    raise Refusal(pattern, "a pattern that is not a constant", "use if and ==")
+                test = self.equal(subject, wanted, pattern)
+                narrow = (
+                    subject.type.item if isinstance(subject.type, OptionalType) else None
+                )
+                return test, [], narrow
+            case ast.MatchSingleton(value=value):
+                if value is None:
+                    return self.is_none(subject, pattern), [], NONE
+                constant = self.const(value, pattern)
+                if subject.type != BOOL:
+                    raise Refusal(pattern, f"case {value} of a {subject.type}")
+                return self.equal(subject, constant, pattern), [], None
+            case ast.MatchAs(pattern=None, name=name):
+                always = self.const(True, pattern)
+                return always, [] if name is None else [(name, subject)], None
+            case ast.MatchAs(pattern=inner, name=name) if inner is not None:
+                test, binds, narrow = self._pattern_test(inner, subject)
+                value = subject
+                if narrow is not None and narrow != NONE:
+                    value = self.unwrap(subject, pattern)
+                return test, [*binds, (str(name), value)], narrow
+            case ast.MatchOr(patterns=patterns):
+                result: Expr = self.const(False, pattern)
+                narrow = None
+                for part in reversed(patterns):
+                    test, binds, narrow = self._pattern_test(part, subject)
+                    if binds:
+                        raise Refusal(part, "alternatives that bind names", "write two cases")
+                    yes = self.const(True, pattern)
+                    result = tree.Choose(test, yes, result, type=BOOL, line=pattern.lineno)
+                return result, [], narrow if all(_is_value(p) for p in patterns) else None
+            case ast.MatchSequence(patterns=patterns):
+                return self._sequence_test(patterns, subject, pattern)
+        what, hint = REFUSED.get(type(pattern).__name__, ("this pattern", "use if"))
+        raise Refusal(pattern, f"{what} is not compiled", hint)
+
+    def _sequence_test(
+        self, patterns: list[ast.pattern], subject: Expr, pattern: ast.pattern
+    ) -> tuple[Expr, list[tuple[str, Expr]], Type | None]:
+        items = items_of(subject.type)
+        binds: list[tuple[str, Expr]] = []
+        if any(isinstance(part, ast.MatchStar) for part in patterns):
+            raise Refusal(pattern, "a starred pattern is not compiled", "match a fixed length")
+        if isinstance(subject.type, ListType):
+            count = self.op("count", [subject], INT, pattern)
+            wanted = self.const(len(patterns), pattern)
+            result: Expr = self.op("compare", [count, wanted], BOOL, pattern, ("eq", False, False))
+            parts: list[Expr] = [
+                self.op(
+                    "list_at", [subject, self.const(at, pattern)], subject.type.item, pattern
+                )
+                for at in range(len(patterns))
+            ]
+        elif items is not None:
+            if len(items) != len(patterns):
+                return self.const(False, pattern), [], None
+            result = self.const(True, pattern)
+            parts = [self.item(subject, at, pattern) for at in range(len(items))]
+        else:
+            raise Refusal(pattern, f"a sequence pattern on a {subject.type}")
+        tests: list[Expr] = [result]
+        for part, value in zip(patterns, parts, strict=True):
+            test, more, _ = self._pattern_test(part, value)
+            tests.append(test)
+            binds += more
+        whole = tests[-1]
+        for test in reversed(tests[:-1]):
+            if isinstance(test, Const) and test.value:
+                continue
+            if isinstance(whole, Const) and whole.value:
+                whole = test
+                continue
+            no = self.const(False, pattern)
+            whole = tree.Choose(test, whole, no, type=BOOL, line=pattern.lineno)
+        return whole, binds, None
+
+
+def _is_value(pattern: ast.pattern) -> bool:
+    return isinstance(pattern, ast.MatchValue)
+
+
+def _arguments(node: ast.FunctionDef) -> list[ast.arg]:
+    args = node.args
+    return [*args.posonlyargs, *args.args, *args.kwonlyargs]
+
+
+class Checked:
+    """All functions of a script that are needed, checked as they are met."""
+
+    def __init__(self, report: Callable[[Scope, Refusal], None]) -> None:
+        self.report = report
+        self.functions: list[tree.Function] = []
+        self.patterns: list[tuple[str, int]] = []
+
+    def pattern_number(self, text: str, flags: int) -> int:
+        """The number of a pattern, the same for the same one."""
+        if (text, flags) not in self.patterns:
+            self.patterns.append((text, flags))
+        return self.patterns.index((text, flags))
+
+    def function_of(self, declared: FunctionDecl, node: ast.AST | None) -> tree.Function:
+        """The function of a declaration: its signature is known, its body perhaps later."""
+        if declared.function is None:
+            try:
+                self._signature(declared)
+            except Refusal as refusal:
+                self.report(declared.scope, refusal)
+                declared.state = "failed"
+                declared.function = tree.Function(
+                    declared.node.name, declared.scope.path, declared.node.lineno, []
+                )
+            else:
+                self.functions.append(declared.function)  # type: ignore[arg-type]
+        function = declared.function
+        assert function is not None
+        if declared.state == "failed":
+            raise Refusal(None, "")
+        if declared.result is None:
+            if declared.state == "checking":
+                raise Refusal(
+                    node,
+                    f"what {declared.node.name}() returns is not known yet, since it calls itself",
+                    f"annotate it: def {declared.node.name}(...) -> ...:",
+                )
+            self.check(declared)
+        return function
+
+    def _signature(self, declared: FunctionDecl) -> None:
+        node, scope = declared.node, declared.scope
+        args = node.args
+        for extra in (args.vararg, args.kwarg):
+            if extra is not None:
+                raise Refusal(extra, "a parameter with *", "name the parameters one by one")
+        if len(_arguments(node)) > MAX_PARAMETERS:
+            raise Refusal(node, f"more than {MAX_PARAMETERS} parameters")
+        defaults: dict[str, ast.expr | None] = dict.fromkeys(
+            [arg.arg for arg in _arguments(node)]
+        )
+        positional = [*args.posonlyargs, *args.args]
+        for arg, default in zip(reversed(positional), reversed(args.defaults), strict=False):
+            defaults[arg.arg] = default
+        for arg, kw_default in zip(args.kwonlyargs, args.kw_defaults, strict=True):
+            defaults[arg.arg] = kw_default
+        kinds = {arg.arg: "positional" for arg in args.posonlyargs}
+        kinds |= {arg.arg: "either" for arg in args.args}
+        kinds |= {arg.arg: "keyword" for arg in args.kwonlyargs}
+        hook = declared.hook
+        for at, arg in enumerate(_arguments(node)):
+            default = defaults[arg.arg]
+            type = self._parameter_type(declared, at, arg, default)
+            value = None if default is None else scope.default(default, type)
+            declared.params.append(ParamDecl(arg.arg, type, value, kinds[arg.arg]))
+        if hook is not None:
+            wanted = 1 if hook == "on_request" else 2
+            if len(declared.params) != wanted:
+                what = "the request" if wanted == 1 else "the request and the response"
+                raise Refusal(node, f"@{hook} functions take {what}")
+        if node.returns is not None:
+            declared.result = scope.annotation(node.returns)
+        if hook == "on_request":
+            if declared.result not in (None, NONE, RESPONSE, optional(RESPONSE)):
+                raise Refusal(node.returns, "an @on_request function returns Response | None")
+            declared.result = optional(RESPONSE)
+        elif hook == "on_response":
+            if declared.result not in (None, NONE):
+                raise Refusal(node.returns, "an @on_response function returns None")
+            declared.result = NONE
+        function = tree.Function(node.name, scope.path, node.lineno, [])
+        if declared.result is not None:
+            if declared.result in (REQUEST, META):
+                raise Refusal(node.returns, f"a function can't return a {declared.result}")
+            function.result = declared.result
+        declared.function = function
+
+    def _parameter_type(
+        self, declared: FunctionDecl, at: int, arg: ast.arg, default: ast.expr | None
+    ) -> Type:
+        if declared.hook is not None:
+            if at == 0:
+                return REQUEST
+            if at == 1 and declared.hook == "on_response":
+                return RESPONSE_HEAD
+        if arg.annotation is not None:
+            type = declared.scope.annotation(arg.annotation)
+            if type == NONE:
+                raise Refusal(arg, "a parameter that is always None")
+            return type
+        if default is not None:
+            from zeroserve.compiler.scope import type_of
+
+            return type_of(declared.scope._constant(default), default)
+        raise Refusal(
+            arg,
+            f"the type of {arg.arg} is not known",
+            f"annotate it: {arg.arg}: str (or int, bytes, Request ...)",
+        )
+
+    def check(self, declared: FunctionDecl) -> None:
+        """The body of a function, once."""
+        if declared.state != "new":
+            return
+        declared.state = "checking"
+        checker = Checker(
+            declared.scope, declared, self.report, self.function_of, self.pattern_number
+        )
+        checker.run()
+        declared.state = "done"
+
+
+_ = (is_int,)

@@ -1,0 +1,581 @@
+"""The names of a module: what a script and the modules beside it define and import."""
+
+import ast
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from zeroserve.compiler import tree
+from zeroserve.compiler.constants import Constants, Network, NotConstant, Pattern, TableValue
+from zeroserve.compiler.diagnostics import Refusal
+from zeroserve.compiler.operations import EXCEPTIONS, functions, methods
+from zeroserve.compiler.subset import BUILTINS
+from zeroserve.compiler.types import (
+    BOOL,
+    BYTES,
+    DATETIME,
+    INT,
+    IP_ADDRESS,
+    JSON,
+    NEVER,
+    NONE,
+    REQUEST,
+    RESPONSE,
+    STR,
+    U64,
+    RecordType,
+    TableType,
+    Type,
+    join,
+    list_of,
+    optional,
+    tuple_of,
+)
+
+BIG = Type("int of more than 64 bits", 0)
+"""Of constants that only take part in the computing of others."""
+SET = Type("set", 0)
+DICT = Type("dict", 0)
+PATTERN = Type("re.Pattern", 0)
+NETWORK = Type("IP network", 0)
+META_TYPES = (SET, DICT, PATTERN, NETWORK, BIG)
+"""Types of constants that have no words: what is done with them is known while compiling."""
+
+SCRIPT = "zeroserve.script"
+_SCRIPT_NAMES = ("Request", "Response", "on_request", "on_response", "redirect", "proxy", "abort")
+_SCRIPT_MORE = ("rate_limit", "log", "env", "Table", "Meta")
+_TYPING = ("typing", "typing_extensions", "collections.abc", "__future__", "dataclasses", "types")
+_NAMES = {
+    *("json.JSONDecodeError", "binascii.Error", "datetime.timezone", "datetime.timezone.utc"),
+    *("datetime.UTC", "datetime.datetime", "re.Match", "re.Pattern", "re.error"),
+    *("re.I", "re.IGNORECASE", "re.M", "re.MULTILINE", "re.S", "re.DOTALL", "re.X", "re.VERBOSE"),
+    *("re.A", "re.ASCII", "re.U", "re.UNICODE", "ipaddress.IPv4Address", "ipaddress.IPv6Address"),
+}
+
+
+@dataclass(eq=False)
+class Library:
+    """Something of Python's or ours, by its dotted name."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class Constant:
+    """A constant of the module."""
+
+    value: Any
+    type: Type
+
+
+@dataclass(eq=False)
+class FunctionDecl:
+    """A function of a script before and after it is compiled."""
+
+    node: ast.FunctionDef
+    scope: "Scope"
+    hook: str | None
+    function: tree.Function | None = None
+    params: list["ParamDecl"] = field(default_factory=list)
+    result: Type | None = None
+    state: str = "new"
+
+
+@dataclass(eq=False)
+class ParamDecl:
+    """A parameter."""
+
+    name: str
+    type: Type
+    default: tree.Const | None
+    kind: str
+    """``positional``, ``either`` or ``keyword``."""
+
+
+@dataclass(eq=False)
+class RecordDecl:
+    """A NamedTuple or frozen dataclass."""
+
+    type: RecordType
+    defaults: dict[str, tree.Const]
+
+
+@dataclass(eq=False)
+class ModuleDecl:
+    """A module beside the script."""
+
+    scope: "Scope"
+
+
+Binding = Library | Constant | FunctionDecl | RecordDecl | ModuleDecl
+
+
+@dataclass(eq=False)
+class Failed:
+    """A name whose definition was refused: it causes no further messages."""
+
+
+class Scope:
+    """One file: its names, and what is wrong with their definitions."""
+
+    def __init__(
+        self,
+        path: str,
+        source: str,
+        report: Callable[["Scope", Refusal], None],
+        load: Callable[["Scope", str, ast.stmt], "Scope | None"],
+    ) -> None:
+        self.path = path
+        self.lines = source.splitlines()
+        self.names: dict[str, Binding | Failed] = {}
+        self.functions: list[FunctionDecl] = []
+        self._report = report
+        self._load = load
+        self._values: dict[str, Any] = {}
+        self.constants = Constants(self._values, self.library)
+
+    # ---- definitions
+
+    def define(self, module: ast.Module) -> None:
+        """Take up all names of the module, in the order in which CPython would."""
+        for stmt in module.body:
+            try:
+                self._statement(stmt)
+            except Refusal as refusal:
+                self._report(self, refusal)
+                for name in _defined(stmt):
+                    self.names[name] = Failed()
+
+    def _statement(self, stmt: ast.stmt) -> None:
+        match stmt:
+            case ast.Import() | ast.ImportFrom():
+                self._import(stmt)
+            case ast.FunctionDef():
+                self._function(stmt)
+            case ast.ClassDef():
+                self._class(stmt)
+            case ast.Assign():
+                for target in stmt.targets:
+                    self._assign(target, stmt.value)
+            case ast.AnnAssign(value=value) if value is not None:
+                self._assign(stmt.target, value, stmt.annotation)
+            case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.AnnAssign():
+                pass
+            case ast.If() if _is_not_run(stmt.test):
+                pass
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                self.define(ast.Module(stmt.body, []))
+            case ast.AsyncFunctionDef():
+                raise Refusal(stmt, "async functions are not compiled", "write a plain function")
+            case _:
+                raise Refusal(
+                    stmt,
+                    "only definitions stand at module level: imports, constants, functions, records",
+                    "move it into a function with @on_request",
+                )
+
+    def _assign(
+        self, target: ast.expr, value: ast.expr, annotation: ast.expr | None = None
+    ) -> None:
+        if isinstance(target, ast.Tuple):
+            found = self._constant(value)
+            if not isinstance(found, tuple | list) or len(found) != len(target.elts):
+                raise Refusal(target, "the numbers of names and values differ")
+            for part, item in zip(target.elts, found, strict=True):
+                self._bind(part, item)
+            return
+        if isinstance(value, ast.Call) and self.library(value.func) == SCRIPT + ".Table":
+            if not isinstance(target, ast.Name):
+                raise Refusal(target, "a Table needs a name of its own")
+            self._bind(target, self._table(target.id, value))
+            return
+        found = self._constant(value)
+        wanted = None
+        if annotation is not None and isinstance(found, str | bytes | int | None):
+            wanted = self.annotation(annotation)
+            if join(type_of(found, value), wanted) != wanted:
+                raise Refusal(value, f"the value is {type_of(found, value)}, not {wanted}")
+        self._bind(target, found)
+
+    def _bind(self, target: ast.expr, value: Any) -> None:
+        if not isinstance(target, ast.Name):
+            raise Refusal(target, "only names are assigned at module level")
+        if target.id in self.names:
+            raise Refusal(
+                target,
+                f"a second value for {target.id}",
+                "variables of the module are constants; state goes into a Table",
+            )
+        self.names[target.id] = Constant(value, type_of(value, target))
+        self._values[target.id] = value
+
+    def _constant(self, node: ast.expr) -> Any:
+        try:
+            return self.constants.of(node)
+        except NotConstant:
+            raise Refusal(
+                node,
+                "not a constant",
+                "at module level stands what can be computed before any request; "
+                "compute the rest in a function",
+            ) from None
+
+    def _table(self, name: str, call: ast.Call) -> TableValue:
+        arguments = dict(zip(("key_type", "value_type"), call.args, strict=False))
+        arguments |= {word.arg: word.value for word in call.keywords if word.arg}
+        if set(arguments) != {"key_type", "value_type", "max_entries"} or len(call.args) > 2:
+            raise Refusal(
+                call, "a Table is made of two types and a bound", "Table(str, int, max_entries=1000)"
+            )
+        kinds = {"builtins.int": "int", "builtins.str": "str", "builtins.bytes": "bytes"}
+        key = kinds.get(self.library(arguments["key_type"]) or "")
+        value = (kinds | {"builtins.bool": "bool"}).get(
+            self.library(arguments["value_type"]) or ""
+        )
+        if key is None:
+            raise Refusal(arguments["key_type"], "keys of a Table are int, str or bytes")
+        if value is None:
+            raise Refusal(arguments["value_type"], "values of a Table are int, str, bytes or bool")
+        count = self._constant(arguments["max_entries"])
+        if not isinstance(count, int) or not 1 <= count <= 1 << 24:
+            raise Refusal(arguments["max_entries"], f"max_entries is not from 1 to 2**24: {count!r}")
+        return TableValue(name, key, value, count)
+
+    # ---- imports
+
+    def _import(self, stmt: ast.Import | ast.ImportFrom) -> None:
+        if isinstance(stmt, ast.Import):
+            for alias in stmt.names:
+                self._import_module(stmt, alias)
+            return
+        name = stmt.module or ""
+        if any(alias.name == "*" for alias in stmt.names):
+            raise Refusal(stmt, "import * is not compiled", "import the names that are used")
+        if stmt.level:
+            raise Refusal(
+                stmt, "relative imports are not compiled", "import the module beside by its name"
+            )
+        if _is_library(name):
+            for alias in stmt.names:
+                full = f"{name}.{alias.name}"
+                if not _is_known(full):
+                    raise Refusal(stmt, f"{full} is not available in scripts", _nearest(full))
+                self.names[alias.asname or alias.name] = Library(full)
+            return
+        module = self._load(self, name, stmt)
+        if module is None:
+            raise _no_module(stmt, name)
+        for alias in stmt.names:
+            found = module.names.get(alias.name)
+            if found is None:
+                raise Refusal(stmt, f"{name} has no {alias.name}")
+            self.names[alias.asname or alias.name] = found
+            if alias.name in module._values:
+                self._values[alias.asname or alias.name] = module._values[alias.name]
+
+    def _import_module(self, stmt: ast.Import, alias: ast.alias) -> None:
+        name = alias.name
+        if _is_library(name):
+            if alias.asname:
+                self.names[alias.asname] = Library(name)
+            else:
+                self.names[name.partition(".")[0]] = Library(name.partition(".")[0])
+            return
+        module = self._load(self, name, stmt) if "." not in name else None
+        if module is None:
+            raise _no_module(stmt, name)
+        self.names[alias.asname or name] = ModuleDecl(module)
+
+    # ---- functions and classes
+
+    def _function(self, node: ast.FunctionDef) -> None:
+        hook = None
+        for decorator in node.decorator_list:
+            name = self.library(decorator)
+            if name not in (SCRIPT + ".on_request", SCRIPT + ".on_response"):
+                raise Refusal(
+                    decorator,
+                    "only @on_request and @on_response decorate functions",
+                    "call the function where it is needed",
+                )
+            hook = name.rpartition(".")[2]
+        if node.name in self.names:
+            raise Refusal(node, f"a second definition of {node.name}")
+        declared = FunctionDecl(node, self, hook)
+        self.names[node.name] = declared
+        self.functions.append(declared)
+
+    def _class(self, node: ast.ClassDef) -> None:
+        bases = [self.library(base) for base in node.bases]
+        decorators = [
+            self.library(item.func if isinstance(item, ast.Call) else item)
+            for item in node.decorator_list
+        ]
+        is_tuple = bases == ["typing.NamedTuple"] and not decorators
+        if not is_tuple and (bases or decorators != ["dataclasses.dataclass"]):
+            raise Refusal(
+                node,
+                "classes are records only",
+                "make it a typing.NamedTuple, or decorate it with @dataclass(frozen=True)",
+            )
+        if not is_tuple:
+            call = node.decorator_list[0]
+            words = {w.arg: w.value for w in call.keywords} if isinstance(call, ast.Call) else {}
+            frozen = words.get("frozen")
+            if not (isinstance(frozen, ast.Constant) and frozen.value is True):
+                raise Refusal(call, "records do not change", "write @dataclass(frozen=True)")
+            if set(words) - {"frozen", "slots", "kw_only"} or "kw_only" in words:
+                raise Refusal(call, "only frozen and slots are known", "leave out the others")
+        fields: list[tuple[str, Type]] = []
+        defaults: dict[str, tree.Const] = {}
+        for stmt in node.body:
+            match stmt:
+                case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+                    type = self.annotation(annotation)
+                    if type in (REQUEST, NONE, RESPONSE) or type.words == 0:
+                        raise Refusal(annotation, f"a record can't hold a {type}")
+                    fields.append((name, type))
+                    if value is not None:
+                        defaults[name] = self.default(value, type)
+                case ast.Expr(value=ast.Constant()) | ast.Pass():
+                    pass
+                case _:
+                    raise Refusal(
+                        stmt, "a record has fields only", "write a function that takes the record"
+                    )
+        if not fields:
+            raise Refusal(node, "a record without fields")
+        words_ = sum(type.words for _, type in fields)
+        type_ = RecordType(node.name, words_, tuple(fields), is_tuple)
+        self.names[node.name] = RecordDecl(type_, defaults)
+
+    def default(self, node: ast.expr, type: Type) -> tree.Const:
+        """The constant that a parameter or field has when nothing is given."""
+        value = self._constant(node)
+        found = type_of(value, node)
+        if join(found, type) != type and not (found == BOOL and type == INT):
+            raise Refusal(node, f"the default is {found}, not {type}")
+        return tree.Const(value, type=type, line=node.lineno)
+
+    # ---- looking names up
+
+    def library(self, node: ast.expr) -> str | None:
+        """The dotted name of something of Python's or ours that an expression names."""
+        if isinstance(node, ast.Name):
+            found = self.names.get(node.id)
+            if isinstance(found, Library):
+                return found.name
+            if found is None and (
+                f"builtins.{node.id}" in functions()
+                or node.id in EXCEPTIONS
+                or node.id in ("bool", "object")
+            ):
+                return f"builtins.{node.id}"
+            return None
+        if isinstance(node, ast.Attribute):
+            base = self.library(node.value)
+            if base is not None:
+                return f"{base}.{node.attr}"
+        return None
+
+    def annotation(self, node: ast.expr) -> Type:
+        """The type that an annotation means."""
+        match node:
+            case ast.Constant(value=None):
+                return NONE
+            case ast.Constant(value=str(text)):
+                try:
+                    parsed = ast.parse(text, mode="eval").body
+                except SyntaxError:
+                    raise Refusal(node, f"not a type: {text!r}") from None
+                for part in ast.walk(parsed):
+                    ast.copy_location(part, node)
+                return self.annotation(parsed)
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                one, other = self.annotation(left), self.annotation(right)
+                joined = join(one, other) if NONE in (one, other) else None
+                if joined is None:
+                    raise Refusal(
+                        node,
+                        f"a value of several types: {one} | {other}",
+                        "a value has one type, or one and None",
+                    )
+                return joined
+            case ast.Subscript(value=value, slice=inner):
+                return self._generic(node, value, inner)
+        found: Binding | Failed | None = None
+        if isinstance(node, ast.Name):
+            found = self.names.get(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = self.names.get(node.value.id)
+            if isinstance(module, ModuleDecl):
+                found = module.scope.names.get(node.attr)
+        if isinstance(found, RecordDecl):
+            return found.type
+        if isinstance(found, Failed):
+            raise Refusal(None, "")
+        name = self.library(node)
+        simple = {
+            "builtins.int": INT,
+            "builtins.bool": BOOL,
+            "builtins.str": STR,
+            "builtins.bytes": BYTES,
+            "builtins.object": JSON,
+            "typing.Any": JSON,
+            SCRIPT + ".Request": REQUEST,
+            SCRIPT + ".Response": RESPONSE,
+            "datetime.datetime": DATETIME,
+            "ipaddress.IPv4Address": IP_ADDRESS,
+            "ipaddress.IPv6Address": IP_ADDRESS,
+        }
+        if name in simple:
+            return simple[name]
+        if isinstance(node, ast.Name) and node.id in ("dict", "list"):
+            return JSON
+        if isinstance(node, ast.Name) and node.id == "float":
+            raise Refusal(node, "no values of type float", "scripts have whole numbers only")
+        raise Refusal(
+            node,
+            f"not a type that scripts know: {ast.unparse(node)}",
+            "int, str, bytes, bool, None, T | None, tuple[...], list[T], Request, Response, "
+            "a record, or Any for what JSON holds",
+        )
+
+    def _generic(self, node: ast.expr, base: ast.expr, inner: ast.expr) -> Type:
+        name = base.id if isinstance(base, ast.Name) else self.library(base)
+        name = (self.library(base) or name or "").rpartition(".")[2] or str(name)
+        parts = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+        if name in ("tuple", "Tuple"):
+            if len(parts) == 2 and isinstance(parts[1], ast.Constant) and parts[1].value is ...:
+                return list_of(self.annotation(parts[0]))
+            return tuple_of(*[self.annotation(part) for part in parts])
+        if name in ("list", "List", "Sequence", "Iterable", "Collection") and len(parts) == 1:
+            item = self.annotation(parts[0])
+            return JSON if item == JSON else list_of(item)
+        if name in ("dict", "Dict", "Mapping") and len(parts) == 2:
+            if self.annotation(parts[1]) == JSON:
+                return JSON
+            raise Refusal(node, "dicts are constants of the module, or JSON: dict[str, Any]")
+        if name == "Optional" and len(parts) == 1:
+            return optional(self.annotation(parts[0]))
+        if name in ("Final", "ClassVar") and len(parts) == 1:
+            return self.annotation(parts[0])
+        raise Refusal(node, f"not a type that scripts know: {ast.unparse(node)}")
+
+
+def type_of(value: Any, node: ast.AST | None = None) -> Type:
+    """The type of a constant."""
+    match value:
+        case bool():
+            return BOOL
+        case int():
+            if -(1 << 63) <= value < 1 << 63:
+                return INT
+            return U64 if 0 <= value < 1 << 64 else BIG
+        case str():
+            return STR
+        case bytes():
+            return BYTES
+        case None:
+            return NONE
+        case tuple():
+            return tuple_of(*[type_of(item, node) for item in value])
+        case list() | range():
+            item: Type | None = NEVER
+            for element in value:
+                item = join(item, type_of(element, node)) if item is not None else None
+            if item is None:
+                raise Refusal(node, "the items of this list have different types")
+            return list_of(item)
+        case set() | frozenset():
+            return SET
+        case dict():
+            return DICT
+        case Pattern():
+            return PATTERN
+        case Network():
+            return NETWORK
+        case TableValue():
+            kinds = {"int": INT, "str": STR, "bytes": BYTES, "bool": BOOL}
+            return TableType("Table", 1, kinds[value.key], kinds[value.value])
+    raise Refusal(node, f"a constant of a type that scripts do not have: {type(value).__name__}")
+
+
+def _is_library(name: str) -> bool:
+    first = name.partition(".")[0]
+    return first in _first_names() or name in _TYPING or name == SCRIPT
+
+
+def _first_names() -> set[str]:
+    found = {name.partition(".")[0] for name in functions()} - {"builtins"}
+    return found | {"typing", "typing_extensions", "__future__", "dataclasses", "collections"}
+
+
+def _is_known(name: str) -> bool:
+    if name in functions() or name in _NAMES or name.startswith(_TYPING):
+        return True
+    if name.startswith(SCRIPT + "."):
+        return name.removeprefix(SCRIPT + ".") in (*_SCRIPT_NAMES, *_SCRIPT_MORE)
+    return any(known.startswith(name + ".") for known in functions())
+
+
+def _nearest(name: str) -> str | None:
+    import difflib
+
+    module = name.rpartition(".")[0]
+    known = [known for known in functions() if known.startswith(module + ".")]
+    close = difflib.get_close_matches(name, known, 1)
+    if close:
+        return f"did you mean {close[0]}?"
+    short = ", ".join(sorted(known_.removeprefix(module + ".") for known_ in known))
+    return f"available of {module}: {short}" if short else None
+
+
+def _no_module(stmt: ast.stmt, name: str) -> Refusal:
+    known = sorted(_first_names() - {"__future__", "typing_extensions", "collections"})
+    return Refusal(
+        stmt,
+        f"no module {name!r} beside the script, and not one of Python's that scripts can use",
+        "available: " + ", ".join(known),
+    )
+
+
+def _is_not_run(test: ast.expr) -> bool:
+    match test:
+        case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()]):
+            return True
+    return False
+
+
+def _defined(stmt: ast.stmt) -> list[str]:
+    match stmt:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AsyncFunctionDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            names = [part for target in targets for part in ast.walk(target)]
+            return [part.id for part in names if isinstance(part, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [(a.asname or a.name).partition(".")[0] for a in names]
+    return []
+
+
+def refused_builtin(name: str) -> str | None:
+    """What to do instead of a function of Python's."""
+    return BUILTINS.get(name)
+
+
+def known_method(name: str) -> bool:
+    """Whether a method is in the table."""
+    return name in methods()
+
+
+def module_path(scope_path: str, name: str, search: list[str]) -> str | None:
+    """The file of a module beside the script."""
+    for directory in (os.path.dirname(scope_path), *search):  # noqa: PTH120
+        path = os.path.join(directory, f"{name}.py")  # noqa: PTH118
+        if os.path.isfile(path):  # noqa: PTH113
+            return path
+    return None
