@@ -8,6 +8,8 @@ compiled module by ``tests/test_stub.py``.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, final
 
+from zeroserve.oracle import Conversation
+
 __all__ = [
     "HELPERS",
     "LIMITS",
@@ -248,10 +250,23 @@ class Site:
         index: str = "index.html",
         try_html: bool = False,
         scripts: Sequence[tuple[str, bytes]] | None = None,
+        interpreted: bool = False,
     ) -> None:
-        """``scripts``: names and ELF objects that run before those of an archive."""
-    def exchange(self, request: bytes) -> bytes:
-        """Bytes in as a client would send them, bytes out as it would receive them."""
+        """``scripts``: names and ELF objects that run before those of an archive.
+
+        ``interpreted``: they run in the interpreter, not as machine code.
+        """
+    def exchange(self, request: bytes, scripts: Conversation | None = None) -> bytes:
+        """Bytes in as a client would send them, bytes out as it would receive them.
+
+        ``scripts`` run in place of those of the site.
+        """
+    def explain(self, request: bytes, *, lines: bool = False) -> tuple[bytes, str]:
+        """As ``exchange`` for one request, and what became of it and why, as JSON.
+
+        To be asked once of a site that was just opened. ``lines``: with the source lines that
+        scripts came by, if they are interpreted.
+        """
 
 @final
 class Server:
@@ -279,6 +294,7 @@ class Server:
         redirect_https: bool = False,
         hsts_s: int | None = None,
         admin: tuple[str, bool, str] | None = None,
+        live: bool = False,
     ) -> None:
         """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``; each may have
         ``,proxy`` behind it.
@@ -293,6 +309,7 @@ class Server:
         ``hsts_s``: seconds for Strict-Transport-Security.
         ``admin``: address of the admin listener, whether other machines may reach it, and the
         directory of its page.
+        ``live``: browsers on this machine hear of changes of directories.
         """
     def bind(self) -> None:
         """Bind the addresses before ``start``, which otherwise does it; no thread runs yet.
@@ -311,6 +328,10 @@ class Server:
         A site that is there is opened anew and swapped in. ``scripts``: names and ELF objects
         that run before those of an archive, in this order; those of before are gone. Raises Error
         when it is refused: what was there goes on.
+        """
+    def show_failure(self, page: str, *, host: str | None = None) -> None:
+        """Show a page of HTML, why the last state of a site was refused, to browsers on this
+        machine in place of its pages, until one is not. For ``live`` only.
         """
     def close_site(self, host: str) -> bool:
         """Answer for a host no more; False when it had no site."""

@@ -12,11 +12,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from http.client import HTTPException, HTTPResponse
 from io import BytesIO
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
 from zeroserve._core import Error, Site
 from zeroserve.server import loaded
+
+if TYPE_CHECKING:
+    from zeroserve.oracle import Scripts
 
 HeadersIn = Mapping[str, str] | Iterable[tuple[str, str]]
 
@@ -90,18 +93,33 @@ class Client:
         try_html: bool = False,
         engine: str = "native",
     ) -> None:
-        """``site``: a ``.tar``, a directory or a script. ``engine``: what runs scripts in Python;
-        there is only ``native`` so far.
+        """``site``: a ``.tar``, a directory or a script. ``engine``: what runs its scripts:
+        ``native`` compiles them as a server does; ``cpython`` imports them here, if all are in
+        Python, so that they can be debugged and their coverage measured. Answers are the same.
+        What scripts keep (``Table``, rate limits) is kept as long as the client.
 
         Raises ``Error`` when the site is refused.
         """
-        if engine != "native":
-            raise Error(
-                f"engine is not available: {engine!r}",
-                "scripts in Python do not run yet: leave it out",
-            )
         path = os.fspath(site)
-        self._site = Site(path, index=index, try_html=try_html, scripts=loaded(path))
+        self._scripts: Scripts | None = None
+        if engine == "native":
+            self._site = Site(path, index=index, try_html=try_html, scripts=loaded(path))
+            return
+        if engine != "cpython":
+            raise Error(f"there is no such engine: {engine!r}", "it is 'native' or 'cpython'")
+        from zeroserve import oracle  # late: most clients are native
+
+        self._scripts = oracle.Scripts(path)
+        self._site = Site(path, index=index, try_html=try_html)
+
+    @property
+    def errors(self) -> list[BaseException]:
+        """With ``engine="cpython"``, the exceptions that stopped scripts, the latest last.
+
+        assert client.get("/broken").status == 500
+        raise client.errors[-1]
+        """
+        return self._scripts.errors if self._scripts is not None else []
 
     def request(
         self,
@@ -119,7 +137,8 @@ class Client:
 
             client.request("GET", "/data.bin", headers={"range": "bytes=0-99"}).body
         """
-        answer = self._site.exchange(_encode(method, path, headers, body))
+        scripts = self._scripts.conversation() if self._scripts is not None else None
+        answer = self._site.exchange(encode(method, path, headers, body), scripts)
         return _parse(method, answer)
 
     def get(self, path: str, headers: HeadersIn | None = None) -> Response:
@@ -137,7 +156,7 @@ class Client:
         return self.request("POST", path, headers, body)
 
 
-def _encode(method: str, path: str, headers: HeadersIn | None, body: bytes | str | None) -> bytes:
+def encode(method: str, path: str, headers: HeadersIn | None, body: bytes | str | None) -> bytes:
     if not _TOKEN.fullmatch(method):
         raise ValueError(f"not a method: {method!r}")
     if not path:

@@ -99,6 +99,13 @@ impl Fields {
         true
     }
 
+    /// Put others in the place of all, as a change by a script.
+    pub(crate) fn replace(&mut self, rows: &[(String, Vec<u8>)]) {
+        self.clear();
+        rows.iter().for_each(|(name, value)| self.push(name, value));
+        self.changed = true;
+    }
+
     /// Remove the fields whose names are chosen.
     pub(crate) fn remove(&mut self, chosen: impl Fn(&str) -> bool) {
         let (bytes, before) = (&self.bytes, self.rows.len());

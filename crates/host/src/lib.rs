@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod elsewhere;
 mod exchange;
 mod fields;
 mod guest;
@@ -24,6 +25,7 @@ mod template;
 mod words;
 mod world;
 
+pub use elsewhere::Rows;
 pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls};
 pub use fields::Fields;
 pub use python::{MODULES, Patterns, TEXT, check_pattern};

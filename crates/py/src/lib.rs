@@ -5,6 +5,7 @@
 mod archive;
 mod dev;
 mod helpers;
+mod oracle;
 mod program;
 mod sandbox;
 mod serve;

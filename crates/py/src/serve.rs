@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -13,10 +14,13 @@ use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
 use zeroserve_server::admin::AdminConfig;
 use zeroserve_server::listen::Address;
+use zeroserve_server::oracle::Oracle;
 use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
 use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions, Sites};
+use zeroserve_vm::Engine;
 
+use crate::oracle::Conversation;
 use crate::{refuse, tuples};
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -46,25 +50,65 @@ struct Site(Arc<server::Site>);
 #[pymethods]
 impl Site {
     #[new]
-    #[pyo3(signature = (path, *, index = "index.html".to_owned(), try_html = false, scripts = None))]
+    #[pyo3(signature = (
+        path, *, index = "index.html".to_owned(), try_html = false, scripts = None,
+        interpreted = false,
+    ))]
     fn new(
         py: Python<'_>,
         path: PathBuf,
         index: String,
         try_html: bool,
         scripts: Option<Scripts>,
+        interpreted: bool,
     ) -> PyResult<Self> {
-        let max_cache_bytes = Limits::default().max_cache_bytes;
-        let options = SiteOptions { index, try_html, max_cache_bytes, keep_generations: 0 };
+        let engine = if interpreted { Engine::Interpreted } else { Engine::Compiled };
+        let options = SiteOptions { index, try_html, engine, ..SiteOptions::default() };
         let shown = path.display().to_string();
         let site = py.detach(|| server::Site::open(path, options, &objects(scripts)));
         site.map(|site| Self(Arc::new(site))).map_err(|error| refuse(format!("{shown}: {error}")))
     }
 
     /// Bytes in as a client would send them, bytes out as it would receive them.
-    fn exchange<'py>(&self, py: Python<'py>, request: Vec<u8>) -> PyResult<Bound<'py, PyBytes>> {
-        let answer = py.detach(|| server::offline::converse(Arc::clone(&self.0), request));
+    #[pyo3(signature = (request, scripts = None))]
+    fn exchange<'py>(
+        &self,
+        py: Python<'py>,
+        request: Vec<u8>,
+        scripts: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let site = Arc::clone(&self.0);
+        let answer = match scripts.map(Conversation::new).transpose()? {
+            None => py.detach(|| server::offline::converse(site, request)),
+            Some(conversation) => {
+                let (answer, raised) = py.detach(|| {
+                    let conversation = Rc::new(conversation);
+                    let oracle = Rc::clone(&conversation) as Rc<dyn Oracle>;
+                    let answer = server::offline::consult(site, request, oracle);
+                    (answer, conversation.raised())
+                });
+                if let Some(error) = raised {
+                    return Err(error);
+                }
+                answer
+            }
+        };
         answer.map(|bytes| PyBytes::new(py, &bytes)).map_err(|error| refuse(error.to_string()))
+    }
+
+    /// The same for the first request, and what became of it and why, as JSON.
+    #[pyo3(signature = (request, *, lines = false))]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        request: Vec<u8>,
+        lines: bool,
+    ) -> PyResult<(Bound<'py, PyBytes>, String)> {
+        let site = Arc::clone(&self.0);
+        let (answer, record) = py
+            .detach(|| server::offline::explain(site, request, lines))
+            .map_err(|error| refuse(error.to_string()))?;
+        Ok((PyBytes::new(py, &answer), record.to_string()))
     }
 }
 
@@ -98,6 +142,7 @@ impl Server {
         try_html = false, access_log = None, access_log_format = "json", limits = None,
         tls_addrs = None, certificates = None, cert_dir = None, client_ca = None,
         require_client_cert = false, redirect_https = false, hsts_s = None, admin = None,
+        live = false,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -117,6 +162,7 @@ impl Server {
         redirect_https: bool,
         hsts_s: Option<u64>,
         admin: Option<(String, bool, PathBuf)>,
+        live: bool,
     ) -> PyResult<Self> {
         if !(1..=MAX_WORKERS).contains(&threads) {
             return Err(refuse(format!("threads: {threads} is not between 1 and {MAX_WORKERS}")));
@@ -178,6 +224,7 @@ impl Server {
             redirect_https,
             hsts_s,
             admin,
+            live,
         };
         Ok(Self {
             config,
@@ -210,6 +257,14 @@ impl Server {
     ) -> PyResult<u64> {
         let (options, plugins) = (self.config.site_options(), objects(scripts));
         py.detach(|| self.sites.open(host, &path, &options, &plugins)).map_err(refuse)
+    }
+
+    /// Show a page with the reason for which a site's last state was refused, until one is not.
+    #[pyo3(signature = (page, *, host = None))]
+    fn show_failure(&self, page: String, host: Option<&str>) {
+        if let Some(site) = self.sites.get(host) {
+            site.fail(page);
+        }
     }
 
     /// Answer for a host no more; whether there was a site.

@@ -247,7 +247,7 @@ impl<'d> Reader<'d, '_> {
             let name = Self::name(&section);
             let skipped = name.starts_with(".eh_frame") || name.starts_with(".BTF");
             let code = Self::has(&section, elf::SHF_EXECINSTR);
-            if !Self::has(&section, elf::SHF_ALLOC) || code || skipped {
+            if !Self::has(&section, elf::SHF_ALLOC) || code || skipped || name == PATTERNS {
                 continue;
             }
             if name == "maps" || name == ".maps" {
@@ -490,9 +490,6 @@ impl<'d> Reader<'d, '_> {
         let Some(section) = found.next() else { return Ok(Vec::new()) };
         if found.next().is_some() {
             return refuse(format!("more than one section {PATTERNS}"));
-        }
-        if self.places.contains_key(&section.index()) {
-            return refuse(format!("section {PATTERNS}: it is part of guest memory"));
         }
         Ok(Self::data(&section)?.to_vec())
     }

@@ -133,6 +133,9 @@ class Base:
             self.locals[name] = slot
             self.changed = True
         joined = join(slot.type, type)
+        if type == JSON and slot.type in (STR, INT, BOOL):
+            value = self.convert(value, slot.type, node)  # the variable has a type: it is held to it
+            type = joined = slot.type
         if joined is None:
             raise wrong_type(node, name, slot.type, type)
         if joined != slot.type:

@@ -139,9 +139,28 @@ class Calls(Iterables):
 
     def _user_function(self, declared: FunctionDecl, node: ast.Call) -> Expr:
         function = self.function_of(declared, node)
-        self.calls.add(function)
         name = declared.node.name
-        args = self._bound(name, declared.params, node)
+        args = self._bound(name, declared.params, node, True)
+        types = tuple(
+            U64 if param.type == INT and arg.type == U64 else param.type
+            for param, arg in zip(declared.params, args, strict=True)
+        )
+        if any(param.type != type for param, type in zip(declared.params, types, strict=True)):
+            variant = declared.variants.get(types)
+            if variant is None:
+                params = [
+                    ParamDecl(param.name, type, param.default, param.kind)
+                    for param, type in zip(declared.params, types, strict=True)
+                ]
+                made = tree.Function(name, declared.scope.path, declared.node.lineno, [])
+                made.result = declared.annotated or NONE
+                variant = FunctionDecl(
+                    declared.node, declared.scope, None, made, params, declared.annotated
+                )
+                variant.annotated = declared.annotated
+                declared.variants[types] = variant
+            function = self.function_of(variant, node)
+        self.calls.add(function)
         if declared.hook:
             raise Refusal(
                 node,
@@ -150,8 +169,13 @@ class Calls(Iterables):
             )
         return tree.Call(function, args, type=function.result, line=_line(node))
 
-    def _bound(self, name: str, params: list[ParamDecl], node: ast.Call) -> list[Expr]:
-        """Arguments in the order of the parameters, evaluated in the order of the call."""
+    def _bound(
+        self, name: str, params: list[ParamDecl], node: ast.Call, wide: bool = False
+    ) -> list[Expr]:
+        """Arguments in the order of the parameters, evaluated in the order of the call.
+
+        ``wide``: ints that may be from 2**63 on are left as they are.
+        """
         given: dict[str, ast.expr] = {}
         positional = [param for param in params if param.kind != "keyword"]
         if len(node.args) > len(positional):
@@ -172,7 +196,11 @@ class Calls(Iterables):
         values: dict[str, Expr] = {}
         for arg_name, arg in given.items():
             what = f"the argument {arg_name} of {name}()"
-            values[arg_name] = self.convert(self.expr(arg), types[arg_name], arg, what)
+            value_ = self.expr(arg)
+            large = isinstance(value_, Const) and value_.type == U64 and value_.value < 1 << 63
+            if not (wide and value_.type == U64 and types[arg_name] == INT and not large):
+                value_ = self.convert(value_, types[arg_name], arg, what)
+            values[arg_name] = value_
         missing = [p.name for p in params if p.name not in values and p.default is None]
         if missing:
             raise Refusal(node, f"{name}() is called without {', '.join(missing)}")

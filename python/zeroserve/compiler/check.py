@@ -21,14 +21,14 @@ from zeroserve.compiler.types import (
     REQUEST,
     RESPONSE,
     RESPONSE_HEAD,
-    STR,
     ListType,
     OptionalType,
     Type,
-    is_int,
+    has_int,
     items_of,
     join,
     optional,
+    widened,
 )
 
 MAX_ROUNDS = 8
@@ -72,8 +72,6 @@ class Checker(Calls):
         if declared.result is None:
             declared.result = self.inferred or NONE
             function.result = declared.result
-            if join(declared.result, NONE) and self.flow is not None and self.inferred:
-                pass
         for problem in found:
             self.report(self.scope, problem)
         if self.flow is not None and not found:
@@ -278,6 +276,16 @@ class Checker(Calls):
                 self.result = found
                 self.changed = True
         result = self.result
+        wider = result if isinstance(value, Const) else widened(result, value.type)
+        if wider != result:
+            if self.declared.asked:
+                raise Refusal(
+                    node,
+                    "functions that call each other return an int from 2**63 on",
+                    "mask it to fewer than 64 bits, or call in one direction only",
+                )
+            self.result = self.declared.result = result = wider
+            self.changed = True
         if self.declared.function is not None:
             self.declared.function.result = result
         converted = self.convert(value, result, node.value or node, "what is returned")
@@ -603,6 +611,9 @@ class Checked:
     def __init__(self, report: Callable[[Scope, Refusal], None]) -> None:
         self.report = report
         self.functions: list[tree.Function] = []
+        self.known: set[FunctionDecl] = set()
+        self.stack: list[FunctionDecl] = []
+        self.later: list[FunctionDecl] = []
         self.patterns: list[tuple[str, int]] = []
 
     def pattern_number(self, text: str, flags: int) -> int:
@@ -622,20 +633,26 @@ class Checked:
                 declared.function = tree.Function(
                     declared.node.name, declared.scope.path, declared.node.lineno, []
                 )
-            else:
-                self.functions.append(declared.function)  # type: ignore[arg-type]
         function = declared.function
         assert function is not None
         if declared.state == "failed":
             raise Refusal(None, "")
-        if declared.result is None:
-            if declared.state == "checking":
+        if declared not in self.known:
+            self.known.add(declared)
+            if declared.function not in self.functions:
+                self.functions.append(function)
+        if declared.result is None or has_int(declared.result):
+            if declared.state == "checking" and declared.result is None:
                 raise Refusal(
                     node,
                     f"what {declared.node.name}() returns is not known yet, since it calls itself",
                     f"annotate it: def {declared.node.name}(...) -> ...:",
                 )
+            if declared.state == "checking" and self.stack[-1] is not declared:
+                declared.asked = True
             self.check(declared)
+        elif declared.state == "new" and declared.annotated is not None:
+            self.later.append(declared)
         return function
 
     def _signature(self, declared: FunctionDecl) -> None:
@@ -683,6 +700,7 @@ class Checked:
             if declared.result in (REQUEST, META):
                 raise Refusal(node.returns, f"a function can't return a {declared.result}")
             function.result = declared.result
+        declared.annotated = declared.result
         declared.function = function
 
     def _parameter_type(
@@ -713,11 +731,14 @@ class Checked:
         if declared.state != "new":
             return
         declared.state = "checking"
+        self.stack.append(declared)
         checker = Checker(
             declared.scope, declared, self.report, self.function_of, self.pattern_number
         )
         checker.run()
+        self.stack.pop()
         declared.state = "done"
+        if not self.stack:
+            while self.later:
+                self.check(self.later.pop())
 
-
-_ = (is_int,)

@@ -123,10 +123,11 @@ def _names(functions: list[Function]) -> dict[Function, str]:
     names: dict[Function, str] = {}
     taken: set[str] = set()
     for function in functions:
-        name = function.name if function.section else f"f.{function.name}"
-        name = name if name.isascii() else "f"
+        name = function.name if function.name.isascii() else "function"
+        if name.startswith("zs_"):
+            name = f"script.{name}"
         while name in taken:
-            name += ".1"
+            name += "."
         taken.add(name)
         names[function] = name
     return names
@@ -206,12 +207,13 @@ class _Debug:
         return number
 
     def function(self, path: str, name: str, line: int) -> int:
-        """The scope of a function."""
+        """The scope of a function: no two have one."""
         file = self.node(f'!DIFile(filename: "{_quoted(path)}", directory: "")')
-        return self.node(
+        self._nodes.append(
             f'distinct !DISubprogram(name: "{_quoted(name)}", scope: !{file}, file: !{file}, '
             f"line: {line}, type: !3, scopeLine: {line}, spFlags: DISPFlagDefinition, unit: !0)"
         )
+        return len(self._nodes) + 9
 
     def text(self) -> str:
         """All of it."""

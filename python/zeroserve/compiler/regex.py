@@ -188,8 +188,10 @@ class _Writer:
         if name == "AT_END_STRING":
             return r"\z"
         if name in ("AT_BOUNDARY", "AT_NON_BOUNDARY"):
-            self.needs_ascii |= not self.flags & re.A
-            return r"(?-u:\b)" if name == "AT_BOUNDARY" else r"(?-u:\B)"
+            self.needs_ascii |= not self.flags & re.A or name == "AT_NON_BOUNDARY"
+            if name == "AT_NON_BOUNDARY":
+                return r"\B"
+            return r"(?-u:\b)"
         raise _Unable(f"the position {name.lower()}")
 
     def _branch(self, value: Any, last: bool) -> str:
@@ -201,6 +203,8 @@ class _Writer:
 
     def _subpattern(self, value: Any, last: bool) -> str:
         group, add, remove, items = value
+        if group is not None and self.has_eol:
+            raise _Unable("a group behind $", r"write \Z for the very end")
         before = self.flags
         self.flags = (self.flags | add) & ~remove
         inner = self.sequence(items, last)

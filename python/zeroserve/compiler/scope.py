@@ -80,6 +80,12 @@ class FunctionDecl:
     params: list["ParamDecl"] = field(default_factory=list)
     result: Type | None = None
     state: str = "new"
+    variants: dict[tuple[Type, ...], "FunctionDecl"] = field(default_factory=dict)
+    """The same function for ints from 0 to 2**64-1, by the types of its parameters."""
+    annotated: Type | None = None
+    """What it says that it returns."""
+    asked: bool = False
+    """Whether another function took its result for known while it was being checked."""
 
 
 @dataclass(eq=False)

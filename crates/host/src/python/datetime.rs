@@ -260,8 +260,8 @@ fn is_day_name(text: &str) -> bool {
 
 fn month_number(text: &str) -> Option<i64> {
     let is_month =
-        |month: &str| month.eq_ignore_ascii_case(text) || month[..3].eq_ignore_ascii_case(text);
-    MONTHS.iter().position(|month| is_month(month)).map(|index| index as i64 + 1)
+        |month: &&str| month.eq_ignore_ascii_case(text) || month[..3].eq_ignore_ascii_case(text);
+    MONTHS.iter().position(is_month).map(|index| index as i64 + 1)
 }
 
 /// Microseconds of a date in mail or HTTP, read as loosely as `parsedate_to_datetime` does.

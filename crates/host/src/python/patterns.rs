@@ -15,6 +15,12 @@ const MAX_PATTERN_DEPTH: u32 = 100;
 /// Name of the group that stands for what `$` allows in front of the end.
 const END_GROUP: &str = "zs_eol";
 
+/// Flag: the last group is cut off the match.
+const HAS_END: u32 = 1;
+
+/// Flag: what it means for other texts than ASCII differs from CPython.
+const ASCII_ONLY: u32 = 2;
+
 /// The patterns of a script; a copy shares what is compiled, but none of the memory for searching.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
@@ -27,6 +33,8 @@ pub(crate) struct Pattern {
     regex: Regex,
     shape: Shape,
     /// The last group is [`END_GROUP`].
+    /// Whether it is for ASCII texts only.
+    ascii_only: bool,
     has_end: bool,
 }
 
@@ -90,7 +98,8 @@ impl Shape {
 }
 
 impl Pattern {
-    fn new(text: &str, has_end: bool) -> Result<Self, String> {
+    fn new(text: &str, flags: u32) -> Result<Self, String> {
+        let has_end = flags & HAS_END != 0;
         let mut parser = regex_syntax::ParserBuilder::new().nest_limit(MAX_PATTERN_DEPTH).build();
         let hir = parser.parse(text).map_err(|error| explain(&error))?;
         let regex = RegexBuilder::new(text)
@@ -108,7 +117,12 @@ impl Pattern {
             return Err(format!("its last group is not named {END_GROUP}"));
         }
         let shape = shape(&hir, true);
-        Ok(Self { regex, shape, has_end })
+        Ok(Self { regex, shape, has_end, ascii_only: flags & ASCII_ONLY != 0 })
+    }
+
+    /// Whether it is for ASCII texts only.
+    pub(crate) fn is_ascii_only(&self) -> bool {
+        self.ascii_only
     }
 
     /// Groups that the script knows, the whole match among them.
@@ -163,7 +177,7 @@ impl Pattern {
 
 impl Patterns {
     /// Read and compile the patterns of an object: a number of them, then for each the length of
-    /// its text, the text, and a number with bit 0 set if its last group is cut off the match.
+    /// its text, the text, and its flags.
     pub fn load(mut section: &[u8]) -> Result<Self, String> {
         if section.len() > MAX_PATTERNS_BYTES {
             return Err(format!("patterns of more than {MAX_PATTERNS_BYTES} bytes"));
@@ -183,7 +197,7 @@ impl Patterns {
             let text =
                 std::str::from_utf8(text).map_err(|_| format!("pattern {n} is not UTF-8"))?;
             let flags = take_number(&mut section)?;
-            let pattern = Pattern::new(text, flags & 1 != 0);
+            let pattern = Pattern::new(text, flags);
             list.push(pattern.map_err(|why| format!("pattern {}: {why}", text.escape_debug()))?);
         }
         Ok(Self { list })
@@ -217,7 +231,7 @@ fn explain(error: &regex_syntax::Error) -> String {
 
 /// Why a pattern can't be used, if it can't.
 pub fn check_pattern(text: &str) -> Result<(), String> {
-    Pattern::new(text, false).map(|_| ())
+    Pattern::new(text, 0).map(|_| ())
 }
 
 #[cfg(test)]
@@ -226,7 +240,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(text: &str) -> Shape {
-        Pattern::new(text, false).unwrap().shape
+        Pattern::new(text, 0).unwrap().shape
     }
 
     #[test]
@@ -268,7 +282,7 @@ mod tests {
         let large = check_pattern(r"(?:\w{100}){100}").unwrap_err();
         assert_eq!(large, "it takes more than 1048576 bytes once it is compiled");
         assert!(check_pattern(&"(".repeat(1000)).is_err());
-        assert!(Pattern::new("a(b)", true).is_err());
+        assert!(Pattern::new("a(b)", HAS_END).is_err());
     }
 
     fn section(patterns: &[(&str, u32)]) -> Vec<u8> {
@@ -314,7 +328,7 @@ mod tests {
         /// Where a pattern does not prefer nothing, nothing is found only where nothing else is.
         #[test]
         fn empty_is_last(text in "[ab|*?()]{0,8}", subject in "[ab]{0,4}") {
-            let Ok(pattern) = Pattern::new(&text, false) else { return Ok(()) };
+            let Ok(pattern) = Pattern::new(&text, 0) else { return Ok(()) };
             let found = pattern.find(&subject, 0, &mut pattern.locations(), &mut 0);
             if pattern.prefers_empty() || found != Some((0, 0)) {
                 return Ok(());

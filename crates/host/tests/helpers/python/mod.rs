@@ -17,8 +17,17 @@ use crate::rig::Rig;
 
 /// All cases.
 pub(crate) fn cases() -> Vec<fn()> {
-    let text = [text::CASES, methods::CASES, letters::CASES, sequences::CASES, numbers::CASES];
-    [text.concat(), [modules::CASES, values::CASES, codecs::CASES].concat()].concat()
+    [
+        text::CASES,
+        methods::CASES,
+        letters::CASES,
+        sequences::CASES,
+        numbers::CASES,
+        modules::CASES,
+        values::CASES,
+        codecs::CASES,
+    ]
+    .concat()
 }
 
 /// An argument of a helper or its result.

@@ -1,0 +1,243 @@
+"""What a script answers, and what response hooks see."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from zeroserve.script.fields import BLANKS, OF_RESPONSES, Fields, has_control, lower
+from zeroserve.script.limits import MAX_RESPONSE_BODY_BYTES, MAX_URI_BYTES, Stop
+from zeroserve.script.target import location
+
+REDIRECTS = (301, 302, 303, 307, 308)
+
+FORBIDDEN = OF_RESPONSES | {"date"}
+
+DEFAULT_TYPES = {"str": "text/plain; charset=utf-8", "bytes": "application/octet-stream"}
+
+_UPSTREAM = re.compile(
+    r"https?://[^/?#@]+(?:[/?][!-~]*)?|unix:/[!-~]+|pool:[0-9A-Za-z._-]+", re.ASCII
+)
+_VISIBLE = re.compile(r"[!-~]+")
+
+
+class Response:
+    """An answer with a status, headers and a body.
+
+    >>> res = Response(200, '{"ok":true}', content_type="application/json")
+    >>> res.status, res.header("content-type"), res.body
+    (200, 'application/json', b'{"ok":true}')
+
+    A response hook gets the response that is about to be sent, whoever made it: it may look at
+    status and headers and change them, not the body.
+
+    >>> from zeroserve.script import Request, on_response
+    >>> @on_response
+    ... def harden(req: Request, res: Response) -> None:
+    ...     res.set_header("X-Frame-Options", "DENY")
+    >>> harden(Request(), res)
+    >>> res.header("x-frame-options")
+    'DENY'
+    """
+
+    def __init__(
+        self,
+        status: int,
+        body: str | bytes = "",
+        *,
+        content_type: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """``status``: 200 to 599. ``body``: at most 8 MiB; ``str`` is sent as UTF-8.
+
+        A ``Content-Type`` in ``headers`` counts more than ``content_type``; the default is
+        ``text/plain; charset=utf-8`` for ``str`` and ``application/octet-stream`` for ``bytes``.
+        Raises ValueError for another status, for what is no header name, for a header that is up
+        to the server (``Content-Length``, ``Connection``, ``Date`` ...), for a value with a
+        control character, and for an empty type.
+
+        To a status that has no content (204, 304) no body and no type are sent.
+
+            Response(429, "slow down\\n", headers={"Retry-After": "10"})
+        """
+        self.status = status
+        self._kind = "str" if isinstance(body, str) else "bytes"
+        data = body.encode() if isinstance(body, str) else body
+        if len(data) > MAX_RESPONSE_BODY_BYTES:
+            why = f"the body of a response is larger than {MAX_RESPONSE_BODY_BYTES} bytes"
+            raise Stop(why)
+        self._body = data
+        self._fields = Fields(forbidden=FORBIDDEN)
+        if content_type is None:
+            self._fields.append("Content-Type", DEFAULT_TYPES[self._kind])
+        else:
+            if not content_type.strip(BLANKS) or has_control(content_type):
+                raise ValueError(f"not a content type: {content_type!r}")
+            self._fields.append("Content-Type", content_type)
+            self._kind = ""
+        for name, value in (headers or {}).items():
+            if lower(name) == "content-type":
+                self._fields.set(name, value)
+                self._kind = ""
+            else:
+                self._fields.append(name, value)
+
+    @property
+    def status(self) -> int:
+        """From 200 to 599; setting another is a ValueError."""
+        return self._status
+
+    @status.setter
+    def status(self, status: int) -> None:
+        if not 200 <= status <= 599:
+            raise ValueError(f"status {status} is not from 200 to 599")
+        self._status = status
+
+    @property
+    def body(self) -> bytes:
+        """What the script that made it gave as body; empty in a response hook. For tests."""
+        return self._body
+
+    @property
+    def upstream(self) -> str | None:
+        """The URL that ``proxy`` was called with, of its result. For tests."""
+        return None
+
+    @property
+    def aborts(self) -> bool:
+        """Whether it is the result of ``abort``. For tests."""
+        return False
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, its name in any case; several are joined with ``", "``."""
+        return self._fields.get(name)
+
+    def set_header(self, name: str, value: str) -> None:
+        """Set a header; it replaces all of that name. Raises ValueError as ``Response`` does."""
+        self._fields.set(name, value)
+
+    def append_header(self, name: str, value: str) -> None:
+        """Add a header beside those of that name, such as another ``Set-Cookie``."""
+        self._fields.append(name, value)
+
+    def delete_header(self, name: str) -> None:
+        """Remove all headers of that name, if there are any; those of framing stay."""
+        self._fields.remove(name)
+
+    def __repr__(self) -> str:
+        return f"<Response {self._status}, {len(self._body)} bytes>"
+
+
+class Decision(NamedTuple):
+    """What the server makes of a response that a script returned."""
+
+    kind: str
+    """``respond``, ``proxy`` or ``abort``."""
+    status: int
+    body: bytes
+    text: str
+    """``str`` or ``bytes`` for the type of such a body, empty when it is among the fields; or the
+    URL of the upstream."""
+    fields: list[tuple[str, bytes]]
+
+
+def decision(response: Response) -> Decision:
+    """For who runs scripts."""
+    if response.aborts:
+        return Decision("abort", 0, b"", "", [])
+    if response.upstream is not None:
+        return Decision("proxy", 0, b"", response.upstream, [])
+    fields, kind = list(response._fields), response._kind
+    default = ("Content-Type", DEFAULT_TYPES.get(kind, "").encode())
+    if kind and default in fields:
+        fields.remove(default)
+    else:
+        kind = ""
+    return Decision("respond", response.status, response.body, kind, fields)
+
+
+class Shown(Response):
+    """The response that is about to be sent, for hooks: no body."""
+
+    def __init__(self, status: int, fields: Iterable[tuple[str, bytes]]) -> None:
+        super().__init__(200)
+        self._status = status
+        self._fields = Fields(fields, forbidden=FORBIDDEN)
+
+    def changes(self) -> list[tuple[str, bytes]] | None:
+        """The header fields, if hooks have changed them."""
+        return list(self._fields) if self._fields.changed else None
+
+
+class _Redirect(Response):
+    def __init__(self, url: str, status: int) -> None:
+        super().__init__(status)
+        if not url or any(character < " " or character == "\x7f" for character in url):
+            raise ValueError(f"not a URL: {url!r}")
+        self._kind = ""
+        self._fields = Fields(forbidden=FORBIDDEN)
+        self._fields.append("Location", location(url))
+
+
+class _Upstream(Response):
+    def __init__(self, url: str) -> None:
+        super().__init__(502)  # what it is without an upstream that answers
+        self._url = url
+
+    @property
+    def upstream(self) -> str | None:
+        return self._url
+
+    def __repr__(self) -> str:
+        return f"<Response of {self._url}>"
+
+
+class _Abort(Response):
+    def __init__(self) -> None:
+        super().__init__(502)
+
+    @property
+    def aborts(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "<no response>"
+
+
+def redirect(url: str, status: int = 302) -> Response:
+    """Send the client to another URL or path, with 301, 302, 303, 307 or 308.
+
+    What can't stand in a URL is percent-encoded, so a decoded path may be part of it. Raises
+    ValueError for another status, an empty URL, and control characters. It has no body.
+
+    >>> res = redirect("/new/" + "a b", 301)
+    >>> res.status, res.header("location")
+    (301, '/new/a%20b')
+    """
+    if status not in REDIRECTS:
+        raise ValueError(f"status {status} is no redirect: 301, 302, 303, 307 or 308")
+    return _Redirect(url, status)
+
+
+def proxy(url: str) -> Response:
+    """Let an upstream answer: the request goes there as scripts left it.
+
+    ``url``: ``http://HOST[:PORT][/BASE]``, the same with ``https``, ``unix:/PATH``, or
+    ``pool:NAME`` for a pool of the operator. The request's path follows the base. Raises
+    ValueError for anything else, with a user name, a fragment, or of more than 8192 bytes.
+
+    >>> proxy("http://127.0.0.1:9000").upstream
+    'http://127.0.0.1:9000'
+    """
+    good = _UPSTREAM.fullmatch(url) and _VISIBLE.fullmatch(url) and "#" not in url
+    if not good or len(url) > MAX_URI_BYTES:
+        raise ValueError(f"not the URL of a server: {url!r}")
+    return _Upstream(url)
+
+
+def abort() -> Response:
+    """Close the connection without an answer.
+
+    >>> abort().aborts
+    True
+    """
+    return _Abort()
