@@ -319,7 +319,6 @@ def test_tables(tmp_path: Path) -> None:
     require_same(tmp_path, script + on_request(body), sent)
 
 
-@pytest.mark.xfail(reason="compiled, a table is that of the script that imports it")
 def test_tables_of_modules_that_scripts_share(tmp_path: Path) -> None:
     folder = tmp_path / ".zeroserve" / "scripts"
     folder.mkdir(parents=True)

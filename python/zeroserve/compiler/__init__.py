@@ -195,6 +195,8 @@ class _Front:
 
     def scope(self, path: str, source: str) -> Scope:
         scope = Scope(path, source, self.report, self.load)
+        if self.scopes:
+            scope.table_prefix = os.path.basename(path).removesuffix(".py") + ":"  # noqa: PTH119
         self.scopes[path] = scope
         try:
             module = ast.parse(source, path)

@@ -838,6 +838,18 @@ class _Writer:
         self.stop_if(self.compare("slt", a, "0"), "overflow")
         return a
 
+    def op_bound(self, expr: Op) -> str:
+        """A bound of a slice that is not the one that says that there is none."""
+        a = self.word(expr.args[0])
+        least = self.compare("eq", a, str(MIN))
+        return self.value(f"select i1 {least}, i64 {MIN + 1}, i64 {a}")
+
+    def op_modulus(self, expr: Op) -> str:
+        """The same for the modulus of a power, which would mean something else."""
+        a = self.word(expr.args[0])
+        self.stop_if(self.compare("eq", a, str(MIN)), "overflow")
+        return a
+
     def op_not(self, expr: Op) -> str:
         return self.truth(self.compare("eq", self.word(expr.args[0]), "0"))
 
