@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,14 +11,8 @@ from pathlib import Path
 import pytest
 from support.server import Server, command, no_traceback, running, wait_until
 from support.wire import Response, fetch
-from zeroserve._core import HELPERS
 from zeroserve.pack import pack
 from zeroserve.testing import Client
-
-pytestmark = pytest.mark.skipif(
-    all(helper.name != "zs_py_answer" for helper in HELPERS),
-    reason="helpers of scripts in Python are not there yet",
-)
 
 HEAD = "from zeroserve.script import Request, Response, on_request\n"
 
@@ -110,6 +105,22 @@ def test_packing_twice_gives_the_same_bytes(
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"cache{number}"))
         assert command("pack", site, "-o", tmp_path / f"{number}.tar").returncode == 0
     assert (tmp_path / "0.tar").read_bytes() == (tmp_path / "1.tar").read_bytes()
+
+
+def test_the_same_bytes_wherever_it_lies(
+    site: Path, script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(site, tmp_path / "elsewhere" / "other")
+    for number, root in enumerate((site, tmp_path / "elsewhere" / "other")):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"cache{number}"))
+        # Where the sources lie is where a compiler would look for them.
+        monkeypatch.chdir(root / ".zeroserve" / "scripts" if number else tmp_path)
+        assert command("pack", root, "-o", tmp_path / f"{number}.tar").returncode == 0
+    packed = (tmp_path / "0.tar").read_bytes()
+    assert packed == (tmp_path / "1.tar").read_bytes()
+    assert str(tmp_path).encode() not in packed
+    for line in script.read_bytes().splitlines():
+        assert len(line) < 12 or line not in packed
 
 
 def test_a_lone_script(script: Path) -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "__version__",
     "certificate_end",
     "check",
+    "check_pattern",
     "compressible",
     "content_type",
     "dev_authority",
@@ -87,6 +88,12 @@ class Helper(NamedTuple):
     """What it does, what it returns and when it fails; in lines."""
 
 HELPERS: tuple[Helper, ...]
+
+def check_pattern(text: str, /) -> None:
+    """Check a pattern in the syntax that scripts are run with, which is that of Rust's ``regex``.
+
+    Raises Error with the reason: what is not supported, not valid or too large, and where.
+    """
 
 class Entry(NamedTuple):
     """One file of an archive as ``ls`` shows it."""

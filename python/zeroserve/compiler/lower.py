@@ -6,6 +6,7 @@ that raises; an exception that nobody in the script handles ends in ``zs_py_rais
 file and line.
 """
 
+import os
 from dataclasses import dataclass
 
 from zeroserve.compiler import tree
@@ -208,7 +209,9 @@ class _Debug:
 
     def function(self, path: str, name: str, line: int) -> int:
         """The scope of a function: no two have one."""
-        file = self.node(f'!DIFile(filename: "{_quoted(path)}", directory: "")')
+        # No path of this machine gets into the object.
+        short = os.path.basename(path)  # noqa: PTH119
+        file = self.node(f'!DIFile(filename: "{_quoted(short)}", directory: "")')
         self._nodes.append(
             f'distinct !DISubprogram(name: "{_quoted(name)}", scope: !{file}, file: !{file}, '
             f"line: {line}, type: !3, scopeLine: {line}, spFlags: DISPFlagDefinition, unit: !0)"

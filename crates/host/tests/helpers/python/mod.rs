@@ -1,6 +1,7 @@
 //! What compiled Python asks for.
 
 pub(crate) mod codecs;
+mod hostile;
 pub(crate) mod letters;
 pub(crate) mod methods;
 pub(crate) mod modules;
