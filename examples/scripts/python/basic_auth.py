@@ -28,12 +28,12 @@ USERS = {
     # "correct horse battery staple"
     "ada": (
         "3f1c9a52d7e84b06a9d1c5e2f7b3806d",
-        "0000000000000000000000000000000000000000000000000000000000000000",
+        "d99510a3bc8e79efc6cb8beadc86cf7d3d6a75edf067e9da48d91133d0f10779",
     ),
     # "tr0ub4dor&3"
     "grace": (
         "b0a7e61c94d24f3f8c5d6e7f80912a3b",
-        "0000000000000000000000000000000000000000000000000000000000000000",
+        "4a48181b885805a5bd9c73f4f5e28789be5802e5c61836a012f58f9eeb23ecee",
     ),
 }
 """Name: salt and hash, in hexadecimal digits."""
