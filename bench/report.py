@@ -12,7 +12,7 @@ from bench.chart import chart
 from bench.compare import NOISY, Comparison
 from bench.load import Round
 from bench.machine import Machine
-from bench.scripts import SCRIPTS, Inside, Scripted
+from bench.scripts import INSIDE, Inside, Scripted
 from bench.startup import Startup
 from bench.stats import Spread, spread
 from bench.table import Table
@@ -156,7 +156,7 @@ def scripts_tables(result: Scripted) -> list[Table]:
 def _inside_table(inside: Inside) -> Table:
     title = f"Inside of the server, in memory, {inside.requests:,} requests a round"
     table = Table(title, ("script", "CPU µs/request", "added µs"))
-    for name in ("none", *SCRIPTS.values()):
+    for name in ("none", *INSIDE):
         added = "" if name == "none" else _figure(inside.added_us(name), 3)
         table.rows.append((name, _figure(inside.us(name), 3), added))
     return table

@@ -34,7 +34,14 @@ JSON = Size("JSON of 30 B", PATH, len(ANSWER), ANSWER, "application/json")
 CASES = (FILE, JSON)
 
 # Name of the row: the script that the archive has.
-SCRIPTS = {"zeroserve+empty": "empty", "zeroserve+json": "json"}
+SCRIPTS = {
+    "zeroserve+empty": "empty.c",
+    "zeroserve+json": "json.c",
+    "zeroserve+python": "json_python.py",
+}
+# What is measured in memory as well, by what the tables call it.
+INSIDE = {"empty": "empty.c", "json": "json.c", "json in Python": "json_python.py"}
+INSIDE |= {"1,000 routes in Python": "router.py"}
 
 _MODULES = Path("/usr/lib/nginx/modules")
 _LUA, _JS = "libnginx-mod-http-lua", "libnginx-mod-http-js"
@@ -43,6 +50,7 @@ SCRIPT_SERVERS = (
     Server("zeroserve", "zeroserve", BUILD, ("--version",), zeroserve_launch, (FILE,)),
     Server("zeroserve+empty", "zeroserve", BUILD, ("--version",), zeroserve_launch, (FILE,)),
     Server("zeroserve+json", "zeroserve", BUILD, ("--version",), zeroserve_launch, _JSON),
+    Server("zeroserve+python", "zeroserve", BUILD, ("--version",), zeroserve_launch, _JSON),
     Server(
         *("nginx+lua", "nginx", f"apt-get install nginx {_LUA}", ("-v",), nginx_lua, _JSON),
         needs=(_MODULES / "ndk_http_module.so", _MODULES / "ngx_http_lua_module.so"),
@@ -124,7 +132,7 @@ def pack_with(zeroserve: Path, root: Path, script: str | None, archive: Path) ->
         shutil.copytree(root, tree)
         if script is not None:
             (tree / FOLDER).mkdir(parents=True)
-            shutil.copy(PROGRAMS / f"{script}.c", tree / FOLDER)
+            shutil.copy(PROGRAMS / script, tree / FOLDER)
         pack(zeroserve, tree, archive)
 
 
@@ -157,14 +165,15 @@ def built(messages: str, target: str) -> Path | None:
 
 
 def inside(pipeline: Path, zeroserve: Path, rounds: int, core: int) -> Inside:
-    """Measure a file without a script and with each of `SCRIPTS`, in memory."""
+    """Measure a file without a script and with each of `INSIDE`, in memory."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         work = Path(directory)
         write_site(work / "site", (SMALLEST,))
         pack(zeroserve, work / "site", work / "site.tar")
-        for script in SCRIPTS.values():
-            _compile(zeroserve, PROGRAMS / f"{script}.c", work / f"{script}.o")
-        objects = [f"{script}={script}.o" for script in SCRIPTS.values()]
+        objects = []
+        for number, (name, script) in enumerate(INSIDE.items()):
+            _compile(zeroserve, PROGRAMS / script, work / f"{number}.o")
+            objects.append(f"{name}={number}.o")
         words = ["site.tar", f"/{FILE.name}", str(INSIDE_REQUESTS), str(rounds), *objects]
         command = pinned([str(pipeline), *words], core)
         done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False)

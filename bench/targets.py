@@ -48,6 +48,9 @@ TLS_AGAINST = (
 # The same for a script that answers with JSON.
 JSON_AGAINST = (("nginx+lua", 0.67), ("granian", 0.4))
 EMPTY_SCRIPT_US = 0.15
+# Of scripts in Python: the same JSON beside the script in C, and 1,000 exact routes.
+PYTHON_JSON_RATIO = 1.15
+ROUTER_US = 0.5
 
 JIT_RATIO = 2.0
 LOAD_MS = 25.0
@@ -143,6 +146,11 @@ def scripts_targets(result: Scripted) -> list[Target]:
     targets = [_at_most(what, added.median if added else None, EMPTY_SCRIPT_US, "µs", note)]
     for peer, limit in JSON_AGAINST:
         targets.append(_cpu(result.rounds, "zeroserve+json", JSON.label, peer, limit))
+    ours, limit = "zeroserve+python", PYTHON_JSON_RATIO
+    targets.append(_cpu(result.rounds, ours, JSON.label, "zeroserve+json", limit))
+    routed = result.inside.added_us("1,000 routes in Python") if result.inside else None
+    what = "CPU per request that 1,000 exact routes in Python add, inside of the server"
+    targets.append(_at_most(what, routed.median if routed else None, ROUTER_US, "µs", note))
     return targets
 
 

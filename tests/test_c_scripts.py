@@ -384,7 +384,6 @@ def test_compile_shows_warnings(tmp_path: Path) -> None:
         ("f.o", b"\x7fELF", "f.o': "),
         ("f.o", b"", "f.o': "),
         ("f.txt", "", "not a script"),
-        ("f.py", "", "scripts in Python do not run yet"),
         ("f.c", "#include <zeroserve.h>\nint zs_none(void);\nZS_ENTRY int f(void)\n"
          "{ return zs_none(); }\n", "there is no helper zs_none, at f.c:4"),
     ],
@@ -536,15 +535,6 @@ def test_pack_refuses(files: dict[str, str | bytes], error: str, tmp_path: Path)
     assert not (tmp_path / "site.tar").exists()
     with pytest.raises(Error, match=re.escape(error)):
         scripts.objects(root)
-
-
-def test_scripts_in_python_do_not_run_yet(tmp_path: Path) -> None:
-    root = site(tmp_path / "site", {"guard.py": "", "guard.c": GUARD})
-    summary = pack(root, tmp_path / "site.tar")
-    assert summary.warnings == (f"scripts in Python do not run yet: '{entry('guard.py')}'",)
-    for form in (root, tmp_path / "site.tar"):
-        with pytest.raises(Error, match=r"scripts in Python do not run yet: .*guard\.py"):
-            scripts.objects(form)
 
 
 def test_pack_reports_warnings_in_a_line(tmp_path: Path) -> None:

@@ -121,7 +121,6 @@ def test_wrong_usage(arguments: list[str], error: str, hint: str | None) -> None
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("guard.py", "scripts in Python do not run yet: "),
         ("guard.o", "not an ELF object: "),
     ],
 )

@@ -232,7 +232,7 @@ def test_an_exception_is_what_a_trap_is(
     assert (answer.status, answer.text()) == (500, "500 Internal Server Error\n")
     assert len(found.errors) == 1
     said = capfd.readouterr().err
-    assert said.startswith(f"zeroserve: script 10-bad: {type(found.errors[0]).__name__}: ")
+    assert said.startswith(f"zeroserve: script 10-bad: {type(found.errors[0]).__name__}")
     assert re.search(r" in f at 10-bad\.py:[35]; answered 500\n$", said)
 
 

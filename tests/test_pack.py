@@ -253,7 +253,7 @@ def test_dot_files_are_left_out(tree: Path, output: Path) -> None:
             ".git/config": b"",
             "a/.DS_Store": b"",
             ".well-known/.hidden": b"",
-            ".zeroserve/scripts/guard.py": b"# " + TEXT,
+            ".zeroserve/scripts/guard.txt": b"# " + TEXT,
             ".zeroserve/index": b"old",
         },
     )
@@ -262,7 +262,7 @@ def test_dot_files_are_left_out(tree: Path, output: Path) -> None:
     listed = names(output)
     assert ".well-known/security.txt" in listed
     assert [name for name in listed if name.startswith(".zeroserve")] == [
-        ".zeroserve/scripts/guard.py",
+        ".zeroserve/scripts/guard.txt",
         ".zeroserve/index",
     ]
     assert b"SECRET" not in output.read_bytes()

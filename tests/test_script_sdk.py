@@ -258,6 +258,7 @@ def test_headers_of_a_request() -> None:
         ("Content-Length", "1", "header Content-Length is up to the server"),
         ("transfer-encoding", "x", "header transfer-encoding is up to the server"),
         ("a", "b\r\nc: d", "value of header a has a control character"),
+        ("a", "b\n", "value of header a has a control character"),
         ("a", "b\0", "value of header a has a control character"),
         ("a", "b\x7f", "value of header a has a control character"),
         ("a", "\ud800", "surrogates not allowed"),

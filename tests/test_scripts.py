@@ -385,6 +385,30 @@ def test_a_trap_is_told_with_its_place(server: Server) -> None:
     assert re.search(r"script other: .* at script\.c:\d+.*answered 500", line), line
 
 
+RAISES = """
+zs_u64 zs_py_raise(zs_u64 kind, zs_u64 message, zs_u64 place);
+zs_u64 zs_py_str_index(zs_u64, zs_u64, zs_u64, zs_u64, zs_u64);
+static zs_u64 word(const char *text, zs_u64 len) { return (zs_u64)text | len << 32; }
+ZS_ENTRY zs_u64 guard(void)
+{
+    zs_u64 found[1];
+    zs_u64 text = word("abc", 3);
+    zs_u64 kind = zs_py_str_index(text, word("x", 1), 0, 9, (zs_u64)found);
+    zs_py_raise(kind, 0, word("page.py:12", 10));
+    return 0;
+}
+"""
+
+
+def test_an_exception_is_told_with_its_line_of_python(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"guard": RAISES}, {"page.txt": "x"})
+    with serving(root) as server:
+        assert fetch(server.address, "/page.txt").status == 500
+        server.wait_line(
+            r"script guard: ValueError: substring not found in guard at page\.py:12; answered 500"
+        )
+
+
 def test_calls_are_bounded(address: Address) -> None:
     assert ask(address, "/depth").body == b"8"
     assert ask(address, "/called-missing").body == b"1"

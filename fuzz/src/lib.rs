@@ -22,7 +22,7 @@ use zeroserve_http::proxy_protocol::{self, Progress};
 use zeroserve_http::request::{field_slots, parse};
 use zeroserve_http::{Head, HeadLimits};
 use zeroserve_server::tls::hello;
-use zeroserve_server::{Limits, Site, SiteOptions, offline};
+use zeroserve_server::{Site, SiteOptions, offline};
 use zeroserve_vm::{Engine, Helper, HelperTable, Program};
 
 pub use executors::{Summary, compare, executors};
@@ -126,12 +126,7 @@ fn site() -> Arc<Site> {
     static SITE: OnceLock<Arc<Site>> = OnceLock::new();
     let site = SITE.get_or_init(|| {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/site");
-        let options = SiteOptions {
-            index: "index.html".into(),
-            try_html: true,
-            max_cache_bytes: Limits::default().max_cache_bytes,
-            keep_generations: 0,
-        };
+        let options = SiteOptions { try_html: true, ..SiteOptions::default() };
         Arc::new(Site::open(path, options, &[]).expect("the example site opens"))
     });
     Arc::clone(site)

@@ -31,6 +31,7 @@ __all__ = [
     "__version__",
     "certificate_end",
     "check",
+    "check_pattern",
     "compressible",
     "content_type",
     "dev_authority",
@@ -87,6 +88,12 @@ class Helper(NamedTuple):
     """What it does, what it returns and when it fails; in lines."""
 
 HELPERS: tuple[Helper, ...]
+
+def check_pattern(text: str, /) -> None:
+    """Check a pattern in the syntax that scripts are run with, which is that of Rust's ``regex``.
+
+    Raises Error with the reason: what is not supported, not valid or too large, and where.
+    """
 
 class Entry(NamedTuple):
     """One file of an archive as ``ls`` shows it."""
@@ -243,12 +250,22 @@ class Site:
         index: str = "index.html",
         try_html: bool = False,
         scripts: Sequence[tuple[str, bytes]] | None = None,
+        interpreted: bool = False,
     ) -> None:
-        """``scripts``: names and ELF objects that run before those of an archive."""
+        """``scripts``: names and ELF objects that run before those of an archive.
+
+        ``interpreted``: they run in the interpreter, not as machine code.
+        """
     def exchange(self, request: bytes, scripts: Conversation | None = None) -> bytes:
         """Bytes in as a client would send them, bytes out as it would receive them.
 
         ``scripts`` run in place of those of the site.
+        """
+    def explain(self, request: bytes, *, lines: bool = False) -> tuple[bytes, str]:
+        """As ``exchange`` for one request, and what became of it and why, as JSON.
+
+        To be asked once of a site that was just opened. ``lines``: with the source lines that
+        scripts came by, if they are interpreted.
         """
 
 @final
@@ -277,6 +294,7 @@ class Server:
         redirect_https: bool = False,
         hsts_s: int | None = None,
         admin: tuple[str, bool, str] | None = None,
+        live: bool = False,
     ) -> None:
         """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``; each may have
         ``,proxy`` behind it.
@@ -291,6 +309,7 @@ class Server:
         ``hsts_s``: seconds for Strict-Transport-Security.
         ``admin``: address of the admin listener, whether other machines may reach it, and the
         directory of its page.
+        ``live``: browsers on this machine hear of changes of directories.
         """
     def bind(self) -> None:
         """Bind the addresses before ``start``, which otherwise does it; no thread runs yet.
@@ -309,6 +328,10 @@ class Server:
         A site that is there is opened anew and swapped in. ``scripts``: names and ELF objects
         that run before those of an archive, in this order; those of before are gone. Raises Error
         when it is refused: what was there goes on.
+        """
+    def show_failure(self, page: str, *, host: str | None = None) -> None:
+        """Show a page of HTML, why the last state of a site was refused, to browsers on this
+        machine in place of its pages, until one is not. For ``live`` only.
         """
     def close_site(self, host: str) -> bool:
         """Answer for a host no more; False when it had no site."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from zeroserve import _core
-from zeroserve.reload import FileState, Reloader, Report, file_state
+from zeroserve.reload import FileState, Reloader, Report, Scripts, brief, file_state
 from zeroserve.words import plural, quoted, reason
 
 POLL_S = 0.2
@@ -25,7 +25,8 @@ _HOST = re.compile(rf"(?:{_LABEL}\.)+{_LABEL}|localhost")
 MAX_HOST_CHARS = 253
 """RFC 1035, section 2.3.4, without the dot at the end."""
 
-Scripts = Callable[[str], list[tuple[str, bytes]]]
+ScriptsOf = Callable[[str], Scripts]
+"""Makes the scripts that run on the site at a path."""
 
 
 def host(text: str) -> str:
@@ -93,7 +94,7 @@ class Folder:
     """The archives of a directory, each the site of the host that it is named after."""
 
     def __init__(
-        self, core: _core.Server, directory: str, name: str, report: Report, scripts: Scripts
+        self, core: _core.Server, directory: str, name: str, report: Report, scripts: ScriptsOf
     ) -> None:
         """``name``: of the directory, for people. ``scripts``: those to run on each site."""
         self._core = core
@@ -118,7 +119,7 @@ class Folder:
                 reloader.start()
             except _core.Error as error:
                 refused.append(error)
-                self._report("error", f"not served: {error.args[0]}")
+                self._report("error", f"not served: {brief(error)}")
         if len(refused) == len(self._reloaders):
             first = refused[0].args if refused else (f"no archive in {quoted(self._name)}",)
             raise _core.Error(*first)
@@ -144,13 +145,8 @@ class Folder:
             self._thread.join(JOIN_S)
 
     def _add(self, name: str, path: str) -> Reloader:
-        scripts = self._scripts
-
-        def own() -> list[tuple[str, bytes]]:
-            return scripts(path)
-
         shown = os.path.join(self._name, os.path.basename(path))  # noqa: PTH118, PTH119
-        reloader = Reloader(self._core, path, shown, self._report, own, host=name)
+        reloader = Reloader(self._core, path, shown, self._report, self._scripts(path), host=name)
         with self._lock:
             self._reloaders[name] = reloader
         self._settling[name] = Settling(reloader)
@@ -192,8 +188,9 @@ class Folder:
                 settling = self._settling[name]
                 # Not yet: it may be written in place.
                 settling.due(None)
-            if settling.due(file_state(path)):
-                self._reloaders[name].attempt()
+            reloader = self._reloaders[name]
+            if settling.due(file_state(path)) or reloader.others_changed():
+                reloader.attempt()
         gone = set(self._reloaders) - set(found)
         # Between the end of one and the beginning of the next of that name there may be a look.
         for name in gone & self._missing:

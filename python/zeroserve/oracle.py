@@ -166,7 +166,7 @@ class _Run:
         self.status = 413 if isinstance(error, BodyTooLarge) else 500
         if self.status == 500:
             self._scripts.errors.append(error)
-            said = one_line(f"{type(error).__name__}: {error}")
+            said = one_line(f"{type(error).__name__}: {error}".removesuffix(": "))
             code = self._hook.__code__
             place = _place(error) or _of(code, code.co_firstlineno)
             say(self._name, f"{said} in {place}; answered 500")

@@ -3,16 +3,19 @@
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from stat import S_ISDIR, S_ISLNK
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from zeroserve import _core
 from zeroserve.words import plural, problem
 
+if TYPE_CHECKING:
+    from zeroserve.compiler import Diagnostic
+
 Severity = Literal["info", "warning", "error"]
 Report = Callable[[Severity, str], None]
-"""Takes what happens while serving: one line, without a prefix."""
+"""Takes what happens while serving: a line without a prefix, perhaps details in further lines."""
 
 MAX_WARNINGS = 5
 """Entries named when a site is opened; ``zeroserve check`` names them all."""
@@ -53,6 +56,17 @@ def file_state(path: str) -> FileState | None:
     return FileState(found.st_dev, found.st_ino, size, mtime_ns, directory, link)
 
 
+class Scripts(Protocol):
+    """Makes the scripts of a site that are no part of an archive."""
+
+    @property
+    def files(self) -> Collection[str]:
+        """All that decided what they were, or why they were refused, the last time."""
+
+    def __call__(self) -> list[tuple[str, bytes]]:
+        """Names and objects, in the order in which they run; raises ``Error``."""
+
+
 class Reloader:
     """Reloads one at a time, whoever asks: the watcher, a signal, or the program around it."""
 
@@ -62,13 +76,15 @@ class Reloader:
         path: str,
         name: str,
         report: Report,
-        scripts: Callable[[], list[tuple[str, bytes]]],
+        scripts: Scripts,
         *,
         host: str | None = None,
+        live: bool = False,
     ) -> None:
         """``scripts``: those to run before the archive's own, made anew for each opening.
 
         ``host``: the one that the site is for; None for all that have no site of their own.
+        ``live``: browsers on this machine are shown why a state is refused.
         """
         self._core = core
         self.host = host
@@ -77,7 +93,9 @@ class Reloader:
         self._path = path
         self._name = name
         self._report = report
+        self._live = live
         self._lock = threading.Lock()
+        self._others: dict[str, FileState | None] = {}
         self._warned: list[str] = []
         self.tried: FileState | None = None
         """State of the path when it was opened last, with or without success.
@@ -111,11 +129,36 @@ class Reloader:
         self._closed = True
 
     def _open(self) -> int:
-        return self._core.open_site(self._path, host=self.host, scripts=self._scripts())
+        try:
+            scripts = self._scripts()
+        finally:
+            self._look_at_others()
+        return self._core.open_site(self._path, host=self.host, scripts=scripts)
 
     def _look(self) -> None:
         self.tried_ns = time.time_ns() - CLOCK_TICK_NS
         self.tried = file_state(self._path)
+        self._others = {path: file_state(path) for path in self._others}
+
+    def _look_at_others(self) -> None:
+        """Files that turned out to matter; those known before were looked at before opening."""
+        before, self._others = self._others, {}
+        for path in self._scripts.files:
+            now = before.get(path) or file_state(path)
+            # Written to since it was read, perhaps.
+            late = path not in before and now is not None and now.mtime_ns >= self.tried_ns
+            self._others[path] = None if late else now
+
+    def others_changed(self, root: str | None = None) -> bool:
+        """Whether a file has changed that decides what runs and may lie outside of the site.
+
+        ``root``: a directory, without links, that is watched otherwise.
+        """
+        return any(
+            file_state(path) != state
+            for path, state in list(self._others.items())
+            if root is None or not os.path.realpath(path).startswith(f"{root}/")
+        )
 
     def attempt(self) -> bool:
         """As ``reload``, but the outcome is reported; False when the old site goes on."""
@@ -128,15 +171,18 @@ class Reloader:
             generation = self.reload()
         except _core.Error as error:
             if self._closed:
-                return str(error.args[0])
+                return brief(error)
             serving = self._core.site(self.host)
             goes_on = (
                 f"reload refused, still serving generation {serving[0]}"
                 if serving
                 else "not served"
             )
-            self._report("error", f"{goes_on}: {error.args[0]}")
-            return str(error.args[0])
+            more = details(error)
+            self._report("error", "\n".join(filter(None, [f"{goes_on}: {brief(error)}", more])))
+            if self._live and serving:
+                self._show(error)
+            return brief(error)
         if self._closed:
             return "the server is stopped already"
         entries = (self._core.site(self.host) or (0, 0))[1]
@@ -145,6 +191,14 @@ class Reloader:
         self._report("info", f"reloaded {self._name}: {what}")
         self.report_warnings()
         return None
+
+    def _show(self, error: _core.Error) -> None:
+        """In browsers on this machine, until a state is not refused."""
+        from zeroserve import overlay  # late: most servers never need it
+
+        diagnostics = [str(one) for one in getattr(error, "diagnostics", ())]
+        blocks = diagnostics or [str(error), *([details(error)] if details(error) else [])]
+        self._core.show_failure(overlay.page(self._name, blocks), host=self.host)
 
     def report_warnings(self) -> None:
         """Name the entries that are left out of the site, unless they were the last time too."""
@@ -158,3 +212,19 @@ class Reloader:
             self._report("warning", line)
         if len(lines) > MAX_WARNINGS:
             self._report("warning", f"and {len(lines) - MAX_WARNINGS:,} more: zeroserve check")
+
+
+def brief(error: _core.Error) -> str:
+    """The message in a line; of a script with several faults, the first."""
+    found: Sequence[Diagnostic] = getattr(error, "diagnostics", ())
+    if not found:
+        return str(error.args[0])
+    first, more = found[0], len(found) - 1
+    message = f"{first.path}:{first.line}:{first.column}: {first.message}"
+    return message + (f" (and {plural(more, 'more error')})" if more else "")
+
+
+def details(error: _core.Error) -> str:
+    """All that a compiler said, in lines; empty when none did."""
+    said = getattr(error, "diagnostics", ()) or getattr(error, "__notes__", ())
+    return "\n".join(map(str, said))

@@ -5,28 +5,36 @@
     for name, object in scripts.objects("site.tar"):
         ...
 
-Scripts are ``.zeroserve/scripts/NAME.c`` (compiled) and ``NAME.o`` (eBPF objects, taken as they
-are); they run in the order of their names. An archive holds objects only. Whatever is in the
-way is an error: a site without one of its scripts may be a site without its guard.
+Scripts are ``.zeroserve/scripts/NAME.py`` and ``NAME.c`` (compiled) and ``NAME.o`` (eBPF objects,
+taken as they are); they run in the order of their names. A module in Python without hooks is
+there to be imported by scripts beside it, and is none itself. An archive holds objects only.
+Whatever is in the way is an error: a site without one of its scripts may be a site without its
+guard.
 """
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from zeroserve import clang
+from zeroserve import clang, object_cache
 from zeroserve._core import Archive, Error, Problem, Program
 from zeroserve.words import quoted, reason
+
+if TYPE_CHECKING:
+    from zeroserve.compiler import Diagnostic
 
 __all__ = [
     "DIRECTORY",
     "Place",
     "Script",
     "compiled",
+    "diagnostics",
     "files",
+    "is_helper",
     "is_script",
-    "later",
+    "is_source",
     "load",
+    "lost",
     "objects",
     "places",
     "problems",
@@ -40,10 +48,14 @@ ENTRY_SECTIONS = ("zeroserve.request", "zeroserve.response")
 CALL_SECTION = "zeroserve.call."
 """What the section of a function that other scripts may call begins with."""
 
-SUFFIXES = (".c", ".o")
+SUFFIXES = (".py", ".c", ".o")
 
-LATER = (".py",)
-"""Suffixes of scripts that do not run yet."""
+NO_ENTRY_HINTS = {
+    ".py": "write @on_request above the function that looks at requests",
+    ".c": "write ZS_ENTRY before the function that looks at requests",
+}
+
+NEVER_RUNS = "no function is a hook, and no script imports it: it never runs"
 
 MAX_SCRIPTS = 256
 """Scripts of one site: all of them run for every request."""
@@ -69,18 +81,27 @@ class Place(NamedTuple):
     """The file; None inside an archive."""
 
 
-def objects(site: str | os.PathLike[str]) -> list[Script]:
+def objects(
+    site: str | os.PathLike[str], *, seen: Callable[[str], object] | None = None
+) -> list[Script]:
     """The scripts of a site in the order in which they run; none when it has none.
 
-    ``site``: an archive, a directory, whose ``.c`` files are compiled now, or a ``.c`` or ``.o``
-    file. Raises ``Error`` with the name of the script for the first that is refused.
+    ``site``: an archive, a directory, whose sources are compiled now, or a ``.py``, ``.c`` or
+    ``.o`` file. ``seen`` is called with each file that decides what the scripts are. Raises
+    ``Error`` with the name of the script for the first that is refused.
     """
     path = os.fspath(site)
     alone = split(path) is not None
     archive = None if alone or os.path.isdir(path) else Archive(path)  # noqa: PTH112
     found = []
     for place in places(files(path, archive)):
-        object = _object(place, archive)
+        try:
+            object = _object(place, archive, seen)
+        except Error as error:
+            for diagnostic in diagnostics(error):
+                if seen is not None:
+                    seen(diagnostic.path)
+            raise
         load(object, place.path or place.entry)
         found.append(Script(place.name, object))
     return found
@@ -93,6 +114,8 @@ def problems(site: str | os.PathLike[str], archive: Archive | None) -> Iterator[
     except Error as error:
         yield Problem("error", DIRECTORY, 0, str(error.args[0]))
         return
+    imported: set[str] = set()
+    refused = False
     for place in found:
         try:
             if place.path is not None and place.path.endswith(".c"):
@@ -102,10 +125,21 @@ def problems(site: str | os.PathLike[str], archive: Archive | None) -> Iterator[
                     yield Problem("warning", place.entry, 0, text)
                 object = compiled.object
             else:
-                object = _object(place, archive)
+                object = _object(place, archive, imported.add)
             load(object, place.path or place.entry)
         except Error as error:
-            yield Problem("error", place.entry, 0, _without_place(place, str(error.args[0])))
+            refused = True
+            several = diagnostics(error)
+            for one in several:
+                file = "" if one.path == place.path else f"{os.path.basename(one.path)}, "  # noqa: PTH119
+                text = f"{file}line {one.line}: {one.message}"
+                yield Problem("error", place.entry, 0, text)
+            if not several:
+                yield Problem("error", place.entry, 0, _without_place(place, str(error.args[0])))
+    # One that is refused may be the one that imports it.
+    if archive is None and not refused:
+        for entry in lost(_of_directory(os.fspath(site)), imported):
+            yield Problem("warning", entry, 0, NEVER_RUNS)
 
 
 def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
@@ -117,6 +151,20 @@ def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
         return [(entry.name, None) for entry in archive.entries(under=DIRECTORY)]
     if not os.path.isdir(site):  # noqa: PTH112
         return [(DIRECTORY + os.path.basename(site), site)]  # noqa: PTH119
+    return [file for file in _of_directory(site) if not is_helper(file[1])]
+
+
+def lost(files: Iterable[tuple[str, str]], imported: Collection[str]) -> list[str]:
+    """Names of modules without hooks that no script imports; ``imported``: paths that one does."""
+    known = {os.path.abspath(path) for path in imported}  # noqa: PTH100
+    return sorted(
+        entry
+        for entry, path in files
+        if is_script(entry) and is_helper(path) and os.path.abspath(path) not in known  # noqa: PTH100
+    )
+
+
+def _of_directory(site: str) -> list[tuple[str, str]]:
     directory = os.path.join(site, DIRECTORY)  # noqa: PTH118
     try:
         with os.scandir(directory) as entries:
@@ -147,9 +195,7 @@ def places(files: Iterable[tuple[str, str | None]]) -> list[Place]:
         if parts is None:
             continue
         name, suffix = parts
-        if suffix in LATER:
-            raise Error(f"scripts in Python do not run yet: {quoted(file or entry)}")
-        if file is None and suffix == ".c":
+        if file is None and suffix != ".o":
             raise Error(
                 f"an archive holds compiled scripts, not sources: {quoted(entry)}",
                 "make the archive with `zeroserve pack`, which compiles them",
@@ -164,12 +210,43 @@ def places(files: Iterable[tuple[str, str | None]]) -> list[Place]:
 
 
 def compiled(path: str) -> bytes:
-    """The object that a ``.c`` file becomes, or what a ``.o`` file holds; not loaded yet."""
+    """The object that a source becomes, or what a ``.o`` file holds; not loaded yet."""
+    if path.endswith(".py"):
+        return object_cache.compile(path).object
     return clang.compile(path).object if path.endswith(".c") else _read(path)
+
+
+def diagnostics(error: Error) -> "Sequence[Diagnostic]":
+    """What the compiler of scripts in Python said, if the error is one of its."""
+    found: Sequence[Diagnostic] = getattr(error, "diagnostics", ())
+    return found
+
+
+def is_helper(path: str) -> bool:
+    """Whether it is a module in Python for scripts to import: there is no hook in it.
+
+    A file that is empty is none: it may be a script that is just being saved.
+    """
+    if not path.endswith(".py"):
+        return False
+    # What can't be read or parsed is a script that is refused, not one script less.
+    try:
+        if not _read(path).strip():
+            return False
+        from zeroserve import compiler  # late: most sites have no Python
+
+        return compiler.is_helper(path)
+    except (Error, OSError, SyntaxError, ValueError):
+        return False
 
 
 def load(object: bytes, place: str) -> Program:
     """Verify an object as the server will; raises ``Error`` that names ``place``."""
+    suffix = os.path.splitext(place)[1]  # noqa: PTH122
+    if not object and suffix == ".py":
+        raise Error(
+            f"{quoted(place)}: no function is a hook, so it would never run", NO_ENTRY_HINTS[suffix]
+        )
     try:
         program = Program(object)
         program.code_bytes()  # compiled, too: what is refused only then is refused now
@@ -179,7 +256,7 @@ def load(object: bytes, place: str) -> Program:
     if not any(s in ENTRY_SECTIONS or s.startswith(CALL_SECTION) for s in sections):
         raise Error(
             f"{quoted(place)}: no function is an entry, so it would never run",
-            "write ZS_ENTRY before the function that looks at requests",
+            NO_ENTRY_HINTS.get(suffix, NO_ENTRY_HINTS[".c"]),
         )
     return program
 
@@ -192,7 +269,7 @@ def split(entry: str) -> tuple[str, str] | None:
     """
     name, suffix = os.path.splitext(os.path.basename(entry))  # noqa: PTH119, PTH122
     hidden = name.startswith(".")
-    return (name, suffix) if suffix in (*SUFFIXES, *LATER) and not hidden else None
+    return (name, suffix) if suffix in SUFFIXES and not hidden else None
 
 
 def is_script(entry: str) -> bool:
@@ -204,10 +281,13 @@ def is_script(entry: str) -> bool:
     return _of_site(entry) is not None
 
 
-def later(files: Iterable[tuple[str, str | None]]) -> list[str]:
-    """Names inside the site of scripts that do not run yet: packed, but refused when serving."""
-    parts = ((entry, _of_site(entry)) for entry, _ in files)
-    return [entry for entry, found in parts if found and found[1] in LATER]
+def is_source(entry: str) -> bool:
+    """Whether a file of that name inside a site belongs to its scripts in Python: never packed.
+
+    >>> is_source(".zeroserve/scripts/lib/words.py"), is_source("download/words.py")
+    (True, False)
+    """
+    return entry.startswith(DIRECTORY) and entry.endswith((".py", ".pyc"))
 
 
 def _of_site(entry: str) -> tuple[str, str] | None:
@@ -216,8 +296,17 @@ def _of_site(entry: str) -> tuple[str, str] | None:
     return split(entry) if directory + slash == DIRECTORY else None
 
 
-def _object(place: Place, archive: Archive | None) -> bytes:
+def _object(
+    place: Place, archive: Archive | None, seen: Callable[[str], object] | None = None
+) -> bytes:
     if place.path is not None:
+        if seen is not None:
+            seen(place.path)
+            if place.path.endswith(".py"):
+                made = object_cache.compile(place.path)
+                for file in made.files:
+                    seen(file)
+                return made.object
         return compiled(place.path)
     assert archive is not None
     return archive.read(place.entry)

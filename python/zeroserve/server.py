@@ -3,7 +3,7 @@
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, Self
 
@@ -61,6 +61,7 @@ class Server:
         access_log: str | os.PathLike[str] | None = None,
         access_log_format: Literal["json", "combined"] = "json",
         watch: bool = True,
+        live_reload: bool = False,
         drain_timeout_s: float = DRAIN_TIMEOUT_S,
         report: Report | None = None,
         admin: str | None = None,
@@ -69,9 +70,9 @@ class Server:
     ) -> None:
         """Nothing is opened or bound before ``start`` or ``with``.
 
-        ``site``: a ``.tar``, a directory, or a script (``.c`` or ``.o``). A directory that holds
-        nothing but archives named after hosts, like ``www.example.org.tar``, is many sites: each
-        request gets that of the host it names, and hosts without one are answered 421.
+        ``site``: a ``.tar``, a directory, or a script (``.py``, ``.c``, ``.o``). A directory that
+        holds nothing but archives named after hosts, like ``www.example.org.tar``, is many sites:
+        each request gets that of the host it names, and hosts without one are answered 421.
         ``sites``: sites by host; ``site``, if there is one, is for all other hosts.
         ``addr``: one address or several: ``HOST:PORT`` (port 0 takes any free one),
         ``unix:PATH`` or ``fd:N``. With ``,proxy`` behind it, each connection has to begin with
@@ -88,9 +89,12 @@ class Server:
         ``threads``: workers; by default as many as cores this process may use.
         ``index``: file name that stands for its directory.
         ``try_html``: ``/about`` may be answered by ``about.html``.
-        ``plugins``: scripts (``.c`` or ``.o``) that run before those of the site, in this order.
+        ``plugins``: scripts (``.py``, ``.c``, ``.o``) that run before those of the site, in this
+        order.
         ``access_log``: None (off), ``-`` (standard error) or a file to append to.
         ``watch``: serve changes of the site within a second.
+        ``live_reload``: pages of a directory that are open in browsers on this machine load
+        themselves anew when it changes, and show why a script is refused.
         ``drain_timeout_s``: seconds that ``stop`` lets running requests finish in.
         ``report``: called as ``report(severity, line)`` for what happens while serving, like
         a reload; by default these lines go to the logger ``zeroserve``.
@@ -135,6 +139,7 @@ class Server:
             redirect_https=redirect_https,
             hsts_s=HSTS_S if hsts else None,
             admin=admin_at,
+            live=live_reload,
         )
         self._report = report or _log
         paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
@@ -147,11 +152,13 @@ class Server:
             path = os.path.join(here, shown)  # noqa: PTH118
             if name is None and hosts.is_folder(path):
                 # Without a reference to this server: what it holds open goes when it does.
-                every = partial(loaded, plugins=paths)
+                every = partial(SiteScripts, plugins=paths)
                 self._folder = hosts.Folder(self._core, path, shown, self._report, every)
                 continue
-            scripts = partial(loaded, path, paths)
-            reloader = Reloader(self._core, path, shown, self._report, scripts, host=name)
+            scripts = SiteScripts(path, paths)
+            reloader = Reloader(
+                self._core, path, shown, self._report, scripts, host=name, live=live_reload
+            )
             self._reloaders.append(reloader)
         self._watch = watch
         self._keeper: Keeper | None = None
@@ -349,20 +356,47 @@ class Server:
         return f"<zeroserve.Server {self._name!r} {self._phase}>"
 
 
+class SiteScripts:
+    """Makes what runs before the scripts of an archive: plugins, then those of any other site."""
+
+    def __init__(self, site: str, plugins: Sequence[str] = ()) -> None:
+        self._site = site
+        self._plugins = tuple(plugins)
+        self._files: set[str] = set()
+
+    @property
+    def files(self) -> Collection[str]:
+        """Scripts, and modules they import, that decided what they were the last time."""
+        return self._files
+
+    def __call__(self) -> list[tuple[str, bytes]]:
+        """Names and objects; raises ``Error`` for the first that is refused."""
+        site = self._site
+        own = site.endswith(SCRIPT_SUFFIXES) and not os.path.isdir(site)  # noqa: PTH112
+        own = own or _has_scripts(site)
+        places = [*self._plugins, *([site] if own else [])]
+        if not places:
+            self._files = set()
+            return []
+        from zeroserve import scripts  # late: most sites have none
+
+        before, self._files = self._files, set()
+        try:
+            found = [
+                (script.name, script.object)
+                for place in places
+                for script in scripts.objects(place, seen=self._files.add)
+            ]
+        except _core.Error:
+            # Behind the first that is refused nothing was looked at.
+            self._files |= before
+            raise
+        return found
+
+
 def loaded(site: str, plugins: Sequence[str] = ()) -> list[tuple[str, bytes]]:
-    """Names and objects of what runs before the scripts of an archive.
-
-    Those are the plugins, then the scripts of a site that is no archive. Raises ``Error`` for
-    the first that is refused.
-    """
-    own = site.endswith(SCRIPT_SUFFIXES) and not os.path.isdir(site)  # noqa: PTH112
-    own = own or _has_scripts(site)
-    places = [*plugins, *([site] if own else [])]
-    if not places:
-        return []
-    from zeroserve import scripts  # late: most sites have none
-
-    return [(s.name, s.object) for place in places for s in scripts.objects(place)]
+    """Names and objects of what runs before the scripts of an archive; raises ``Error``."""
+    return SiteScripts(site, plugins)()
 
 
 def _has_scripts(site: str) -> bool:

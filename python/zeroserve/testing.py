@@ -138,7 +138,7 @@ class Client:
             client.request("GET", "/data.bin", headers={"range": "bytes=0-99"}).body
         """
         scripts = self._scripts.conversation() if self._scripts is not None else None
-        answer = self._site.exchange(_encode(method, path, headers, body), scripts)
+        answer = self._site.exchange(encode(method, path, headers, body), scripts)
         return _parse(method, answer)
 
     def get(self, path: str, headers: HeadersIn | None = None) -> Response:
@@ -156,7 +156,7 @@ class Client:
         return self.request("POST", path, headers, body)
 
 
-def _encode(method: str, path: str, headers: HeadersIn | None, body: bytes | str | None) -> bytes:
+def encode(method: str, path: str, headers: HeadersIn | None, body: bytes | str | None) -> bytes:
     if not _TOKEN.fullmatch(method):
         raise ValueError(f"not a method: {method!r}")
     if not path:

@@ -2,6 +2,7 @@
 
 An archive that another one was renamed over is reloaded at once. One that is written in place
 is reloaded when it has kept still between two looks, because half of it is of no use to anybody.
+Scripts and the modules they import are looked at wherever they lie.
 """
 
 import os
@@ -82,7 +83,7 @@ class Watcher:
             if now is not None and now.directory:
                 self._reloader.attempt()
                 return
-            if settling.due(now):
+            if settling.due(now) or (now is not None and self._reloader.others_changed()):
                 self._reloader.attempt()
 
     def _watch_tree(self) -> None:
@@ -99,6 +100,7 @@ class Watcher:
             now = self._look()
             if now is None:
                 continue
+            pending = pending or self._reloader.others_changed(root)
             if pending or now != self._reloader.tried:
                 pending = False
                 self._attempt_and_rest()

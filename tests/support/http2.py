@@ -98,6 +98,7 @@ class Http2:
             assert secured.selected_alpn_protocol() == "h2"
             self.socket = secured
         self.scheme = "http" if context is None else "https"
+        self.authority = "site.test"
         self.buffer = b""
         self.encoder, self.decoder = Encoder(), Decoder()
         self.streams: dict[int, Response] = {}
@@ -129,7 +130,7 @@ class Http2:
     def block(self, path: str, method: str = "GET", headers: Fields = ()) -> bytes:
         """The header block of a request."""
         pseudo = [(":method", method), (":scheme", self.scheme), (":path", path)]
-        return self.encoder.encode([*pseudo, (":authority", "site.test"), *headers])
+        return self.encoder.encode([*pseudo, (":authority", self.authority), *headers])
 
     def open(self, block: bytes, *, end: bool = True) -> int:
         """Send a header block on a new stream; returns its number."""

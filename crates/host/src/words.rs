@@ -61,6 +61,18 @@ pub(crate) fn is_upstream(url: &str) -> bool {
         && !url.contains('#')
 }
 
+/// Whether it is the path of a Unix socket, or a pool of the operator.
+pub(crate) fn is_near_upstream(url: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let visible = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+    let named = match (url.strip_prefix("unix:/"), url.strip_prefix("pool:")) {
+        (Some(path), _) => !path.is_empty() && path.bytes().all(visible),
+        (None, Some(name)) => !name.is_empty() && name.bytes().all(plain),
+        (None, None) => false,
+    };
+    named && url.len() <= MAX_URI_BYTES
+}
+
 /// Whether it can be a final status.
 pub(crate) fn status(number: u64) -> Option<u16> {
     let number = u16::try_from(number).ok()?;
@@ -139,6 +151,20 @@ mod tests {
         ] {
             assert_eq!(is_upstream(url), valid, "{url}");
         }
+        for (url, valid) in [
+            ("unix:/run/app.sock", true),
+            ("unix:run", false),
+            ("unix:/", false),
+            ("unix:/a b", false),
+            ("unix:/a#b", false),
+            ("pool:api-1", true),
+            ("pool:", false),
+            ("pool:a/b", false),
+            ("http://a", false),
+        ] {
+            assert_eq!(is_near_upstream(url), valid, "{url}");
+        }
+        assert!(!is_near_upstream(&format!("unix:/{}", "a".repeat(MAX_URI_BYTES))));
         for (number, valid) in [(199, None), (200, Some(200)), (599, Some(599)), (65736, None)] {
             assert_eq!(status(number), valid);
         }

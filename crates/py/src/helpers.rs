@@ -3,6 +3,15 @@
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use crate::refuse;
+
+/// Whether scripts can use a pattern.
+#[pyfunction]
+#[pyo3(signature = (text, /))]
+fn check_pattern(py: Python<'_>, text: &str) -> PyResult<()> {
+    py.detach(|| zeroserve_host::check_pattern(text)).map_err(refuse)
+}
+
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let class = module.getattr("Helper")?;
     let rows = zeroserve_host::rows().map(|row| {
@@ -17,5 +26,6 @@ pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
             row.doc,
         ))
     });
+    module.add_function(wrap_pyfunction!(check_pattern, module)?)?;
     module.add("HELPERS", PyTuple::new(module.py(), rows.collect::<PyResult<Vec<_>>>()?)?)
 }

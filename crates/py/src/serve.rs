@@ -18,6 +18,7 @@ use zeroserve_server::oracle::Oracle;
 use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
 use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions, Sites};
+use zeroserve_vm::Engine;
 
 use crate::oracle::Conversation;
 use crate::{refuse, tuples};
@@ -49,16 +50,20 @@ struct Site(Arc<server::Site>);
 #[pymethods]
 impl Site {
     #[new]
-    #[pyo3(signature = (path, *, index = "index.html".to_owned(), try_html = false, scripts = None))]
+    #[pyo3(signature = (
+        path, *, index = "index.html".to_owned(), try_html = false, scripts = None,
+        interpreted = false,
+    ))]
     fn new(
         py: Python<'_>,
         path: PathBuf,
         index: String,
         try_html: bool,
         scripts: Option<Scripts>,
+        interpreted: bool,
     ) -> PyResult<Self> {
-        let max_cache_bytes = Limits::default().max_cache_bytes;
-        let options = SiteOptions { index, try_html, max_cache_bytes, keep_generations: 0 };
+        let engine = if interpreted { Engine::Interpreted } else { Engine::Compiled };
+        let options = SiteOptions { index, try_html, engine, ..SiteOptions::default() };
         let shown = path.display().to_string();
         let site = py.detach(|| server::Site::open(path, options, &objects(scripts)));
         site.map(|site| Self(Arc::new(site))).map_err(|error| refuse(format!("{shown}: {error}")))
@@ -89,6 +94,21 @@ impl Site {
             }
         };
         answer.map(|bytes| PyBytes::new(py, &bytes)).map_err(|error| refuse(error.to_string()))
+    }
+
+    /// The same for the first request, and what became of it and why, as JSON.
+    #[pyo3(signature = (request, *, lines = false))]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        request: Vec<u8>,
+        lines: bool,
+    ) -> PyResult<(Bound<'py, PyBytes>, String)> {
+        let site = Arc::clone(&self.0);
+        let (answer, record) = py
+            .detach(|| server::offline::explain(site, request, lines))
+            .map_err(|error| refuse(error.to_string()))?;
+        Ok((PyBytes::new(py, &answer), record.to_string()))
     }
 }
 
@@ -122,6 +142,7 @@ impl Server {
         try_html = false, access_log = None, access_log_format = "json", limits = None,
         tls_addrs = None, certificates = None, cert_dir = None, client_ca = None,
         require_client_cert = false, redirect_https = false, hsts_s = None, admin = None,
+        live = false,
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -141,6 +162,7 @@ impl Server {
         redirect_https: bool,
         hsts_s: Option<u64>,
         admin: Option<(String, bool, PathBuf)>,
+        live: bool,
     ) -> PyResult<Self> {
         if !(1..=MAX_WORKERS).contains(&threads) {
             return Err(refuse(format!("threads: {threads} is not between 1 and {MAX_WORKERS}")));
@@ -202,6 +224,7 @@ impl Server {
             redirect_https,
             hsts_s,
             admin,
+            live,
         };
         Ok(Self {
             config,
@@ -234,6 +257,14 @@ impl Server {
     ) -> PyResult<u64> {
         let (options, plugins) = (self.config.site_options(), objects(scripts));
         py.detach(|| self.sites.open(host, &path, &options, &plugins)).map_err(refuse)
+    }
+
+    /// Show a page with the reason for which a site's last state was refused, until one is not.
+    #[pyo3(signature = (page, *, host = None))]
+    fn show_failure(&self, page: String, host: Option<&str>) {
+        if let Some(site) = self.sites.get(host) {
+            site.fail(page);
+        }
     }
 
     /// Answer for a host no more; whether there was a site.

@@ -145,13 +145,7 @@ impl Case {
         path: &std::path::Path,
         plugins: &[Object],
     ) -> Result<Self, Box<dyn Error>> {
-        let max_cache_bytes = Limits::default().max_cache_bytes;
-        let options = SiteOptions {
-            index: "index.html".into(),
-            try_html: false,
-            max_cache_bytes,
-            keep_generations: 0,
-        };
+        let options = SiteOptions::default();
         let site = Site::open(path.to_owned(), options, plugins)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(Self { name: name.to_owned(), site: Arc::new(site), ns_per_request: Vec::new() })

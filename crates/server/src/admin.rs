@@ -64,12 +64,7 @@ pub struct AdminConfig {
 impl AdminConfig {
     /// How the files of the page are found.
     pub fn site_options(&self) -> SiteOptions {
-        SiteOptions {
-            index: "index.html".to_owned(),
-            try_html: false,
-            max_cache_bytes: ADMIN_CACHE_BYTES,
-            keep_generations: 0,
-        }
+        SiteOptions { max_cache_bytes: ADMIN_CACHE_BYTES, ..SiteOptions::default() }
     }
 
     /// What its clients may do.

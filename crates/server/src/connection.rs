@@ -22,6 +22,7 @@ use crate::access_log::Line;
 use crate::endpoints::{Made, Reply};
 use crate::h2;
 use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
+use crate::live::{self, Watch};
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::scripted::Progress;
@@ -92,6 +93,8 @@ enum Step {
     Yield,
     /// A representation.
     Load(Missing),
+    /// Another version of the site.
+    Wait(Watch),
     /// An endpoint.
     Make(Pin<Box<dyn Future<Output = Made>>>),
     /// Content too large to buffer; then on.
@@ -163,9 +166,17 @@ impl<S: Stream> Connection<S> {
                     self.flush().await?;
                     let now = self.worker.clock.now_s();
                     if let Some(generation) = generation {
+                        if let Some(record) = &self.worker.record {
+                            record.borrow_mut().load(&generation.archive, missing.0);
+                        }
                         self.inquiry.add(View::load(generation, missing, now).await);
                     }
                     tokio::task::yield_now().await;
+                }
+                Step::Wait(watch) => {
+                    self.flush().await?;
+                    live::wait(Rc::clone(&self.worker), watch).await;
+                    self.inquiry.waited();
                 }
                 Step::Make(answer) => {
                     self.flush().await?;
@@ -337,9 +348,11 @@ impl<S: Stream> Connection<S> {
                     return Step::Close;
                 }
                 Turn::Load(missing) => return Step::Load(missing),
+                Turn::Wait(watch) => return Step::Wait(watch),
             };
             let header = self.inquiry.header(&out[start..], &self.peer);
-            let started = worker.log.as_ref().map(|log| (log, self.inquiry.started(&worker)));
+            let log = worker.log.as_ref().filter(|_| !self.inquiry.is_silent());
+            let started = log.map(|log| (log, self.inquiry.started(&worker)));
             fuel += self.inquiry.finish(&worker);
             worker.stats.answered(status);
             self.answered += 1;

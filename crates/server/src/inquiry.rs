@@ -14,6 +14,7 @@ use zeroserve_http::request::Target;
 use zeroserve_http::{Reject, Request};
 
 use crate::clock::Now;
+use crate::live::{self, Live, Watch};
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
 use crate::ruling;
@@ -41,6 +42,8 @@ pub enum Turn {
     Slice,
     /// A representation.
     Load(Missing),
+    /// Another version of the site, for a while.
+    Wait(Watch),
 }
 
 /// A request on its way.
@@ -58,6 +61,10 @@ pub struct Inquiry {
     held: Option<Held>,
     /// For a request whose generation is no longer in force.
     old_view: Option<Box<View>>,
+    /// What it means to a browser that is to hear of changes.
+    live: Live,
+    /// Whether it has waited for another version.
+    waited: bool,
 }
 
 impl Inquiry {
@@ -78,7 +85,19 @@ impl Inquiry {
         if self.scripted.is_none() {
             worker.views.refresh();
             self.view = worker.views.find(request.host);
+            if peer.is_live
+                && let Some(view) = &self.view
+            {
+                self.live = live::look(view, request);
+                // Scripts decide about the site; this is not of it.
+                if matches!(self.live, Live::Overlay(_) | Live::Poll(_)) {
+                    return Progress::Done;
+                }
+            }
             self.scripted = self.view.as_ref().and_then(|view| begin(worker, view, request, peer));
+            if let (Some(scripted), Live::Page(_)) = (&mut self.scripted, self.live) {
+                scripted.is_live = true;
+            }
         }
         match (&mut self.scripted, &self.view) {
             (Some(scripted), Some(view)) => scripted.advance(view),
@@ -90,6 +109,16 @@ impl Inquiry {
     #[inline]
     pub fn started(&self, worker: &Worker) -> Duration {
         self.started.unwrap_or_else(|| worker.clock.precise())
+    }
+
+    /// Another version was waited for.
+    pub fn waited(&mut self) {
+        self.waited = true;
+    }
+
+    /// Whether it is left out of the access log: nobody asked for it.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.live, Live::Poll(_))
     }
 
     /// Whether scripts see it.
@@ -126,11 +155,28 @@ impl Inquiry {
             let why = ": no site of that name here";
             return Turn::Answered(pipeline::say(421, &[], why, now, request.method, out));
         };
+        match self.live {
+            Live::Off | Live::Page(_) => {}
+            Live::Overlay(version) => {
+                let answer = live::overlay(version, own.site(), request.method, now, out);
+                own.count(answer.status);
+                return Turn::Answered(answer);
+            }
+            Live::Poll(seen) => {
+                return match live::poll(own, seen, self.waited, now, out) {
+                    Ok(answer) => Turn::Answered(answer),
+                    Err(watch) => Turn::Wait(watch),
+                };
+            }
+        }
+        let start = out.len();
         let mut scratch = worker.scratch.take();
         let answered = match (&mut self.scripted, self.held.take()) {
             (None, _) => {
                 let loaded = &self.loaded;
-                pipeline::respond(own, request, now, loaded, &mut scratch, out).map(Ruled::Now)
+                let is_page = matches!(self.live, Live::Page(_));
+                let respond = if is_page { live::respond } else { pipeline::respond };
+                respond(own, request, now, loaded, &mut scratch, out).map(Ruled::Now)
             }
             (Some(scripted), held) => {
                 let view = match &mut self.old_view {
@@ -146,7 +192,10 @@ impl Inquiry {
         };
         worker.scratch.replace(scratch);
         match answered {
-            Ok(Ruled::Now(answer)) => {
+            Ok(Ruled::Now(mut answer)) => {
+                if let Live::Page(version) = self.live {
+                    live::dress(version, request.method, start, &mut answer, out);
+                }
                 own.count(answer.status);
                 Turn::Answered(answer)
             }
@@ -187,6 +236,8 @@ impl Inquiry {
         self.loaded.clear();
         self.view = None;
         self.started = None;
+        self.live = Live::Off;
+        self.waited = false;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();
@@ -250,6 +301,7 @@ fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -
     let named = request.host.is_empty() || request.headers().any(|(name, _)| is_host(name));
     exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
     let mut scripted = Scripted::new(generation, exchange);
+    scripted.record(worker.record.clone());
     scripted.ask(worker.oracle.clone());
     Some(scripted)
 }

@@ -106,6 +106,11 @@ impl Url {
         *encrypted
     }
 
+    /// Whether nobody but this machine comes there over IP.
+    pub fn is_loopback(&self) -> bool {
+        matches!(self, Self::Tcp(address, _) if address.ip().is_loopback())
+    }
+
     /// The port, if it has one.
     pub fn port(&self) -> Option<u16> {
         if let Self::Tcp(address, _) = self { Some(address.port()) } else { None }

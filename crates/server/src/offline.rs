@@ -1,12 +1,16 @@
-//! The same pipeline without sockets: for tests of sites.
+//! The same pipeline without sockets: for tests of sites, and to explain what becomes of a request.
 
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::connection::exchange;
 use crate::limits::Limits;
 use crate::oracle::Oracle;
+use crate::record::Record;
 use crate::site::Site;
 use crate::sites::Sites;
 use crate::stats::WorkerStats;
@@ -14,18 +18,32 @@ use crate::worker::Worker;
 
 /// Bytes in as a client would send them, bytes out as it would receive them.
 pub fn converse(site: Arc<Site>, request: Vec<u8>) -> io::Result<Vec<u8>> {
-    run(site, request, None)
+    run(site, request, |_| {})
 }
 
 /// The same with scripts that run elsewhere.
 pub fn consult(site: Arc<Site>, request: Vec<u8>, oracle: Rc<dyn Oracle>) -> io::Result<Vec<u8>> {
-    run(site, request, Some(oracle))
+    run(site, request, |worker| worker.oracle = Some(oracle))
 }
 
-fn run(site: Arc<Site>, request: Vec<u8>, oracle: Option<Rc<dyn Oracle>>) -> io::Result<Vec<u8>> {
+/// The same for one request, and what became of it and why. The site has to be opened anew for
+/// it: what it has in its cache already is not recorded. Source lines come from the interpreter.
+pub fn explain(site: Arc<Site>, request: Vec<u8>, lines: bool) -> io::Result<(Vec<u8>, Value)> {
+    let record = Rc::new(RefCell::new(Record::new(lines)));
+    let kept = Rc::clone(&record);
+    let answer = run(site, request, |worker| worker.record = Some(kept))?;
+    let record = record.borrow().to_json();
+    Ok((answer, record))
+}
+
+fn run(
+    site: Arc<Site>,
+    request: Vec<u8>,
+    prepare: impl FnOnce(&mut Worker),
+) -> io::Result<Vec<u8>> {
     let runtime = tokio::runtime::Builder::new_current_thread().build_local(Default::default())?;
     let stats = Arc::new(WorkerStats::default());
     let mut worker = Worker::new(Arc::new(Sites::single(site)), Limits::default(), stats, None);
-    worker.oracle = oracle;
+    prepare(&mut worker);
     runtime.block_on(exchange(Rc::new(worker), request))
 }

@@ -14,6 +14,8 @@ pub struct Front {
     pub https_port: Option<u16>,
     /// A whole header line for each response, such as Strict-Transport-Security.
     pub header: String,
+    /// Whether browsers on this machine hear of changes.
+    pub live: bool,
 }
 
 static PLAIN: LazyLock<Arc<Front>> = LazyLock::new(Arc::default);
@@ -38,6 +40,8 @@ pub struct Peer {
     pub address: Box<str>,
     /// The listener.
     pub front: Arc<Front>,
+    /// Whether it is a client on this machine that may hear of changes.
+    pub is_live: bool,
     /// The encrypted session.
     pub session: Option<Box<Session>>,
 }
@@ -46,17 +50,31 @@ impl Peer {
     /// Somebody who came over TCP.
     pub fn new(ip: IpAddr, port: u16) -> Self {
         let address = SocketAddr::new(ip, port).to_string().into();
-        Self { ip: ip.to_string().into(), address, front: Arc::clone(&PLAIN), session: None }
+        Self {
+            ip: ip.to_string().into(),
+            address,
+            front: Arc::clone(&PLAIN),
+            is_live: false,
+            session: None,
+        }
     }
 
     /// A process on this machine.
     pub fn unix() -> Self {
-        Self { ip: "unix".into(), address: "".into(), front: Arc::clone(&PLAIN), session: None }
+        Self {
+            ip: "unix".into(),
+            address: "".into(),
+            front: Arc::clone(&PLAIN),
+            is_live: false,
+            session: None,
+        }
     }
 
     /// By a listener.
     pub fn at(mut self, front: &Arc<Front>) -> Self {
         self.front = Arc::clone(front);
+        let is_loopback = |ip: &str| ip.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        self.is_live = front.live && is_loopback(&self.ip);
         self
     }
 

@@ -1,17 +1,18 @@
 //! What the scripts of a request have decided, made into an answer.
 
 use zeroserve_host::{Answer as Decided, Exchange, replace_meta};
-use zeroserve_http::request::{Head, HeadLimits, MAX_FIELDS, field_slots, parse};
+use zeroserve_http::request::{Head, HeadLimits, MAX_FIELDS, Target, field_slots, parse};
 use zeroserve_http::{Method, Reject, Request};
 
 use crate::clock::Now;
+use crate::live;
 use crate::notice::Notice;
 use crate::pipeline::{self, Answer, Body, Scratch, field, length, write_start};
 use crate::scripted::Scripted;
-use crate::view::{Loaded, Missing, View};
+use crate::view::{Loaded, Local, Missing, View};
 
 /// Largest page in which `<zs-meta>` is replaced; it is in memory as a whole for that.
-const MAX_TEMPLATE_BYTES: u64 = 4 * 1024 * 1024;
+pub(crate) const MAX_TEMPLATE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// For heads that a script has changed: bounds of its own have kept them short.
 const REWRITTEN: HeadLimits = HeadLimits {
@@ -25,7 +26,7 @@ const FRAMING: [&str; 5] =
     ["content-length", "transfer-encoding", "connection", "keep-alive", "trailer"];
 
 /// Fields that speak of the bytes in the archive, and are wrong for what is made from them.
-const STORED: [&str; 4] = ["content-length", "etag", "last-modified", "accept-ranges"];
+pub(crate) const STORED: [&str; 4] = ["content-length", "etag", "last-modified", "accept-ranges"];
 
 /// Fields of a request that make its answer less than the whole page as it is stored.
 const PARTIAL: [&str; 7] = [
@@ -122,12 +123,14 @@ fn decided(
         }
         out.truncate(start);
     }
-    stored(exchange, view, request, now, loaded, scratch, out).map(Some)
+    stored(exchange, scripted.is_live, view, request, now, loaded, scratch, out).map(Some)
 }
 
 /// Answer from the archive.
+#[allow(clippy::too_many_arguments)]
 fn stored(
     exchange: &Exchange,
+    is_live: bool,
     view: &View,
     request: &Request<'_, '_>,
     now: Now,
@@ -135,8 +138,9 @@ fn stored(
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
 ) -> Result<Answer, Missing> {
+    let respond = if is_live { live::respond } else { pipeline::respond };
     if !exchange.request_changed() {
-        return pipeline::respond(view, request, now, loaded, scratch, out);
+        return respond(view, request, now, loaded, scratch, out);
     }
     // Whether content follows its length is up to the method that the client sent.
     let method = match (exchange.method(), request.method) {
@@ -146,7 +150,7 @@ fn stored(
     };
     let head = rewrite(exchange, method, request, &[]);
     with_request(&head, |request| match request {
-        Ok(request) => pipeline::respond(view, request, now, loaded, scratch, out),
+        Ok(request) => respond(view, request, now, loaded, scratch, out),
         Err(reject) => Ok(pipeline::refuse(reject, now, out)),
     })
 }
@@ -173,24 +177,14 @@ fn template(
     }
     // What is there in compressed form alone is there for clients that take it.
     let compressed = status == 404
-        && stored(exchange, view, request, now, loaded, scratch, &mut Vec::new())?.status != 404;
+        && stored(exchange, false, view, request, now, loaded, scratch, &mut Vec::new())?.status
+            != 404;
     if compressed {
         return Ok(None);
     }
-    let page = match (&local.body, &local.file) {
-        (Some(body), _) => body.to_vec(),
-        (None, Some(file)) => {
-            let mut page = vec![0; file.size as usize];
-            if file.read_exact_at(&mut page, 0).is_err() {
-                return Ok(None);
-            }
-            page
-        }
-        (None, None) => return Ok(None),
-    };
-    if !zeroserve_host::has_meta(&page) {
+    let Some(page) = page(&local).filter(|page| zeroserve_host::has_meta(page)) else {
         return Ok(None);
-    }
+    };
     let page = replace_meta(&page, |key| exchange.meta(key));
     let stored = out.split_off(start);
     write_start(out, status, now);
@@ -202,6 +196,17 @@ fn template(
     length(out, page.len() as u64);
     let body = if request.method == Method::Head { Body::Empty } else { Body::Bytes(page) };
     Ok(Some(Answer { status, body }))
+}
+
+/// All bytes of a representation, which is small.
+pub(crate) fn page(local: &Local) -> Option<Vec<u8>> {
+    if let Some(body) = &local.body {
+        return Some(body.to_vec());
+    }
+    let file = local.file.as_ref()?;
+    let mut page = vec![0; usize::try_from(file.size).ok()?];
+    file.read_exact_at(&mut page, 0).ok()?;
+    Some(page)
 }
 
 fn is_markup(media_type: &str) -> bool {
@@ -233,6 +238,26 @@ fn rewrite(
     }
     head.extend_from_slice(b"\r\n");
     head
+}
+
+/// Do something with the request for the whole page as it is stored; `None` if there is none.
+pub(crate) fn whole<T>(
+    request: &Request<'_, '_>,
+    with: impl FnOnce(&Request<'_, '_>) -> T,
+) -> Option<T> {
+    let Target::Path { .. } = request.target else { return None };
+    let version = if request.major_version == 1 { request.minor_version } else { 1 };
+    let method = request.method.as_str();
+    let mut head = format!("{method} {} HTTP/1.{version}\r\n", request.raw_target).into_bytes();
+    append(&mut head, "Host", request.host);
+    for (name, value) in request.headers() {
+        let left_out = is_one_of(&FRAMING, name) || is_one_of(&PARTIAL, name);
+        if !left_out && !is_one_of(&["host", "expect"], name) {
+            append(&mut head, name, value);
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    with_request(&head, |request| request.ok().map(with))
 }
 
 fn with_request<T>(head: &[u8], with: impl FnOnce(Result<&Request<'_, '_>, Reject>) -> T) -> T {
@@ -333,7 +358,7 @@ fn has_no_content(status: u16) -> bool {
 }
 
 /// The fields of a head that this server wrote.
-fn fields(head: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
+pub(crate) fn fields(head: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
     head.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
         let line = line.strip_suffix(b"\r")?;
         let colon = line.iter().position(|byte| *byte == b':')?;
@@ -341,11 +366,11 @@ fn fields(head: &[u8]) -> impl Iterator<Item = (&str, &[u8])> {
     })
 }
 
-fn is_one_of(names: &[&str], name: &str) -> bool {
+pub(crate) fn is_one_of(names: &[&str], name: &str) -> bool {
     names.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
-fn append(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub(crate) fn append(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);

@@ -14,6 +14,7 @@ use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
 
 use crate::notice;
 use crate::oracle::Oracle;
+use crate::record::{Role, SharedRecord};
 use crate::scripts::{Place, Scripts};
 use crate::stats::WorkerStats;
 use crate::surroundings::Surroundings;
@@ -50,6 +51,8 @@ struct Running {
     instance: Box<Instance>,
     /// Whether another script called it.
     called: bool,
+    /// Its number in the record, if there is one.
+    recorded: usize,
 }
 
 /// A request and the scripts that see it.
@@ -60,6 +63,8 @@ pub struct Scripted {
     pub exchange: Box<Exchange>,
     /// Whether the head says already all that scripts want it to say.
     pub head_is_done: bool,
+    /// Whether it is for a browser that is to hear of changes.
+    pub is_live: bool,
     /// Mostly one.
     stack: SmallVec<[Running; 1]>,
     stage: Stage,
@@ -74,6 +79,8 @@ pub struct Scripted {
     stopped: Option<u16>,
     /// Functions started.
     runs: u32,
+    /// Says afterwards what ran, for who asked.
+    record: Option<SharedRecord>,
     /// Runs the scripts in place of the engine.
     oracle: Option<Rc<dyn Oracle>>,
 }
@@ -85,6 +92,7 @@ impl Scripted {
             generation,
             exchange,
             head_is_done: false,
+            is_live: false,
             stack: SmallVec::new(),
             stage: Stage::Request(0),
             hooks: Vec::new(),
@@ -93,8 +101,14 @@ impl Scripted {
             waiting: None,
             stopped: None,
             runs: 0,
+            record: None,
             oracle: None,
         }
+    }
+
+    /// Keep a record of what runs.
+    pub fn record(&mut self, record: Option<SharedRecord>) {
+        self.record = record;
     }
 
     /// Have the scripts run elsewhere.
@@ -253,8 +267,11 @@ impl Scripted {
             find(scripts, if script.is_empty() { own } else { scripts.named(script) }, function);
         match place {
             Some(place) if self.stack.len() <= MAX_CALL_DEPTH => {
+                if let (Some(record), Some(top)) = (&self.record, self.stack.last_mut()) {
+                    record.borrow_mut().lines(top.recorded, &mut top.instance);
+                }
                 let handle = self.exchange.enter(&scripts.list[place.0].name, input);
-                self.start(scripts, view, place, handle, true)
+                self.start(scripts, view, place, handle, Role::Call)
             }
             _ => match self.stack.last_mut() {
                 Some(top) => top.instance.reply(NOTHING),
@@ -266,7 +283,7 @@ impl Scripted {
     /// Start the next function of the stage; `None` when there is none.
     fn start_next(&mut self, scripts: &Scripts, view: &View) -> Option<Event> {
         loop {
-            let (place, argument) = match self.stage {
+            let (place, argument, role) = match self.stage {
                 Stage::Request(n) => {
                     let place = *scripts.on_request.get(n)?;
                     if self.exchange.answer().is_some() {
@@ -274,7 +291,7 @@ impl Scripted {
                     }
                     self.stage = Stage::Request(n + 1);
                     self.exchange.start(&scripts.list[place.0].name);
-                    (place, 0)
+                    (place, 0, Role::Request)
                 }
                 Stage::Hook(n) => {
                     let Some(hook) = self.hooks.get_mut(n) else {
@@ -289,16 +306,16 @@ impl Scripted {
                     };
                     let input = hook.input.take();
                     self.exchange.start(&scripts.list[place.0].name);
-                    (place, self.exchange.adopt(input))
+                    (place, self.exchange.adopt(input), Role::Hook)
                 }
                 Stage::Response(n) => {
                     let place = *scripts.on_response.get(n)?;
                     self.stage = Stage::Response(n + 1);
                     self.exchange.start(&scripts.list[place.0].name);
-                    (place, 0)
+                    (place, 0, Role::Response)
                 }
             };
-            return Some(self.start(scripts, view, place, argument, false));
+            return Some(self.start(scripts, view, place, argument, role));
         }
     }
 
@@ -308,7 +325,7 @@ impl Scripted {
         view: &View,
         (script, function): Place,
         argument: u64,
-        called: bool,
+        role: Role,
     ) -> Event {
         // The budget is for all scripts of the request together; callers have used some of it.
         let fuel = Fuel::default();
@@ -324,9 +341,17 @@ impl Scripted {
         });
         match started {
             Ok(mut instance) => {
+                let mut recorded = 0;
+                if let Some(record) = &self.record {
+                    let (place, depth) = ((script, function), self.stack.len());
+                    let mut record = record.borrow_mut();
+                    recorded =
+                        record.begin(scripts, place, role, depth, &self.exchange, &mut instance);
+                }
                 let event = instance.resume();
                 self.runs = self.runs.saturating_add(1);
-                self.stack.push(Running { script, instance, called });
+                let called = role == Role::Call;
+                self.stack.push(Running { script, instance, called, recorded });
                 event
             }
             Err(error) => {
@@ -340,6 +365,10 @@ impl Scripted {
     fn end(&mut self, value: u64, view: &View) -> Option<Event> {
         let mut ended = self.stack.pop()?;
         self.used += ended.instance.fuel_used();
+        if let Some(record) = &self.record {
+            let Running { recorded, instance, .. } = &mut ended;
+            record.borrow_mut().end(*recorded, instance, &self.exchange, None);
+        }
         view.give_instance(self.generation.number, ended.script, ended.instance);
         if !ended.called {
             return None;
@@ -355,6 +384,13 @@ impl Scripted {
             Some(running) => scripts.list[running.script].name.as_str(),
             None => self.exchange.script(),
         };
+        if let Some(record) = &self.record {
+            let mut record = record.borrow_mut();
+            for Running { recorded, instance, .. } in self.stack.iter_mut().rev() {
+                record.end(*recorded, instance, &self.exchange, Some(trap));
+            }
+            record.trap(name, trap);
+        }
         let place = (name.to_owned(), trap.function.clone(), trap.at);
         scripts.trapped.say(place, &format!("script {name}: {trap}; answered 500"));
         self.stopped = Some(500);

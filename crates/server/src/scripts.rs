@@ -74,7 +74,11 @@ pub struct Scripts {
 
 impl Scripts {
     /// Load the operator's scripts and those of the archive; `None` when there are none.
-    pub fn load(archive: &Archive, plugins: &[Object]) -> Result<Option<Self>, Error> {
+    pub fn load(
+        archive: &Archive,
+        plugins: &[Object],
+        engine: Engine,
+    ) -> Result<Option<Self>, Error> {
         let mut scripts = Self {
             list: Vec::new(),
             on_request: Vec::new(),
@@ -82,7 +86,7 @@ impl Scripts {
             trapped: Notices::default(),
         };
         for plugin in plugins {
-            scripts.add(&plugin.name, &plugin.bytes)?;
+            scripts.add(&plugin.name, &plugin.bytes, engine)?;
         }
         // Those of a directory have to be compiled first: they come as plugins.
         let own = archive.index().with_prefix(FOLDER).filter(|_| !archive.is_directory());
@@ -102,18 +106,18 @@ impl Scripts {
                     io::ErrorKind::FileTooLarge => refused(entry.name, "too large for a script"),
                     _ => Error::Io(error),
                 })?;
-                scripts.add(entry.name, &bytes)?;
+                scripts.add(entry.name, &bytes, engine)?;
             }
         }
         Ok(if scripts.list.is_empty() { None } else { Some(scripts) })
     }
 
-    fn add(&mut self, path: &str, object: &[u8]) -> Result<(), Error> {
+    fn add(&mut self, path: &str, object: &[u8], engine: Engine) -> Result<(), Error> {
         if self.list.len() == MAX_SCRIPTS {
             return Err(refused(path, &format!("more than {MAX_SCRIPTS} scripts")));
         }
         let load = |engine| Program::load(object, Arc::clone(&HELPERS), engine);
-        let program = match load(Engine::Compiled) {
+        let program = match load(engine) {
             Err(error @ LoadError::NoExecutableMemory(_)) => {
                 NO_CODE.say(&format!("{error}; scripts are interpreted, many times slower"));
                 load(Engine::Interpreted)

@@ -62,6 +62,8 @@ pub struct Config {
     pub limits: Limits,
     /// Admin listener, or none.
     pub admin: Option<AdminConfig>,
+    /// Whether browsers on this machine hear of changes of directories.
+    pub live: bool,
 }
 
 impl Config {
@@ -72,6 +74,8 @@ impl Config {
             try_html: self.try_html,
             max_cache_bytes: self.limits.max_cache_bytes,
             keep_generations: self.limits.keep_generations as usize,
+            live: self.live,
+            ..SiteOptions::default()
         }
     }
 }
@@ -101,15 +105,28 @@ pub struct Server {
 struct Fronts {
     plain: Arc<Front>,
     secure: Arc<Front>,
+    /// The same for listeners that only this machine reaches, if browsers there hear of changes.
+    own: Option<(Arc<Front>, Arc<Front>)>,
 }
 
 impl Fronts {
     fn new(config: &Config, tls: &Option<Arc<Tls>>, https_port: Option<u16>) -> Self {
         let hsts = |age| format!("Strict-Transport-Security: max-age={age}\r\n");
         let header = config.hsts_s.map(hsts).unwrap_or_default();
-        let plain = Front { https_port, ..Front::default() };
-        let secure = Front { tls: tls.clone(), header, https_port: None };
-        Self { plain: Arc::new(plain), secure: Arc::new(secure) }
+        let make = |live| {
+            let plain = Front { https_port, live, ..Front::default() };
+            let (tls, header) = (tls.clone(), header.clone());
+            (Arc::new(plain), Arc::new(Front { tls, header, https_port: None, live }))
+        };
+        let (plain, secure) = make(false);
+        Self { plain, secure, own: config.live.then(|| make(true)) }
+    }
+
+    fn of(&self, bound: &Bound) -> &Arc<Front> {
+        // What is behind a balancer says who comes, and may be on another machine.
+        let own = self.own.as_ref().filter(|_| bound.url.is_loopback() && !bound.proxied);
+        let (plain, secure) = own.map_or((&self.plain, &self.secure), |(p, s)| (p, s));
+        if bound.url.is_encrypted() { secure } else { plain }
     }
 }
 
@@ -212,9 +229,9 @@ impl Server {
         }
         for (number, stats) in stats.iter().enumerate() {
             let entrance = |bound: &mut Bound| {
-                let front = if bound.url.is_encrypted() { &fronts.secure } else { &fronts.plain };
+                let front = Arc::clone(fronts.of(bound));
                 let listener = bound.listeners.pop()?;
-                Some(Entrance { listener, front: Arc::clone(front), proxied: bound.proxied })
+                Some(Entrance { listener, front, proxied: bound.proxied })
             };
             let entrances = bound.iter_mut().filter_map(entrance).collect();
             let (sites, limits, stats) =

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use zeroserve_archive::{Archive, ContentHasher, Digest, Error};
 use zeroserve_host::{RateLimiter, Tables};
+use zeroserve_vm::Engine;
 
+use crate::limits::Limits;
 use crate::representation::{Key, Representation};
 use crate::scripts::{Object, Scripts};
 use crate::sites::Bell;
@@ -28,6 +30,23 @@ pub struct SiteOptions {
     pub max_cache_bytes: u64,
     /// Earlier generations that stay open for roll back.
     pub keep_generations: usize,
+    /// What runs scripts.
+    pub engine: Engine,
+    /// Whether browsers on this machine hear of changes of a directory.
+    pub live: bool,
+}
+
+impl Default for SiteOptions {
+    fn default() -> Self {
+        Self {
+            index: "index.html".to_owned(),
+            try_html: false,
+            max_cache_bytes: Limits::default().max_cache_bytes,
+            keep_generations: 0,
+            engine: Engine::Compiled,
+            live: false,
+        }
+    }
 }
 
 /// Guess of how many representations the cache holds, to size its tables: most are a few KiB.
@@ -45,6 +64,8 @@ pub struct Generation {
     pub scripts: Option<Scripts>,
     /// When it was opened.
     pub loaded_at: SystemTime,
+    /// Whether browsers on this machine hear of changes.
+    pub live: bool,
     /// Of the scripts that did not come with the archive.
     plugins: Digest,
     cache: Cache<u32, Arc<Representation>, Weight>,
@@ -62,15 +83,16 @@ impl Weighter<u32, Arc<Representation>> for Weight {
 impl Generation {
     fn new(
         number: u64,
-        archive: Archive,
+        (archive, in_place): (Archive, bool),
         options: SiteOptions,
         plugins: &[Object],
     ) -> Result<Self, Error> {
-        let scripts = Scripts::load(&archive, plugins)?;
+        let scripts = Scripts::load(&archive, plugins, options.engine)?;
         let cache = Cache::with_weighter(CACHE_ITEMS_GUESS, options.max_cache_bytes, Weight);
         let loaded_at = SystemTime::now();
         let plugins = digest(plugins);
-        Ok(Self { number, archive, options, scripts, loaded_at, plugins, cache })
+        let live = options.live && in_place;
+        Ok(Self { number, archive, options, scripts, loaded_at, live, plugins, cache })
     }
 
     /// Whether it will be worth going back to from that one: still what it was, and another.
@@ -91,6 +113,11 @@ impl Generation {
     }
 }
 
+fn since_1970_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}
+
 fn digest(plugins: &[Object]) -> Digest {
     let mut hasher = ContentHasher::new();
     for Object { name, bytes } in plugins {
@@ -102,10 +129,15 @@ fn digest(plugins: &[Object]) -> Digest {
     hasher.digest()
 }
 
-/// A lone script is a site without files.
-fn open(path: &Path) -> Result<Archive, Error> {
+/// A site, and whether it is changed in place. A lone script is a site without files.
+fn open(path: &Path) -> Result<(Archive, bool), Error> {
     let script = path.extension().is_some_and(|ext| ext == "c" || ext == "o" || ext == "py");
-    if script && path.is_file() { Ok(Archive::empty()) } else { Archive::open(path) }
+    if script && path.is_file() {
+        return Ok((Archive::empty(), true));
+    }
+    let archive = Archive::open(path)?;
+    let in_place = archive.is_directory();
+    Ok((archive, in_place))
 }
 
 /// Generations that were in force before, so that one of them can be again.
@@ -165,6 +197,11 @@ pub struct Site {
     bell: Arc<Bell>,
     /// What each worker has answered.
     answered: Mutex<Vec<Arc<Answered>>>,
+    /// Another one with each change that a browser may want to hear of; never one of a server that
+    /// ran before.
+    version: AtomicU64,
+    /// A page that says why the last state was refused.
+    failure: ArcSwapOption<String>,
 }
 
 /// What one worker has answered for a site: responses by the first digit of their status, 2xx to
@@ -202,6 +239,8 @@ impl Site {
             reloads_failed: AtomicU64::new(0),
             rollbacks: AtomicU64::new(0),
             answered: Mutex::default(),
+            version: AtomicU64::new(since_1970_ms()),
+            failure: ArcSwapOption::empty(),
             path,
             options,
             current: ArcSwap::from_pointee(first),
@@ -288,8 +327,27 @@ impl Site {
         let number = generation.number;
         let before = self.current.swap(generation);
         self.number.store(number, Ordering::Release);
+        self.failure.store(None);
+        self.version.fetch_add(1, Ordering::Release);
         self.bell.ring();
         before
+    }
+
+    /// What a browser compares to know whether there is something new.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Why the last state was refused, as a page; `None` when it was not.
+    pub fn failure(&self) -> Option<Arc<String>> {
+        self.failure.load_full()
+    }
+
+    /// Show this page to browsers on this machine until a state is not refused.
+    pub fn fail(&self, page: String) {
+        self.failure.store(Some(Arc::new(page)));
+        self.version.fetch_add(1, Ordering::Release);
+        self.bell.ring();
     }
 
     fn earlier(&self) -> MutexGuard<'_, Earlier> {

@@ -34,6 +34,7 @@ use crate::notice::{Notice, plain};
 use crate::oracle::Oracle;
 use crate::peer::{Front, Peer, Session};
 use crate::proxied;
+use crate::record::SharedRecord;
 use crate::sites::Sites;
 use crate::stats::WorkerStats;
 use crate::stream::Stream;
@@ -88,6 +89,8 @@ pub struct Worker {
     pub draining: Cell<bool>,
     /// Answers that are made rather than found; only the admin listener has them.
     pub endpoints: Option<Box<dyn Endpoints>>,
+    /// Says what became of a request and why; only where there is one alone.
+    pub record: Option<SharedRecord>,
     /// Runs scripts in place of the engine; only where there are no sockets.
     pub oracle: Option<Rc<dyn Oracle>>,
     /// Where it sits among the workers, when there are several, and what they hand over to it.
@@ -124,6 +127,7 @@ impl Worker {
             tick: Cell::new(0),
             draining: Cell::new(false),
             endpoints: None,
+            record: None,
             oracle: None,
             seat: None,
             arrivals: Cell::default(),

@@ -9,6 +9,7 @@ use crate::limits::{BUDGET_FUEL, SLICE_FUEL, STACK_BYTES};
 use crate::machine::Machine;
 use crate::memory::{Fault, Memory};
 use crate::program::Program;
+use crate::trace::{Trace, Traced};
 use crate::trap::{Trap, TrapKind};
 
 /// Why an engine came back.
@@ -91,6 +92,8 @@ pub struct Instance {
     helper_slot: u32,
     /// A helper's result that the run was not given yet, because its slice was used up.
     reply: Option<u64>,
+    /// Lines that the last run came by at its end, if it kept a record.
+    traced: Traced,
     /// First address of the heap that was not given away.
     free: u32,
 }
@@ -108,6 +111,7 @@ impl Instance {
             granted: 0,
             helper_slot: 0,
             reply: None,
+            traced: Traced::default(),
             free,
         })
     }
@@ -149,6 +153,7 @@ impl Instance {
         self.granted = self.fuel.slice.min(self.fuel.budget);
         self.memory.context().fuel = self.granted as i64;
         self.reply = None;
+        self.traced = Traced::default();
         let fp = u64::from(self.program.layout.heap);
         self.engine = match &self.program.code {
             Some(code) => {
@@ -162,6 +167,35 @@ impl Instance {
             None => Engine::Interpreted(Box::new(Interpreter::new(function, args, fp))),
         };
         Ok(())
+    }
+
+    /// Keep a record of up to so many lines of the run that was just started. Machine code keeps
+    /// none.
+    pub fn trace(&mut self, most: usize) {
+        if let Engine::Interpreted(interpreter) = &mut self.engine {
+            interpreter.trace = Some(Box::new(Trace::new(most)));
+        }
+    }
+
+    /// Lines that the run came by since this was asked last. Those before its end are kept until
+    /// the next start or [`Instance::reset`].
+    pub fn take_trace(&mut self) -> Traced {
+        if let Engine::Interpreted(interpreter) = &mut self.engine
+            && let Some(trace) = &mut interpreter.trace
+        {
+            return trace.take(&self.program);
+        }
+        std::mem::take(&mut self.traced)
+    }
+
+    /// The run is over.
+    fn end(&mut self) {
+        if let Engine::Interpreted(interpreter) = &mut self.engine
+            && let Some(mut trace) = interpreter.trace.take()
+        {
+            self.traced = trace.take(&self.program);
+        }
+        self.engine = Engine::Idle;
     }
 
     /// Fuel used since the start of the run.
@@ -188,7 +222,7 @@ impl Instance {
         };
         match pause {
             Pause::Done(value) => {
-                self.engine = Engine::Idle;
+                self.end();
                 Event::Done(value)
             }
             Pause::Helper { number, mut args, slot, indirect } => {
@@ -237,6 +271,7 @@ impl Instance {
     /// End any run and make the memory what it was at first.
     pub fn reset(&mut self) {
         self.engine = Engine::Idle;
+        self.traced = Traced::default();
         self.free = self.program.layout.heap;
         self.memory.reset(&self.program.image);
     }
@@ -256,7 +291,7 @@ impl Instance {
 
     /// End the run and put it into words.
     fn trap(&mut self, stop: Stop) -> Box<Trap> {
-        self.engine = Engine::Idle;
+        self.end();
         let Stop { kind, slot, address } = stop;
         let (index, at) = self.program.locate(slot);
         let size = match self.program.insn(slot) {

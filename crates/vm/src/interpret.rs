@@ -7,6 +7,7 @@ use crate::instance::{Pause, Stop};
 use crate::limits::FUNCTION_BASE;
 use crate::memory::{Fault, Memory};
 use crate::program::Program;
+use crate::trace::Trace;
 use crate::trap::TrapKind;
 
 /// A caller that waits for its callee.
@@ -26,6 +27,8 @@ pub(crate) struct Interpreter {
     frames: Vec<Frame>,
     /// Whether the fuel of the block at hand was taken already.
     charged: bool,
+    /// What keeps a record of the lines it comes by, if anything does.
+    pub(crate) trace: Option<Box<Trace>>,
 }
 
 impl Interpreter {
@@ -33,7 +36,7 @@ impl Interpreter {
         let mut regs = [0; 11];
         regs[1..6].copy_from_slice(&args);
         regs[10] = fp;
-        Self { regs, function, at: 0, frames: Vec::new(), charged: false }
+        Self { regs, function, at: 0, frames: Vec::new(), charged: false, trace: None }
     }
 
     /// Go on; after a helper with its result.
@@ -47,7 +50,11 @@ impl Interpreter {
             self.regs[0] = value;
             self.regs[1..6].fill(0);
         }
-        match self.run(program, memory) {
+        let ran = match &self.trace {
+            None => self.run::<false>(program, memory),
+            Some(_) => self.run::<true>(program, memory),
+        };
+        match ran {
             Ok(pause) => pause,
             Err((kind, address)) => {
                 let slot = program.functions[self.function].start + self.at;
@@ -56,7 +63,11 @@ impl Interpreter {
         }
     }
 
-    fn run(&mut self, program: &Program, memory: &mut Memory) -> Result<Pause, (TrapKind, u64)> {
+    fn run<const TRACED: bool>(
+        &mut self,
+        program: &Program,
+        memory: &mut Memory,
+    ) -> Result<Pause, (TrapKind, u64)> {
         loop {
             let function = &program.functions[self.function];
             // Entering a block: its fuel is taken at once.
@@ -69,6 +80,9 @@ impl Interpreter {
                     self.charged = true;
                     return Ok(Pause::Fuel { slot: function.start + self.at });
                 }
+            }
+            if TRACED && let Some(trace) = &mut self.trace {
+                trace.pass(program, function.start + self.at);
             }
             let insn = function.insns[self.at as usize];
             let mut next = self.at + 1;

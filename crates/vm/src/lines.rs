@@ -36,9 +36,14 @@ pub(crate) struct Lines {
 impl Lines {
     /// `file:line` of a slot, counted over all code of the object.
     pub(crate) fn at(&self, slot: u32) -> Option<(&str, u32)> {
-        let behind = self.rows.partition_point(|(start, _)| *start <= slot);
-        let (file, line) = self.rows.get(behind.checked_sub(1)?)?.1?;
+        let (file, line) = self.row(slot)?;
         Some((self.files.get(file as usize)?, line))
+    }
+
+    /// The same with the number of the file.
+    pub(crate) fn row(&self, slot: u32) -> Option<(u32, u32)> {
+        let behind = self.rows.partition_point(|(start, _)| *start <= slot);
+        self.rows.get(behind.checked_sub(1)?)?.1
     }
 }
 

@@ -267,6 +267,11 @@ impl Program {
         self.lines.at(self.functions.get(function)?.start + at)
     }
 
+    /// Number of the file and line of a slot, counted over all code.
+    pub(crate) fn row(&self, slot: u32) -> Option<(u32, u32)> {
+        self.lines.row(slot)
+    }
+
     /// One instruction as text.
     pub fn text(&self, function: usize, at: u32) -> Option<String> {
         let insn = self.functions.get(function)?.insns.get(at as usize)?;

@@ -18,6 +18,8 @@ use zeroserve_vm::{Engine, LoadError, Program};
 
 type Row = (&'static str, Vec<u8>, String);
 
+const PATTERNS: &str = "zeroserve.patterns";
+
 fn load(object: &[u8], engine: Engine) -> Result<Program, LoadError> {
     Program::load(object, helpers(), engine)
 }
@@ -146,6 +148,19 @@ fn sections() -> Vec<Row> {
             "function between instructions",
             changed(|elf| _ = elf.symbol("between", FUNCTION, 1, 4)),
             "function between: it begins outside of its section".into(),
+        ),
+        (
+            "patterns twice",
+            changed(|elf| {
+                elf.section(PATTERNS, PROGBITS, 0, b"1");
+                elf.section(PATTERNS, PROGBITS, 0, b"2");
+            }),
+            "more than one section zeroserve.patterns".into(),
+        ),
+        (
+            "patterns nowhere",
+            one(PATTERNS, &|s| (s.flags, s.size) = (0, Some(1 << 20))),
+            "section zeroserve.patterns: ".into(),
         ),
     ]
 }
@@ -432,6 +447,18 @@ fn what_is_not_changed_loads() {
         assert!(load(&code(&ok()).bytes(), engine).is_ok());
         let program = load(&changed(|elf| elf.symbols.truncate(1)), engine).expect("it loads");
         assert_eq!(program.functions()[0].name, ".text");
+    }
+}
+
+/// What is for the host is kept, and takes no place in guest memory.
+#[test]
+fn patterns_are_kept() {
+    for (engine, flags) in ENGINES.into_iter().flat_map(|engine| [(engine, 0), (engine, A)]) {
+        let object = changed(|elf| _ = elf.section(PATTERNS, PROGBITS, flags, b"\x01a\0"));
+        let plain = load(&code(&ok()).bytes(), engine).expect("it loads");
+        let program = load(&object, engine).expect("it loads");
+        assert_eq!((plain.patterns(), program.patterns()), (&b""[..], &b"\x01a\0"[..]));
+        assert_eq!(plain.layout(), program.layout());
     }
 }
 

@@ -73,6 +73,7 @@ def _run(words: list[str]) -> int:
 def _explain(error: Exception) -> int:
     from zeroserve._core import Error
     from zeroserve.cli.flags import UsageError
+    from zeroserve.reload import brief, details
     from zeroserve.words import reason
 
     message = str(error.args[0]) if error.args else type(error).__name__
@@ -81,9 +82,8 @@ def _explain(error: Exception) -> int:
         complain(message, hint)
         return 2
     if isinstance(error, Error):
-        for note in getattr(error, "__notes__", ()):  # what a compiler said
-            say_lines(note)
-        complain(message, hint)
+        say_lines(details(error))
+        complain(brief(error) if error.args else message, hint)
         return 1
     if isinstance(error, OSError):
         complain(reason(error) + (f": {error.filename!r}" if error.filename else ""))

@@ -8,6 +8,7 @@ from zeroserve.cli.values import (
     choice,
     connect_value,
     file_name,
+    header_field,
     host_site,
     network,
     non_empty,
@@ -161,7 +162,7 @@ SERVE_FLAGS = (
         "--plugin",
         "PATH",
         None,
-        "script (.c or .o) that sees each request before those of SITE; may be repeated",
+        "script (.py, .c or .o) that sees each request before those of SITE; may be repeated",
         "site",
         repeat=True,
     ),
@@ -170,6 +171,15 @@ SERVE_FLAGS = (
         "",
         True,
         "serve changes of SITE within a second (default: on); SIGHUP reloads in any case",
+        "site",
+        negatable=True,
+    ),
+    Flag(
+        "--live-reload",
+        "",
+        True,
+        "pages of a directory that are open in browsers on this machine load themselves anew when "
+        "it changes, and show why a script is refused; loopback addresses only (default: on)",
         "site",
         negatable=True,
     ),
@@ -286,6 +296,14 @@ COMPILE_FLAGS = (
         non_empty,
         short="-o",
     ),
+    Flag(
+        "--emit",
+        "FORM",
+        None,
+        "print a form of the script instead: ir (of the compiler), llvm, or asm (all instructions)",
+        "output",
+        choice("ir", "llvm", "asm"),
+    ),
     Flag("--json", "", False, "one JSON object per function and line", "output"),
 )
 
@@ -294,9 +312,25 @@ EXPLAIN_FLAGS = (
         "--asm",
         "",
         False,
-        "all instructions, below the source lines that they were made of",
+        "of FILE: all instructions, below the source lines that they were made of",
         "output",
     ),
+    Flag("--trace", "", False, "source lines in the order in which they ran", "output"),
+    Flag("--json", "", False, "one JSON object, with everything", "output"),
+    Flag(
+        "--header",
+        "FIELD",
+        None,
+        "header field of the request, NAME: VALUE; may be repeated",
+        "request",
+        header_field,
+        short="-H",
+        repeat=True,
+    ),
+    Flag("--data", "TEXT", None, "body of the request", "request"),
+    Flag("--plugin", "PATH", None, "as when serving; may be repeated", "site", repeat=True),
+    Flag("--index", "NAME", "index.html", "as when serving", "site", file_name),
+    Flag("--try-html", "", False, "as when serving", "site"),
 )
 
 DEV_CERT_FLAGS = (
@@ -338,8 +372,8 @@ SERVE = Command(
     0,
     MAX_SITES,
     "serve a site",
-    "Serve SITE: a .tar archive, a directory (default: the current one), or a script (.c or .o)\n"
-    "without files. A directory that holds only archives named after hosts, like\n"
+    "Serve SITE: a .tar archive, a directory (default: the current one), or a script (.py, .c\n"
+    "or .o) without files. A directory that holds only archives named after hosts, like\n"
     "www.example.org.tar, is a site for each of them.",
     lambda: (*SERVE_FLAGS, *limit_flags(), VERSION),
     "zeroserve.cli.serve",
@@ -375,7 +409,7 @@ COMMANDS = (
         1,
         "find every problem of a site",
         "Print every problem of SITE, a .tar archive, a directory (default: the current one),\n"
-        "or a script (.c or .o). Exit code 1 when there is an error, that is, something\n"
+        "or a script (.py, .c or .o). Exit code 1 when there is an error, that is, something\n"
         "refused when serving.",
         lambda: (),
         "zeroserve.cli.check",
@@ -407,7 +441,7 @@ COMMANDS = (
         1,
         1,
         "compile and verify a script",
-        "Compile FILE, a script in C (.c), or take an eBPF object (.o); verify it as the server\n"
+        "Compile FILE, a script (.py or .c), or take an eBPF object (.o); verify it as the server\n"
         "does, and print its functions with the most fuel that they take, without what helpers\n"
         "charge for the bytes they work on.",
         lambda: COMPILE_FLAGS,
@@ -415,12 +449,15 @@ COMMANDS = (
     ),
     Command(
         "explain",
-        "FILE",
+        "SITE METHOD PATH | FILE",
         1,
-        1,
-        "show what a script does",
-        "Print what each function of a script (.c or .o) asks of the server;\n"
-        "with --asm, all of its instructions instead.",
+        3,
+        "show what becomes of a request, or what a script does",
+        "Send a request to SITE, in this process, and print what ran: each function of a script\n"
+        "with its fuel, what it changed and how it ended; then what was decided, the file that\n"
+        "was chosen, and the head of the response. METHOD may be left out: it is GET.\n"
+        "For FILE alone, a script (.py, .c or .o), print what each of its functions asks of the\n"
+        "server; with --asm, all of its instructions instead.",
         lambda: EXPLAIN_FLAGS,
         "zeroserve.cli.explain",
     ),

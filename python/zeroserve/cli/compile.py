@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from zeroserve import clang, scripts
 from zeroserve._core import Error, Program
-from zeroserve.cli.flags import Options
+from zeroserve.cli.flags import Options, UsageError
 from zeroserve.cli.terminal import say_lines
 from zeroserve.cost import Cost, costs
 from zeroserve.words import plural, printable, quoted
@@ -14,7 +14,16 @@ from zeroserve.words import plural, printable, quoted
 def run(options: Options) -> int:
     """Compile and verify; returns the exit code."""
     path = options.operands[0]
+    if options.emit:
+        text = _emitted(path, options.emit)
+        _write(options.output or "-", text.encode())
+        return 0
     object = made(path)
+    if not object and path.endswith(".py"):
+        if options.output:
+            raise Error(f"no hooks, so there is no object to write: {quoted(path)}")
+        sys.stdout.write("a module for scripts to import: no hooks in it\n")
+        return 0
     program = scripts.load(object, path)
     if options.output:
         _write(options.output, object)
@@ -26,17 +35,29 @@ def run(options: Options) -> int:
 
 
 def made(path: str) -> bytes:
-    """The object of a ``.c`` or ``.o`` file; the compiler's warnings are printed."""
+    """The object of a script; the compiler's warnings are printed."""
     parts = scripts.split(path)
     if parts is None:
-        raise Error(f"not a script: {quoted(path)}", "give a .c or .o file")
-    if parts[1] in scripts.LATER:
-        raise Error(f"scripts in Python do not run yet: {quoted(path)}", "give a .c or .o file")
-    if parts[1] == ".o":
+        raise Error(f"not a script: {quoted(path)}", "give a .py, .c or .o file")
+    if parts[1] != ".c":
         return scripts.compiled(path)
     compiled = clang.compile(path)
     say_lines(compiled.text)
     return compiled.object
+
+
+def _emitted(path: str, form: str) -> str:
+    """A form of a script that is not an object."""
+    if path.endswith(".py"):
+        from zeroserve import compiler  # late: only Python needs it
+
+        text: str = compiler.emit(path, form)
+        return text if text.endswith("\n") else text + "\n"
+    if form != "asm":
+        raise UsageError(f"--emit {form}: {quoted(path)} is not a script in Python", "--emit asm")
+    from zeroserve.cli.explain import listing
+
+    return "".join(f"{line}\n" for line in listing(scripts.load(made(path), path), path))
 
 
 def _write(output: str, object: bytes) -> None:

@@ -53,6 +53,10 @@ READ_FROM_OPTIONS = ("plugin", "cert", "key", "cert_dir", "client_ca")
 """Flags whose values are read again by a reload."""
 
 
+SOURCES = (".py", ".c")
+"""Suffixes of scripts that are compiled."""
+
+
 class Account(NamedTuple):
     """Who the server becomes."""
 
@@ -114,11 +118,11 @@ def _import_late_ones() -> None:
 
     import watchfiles
 
-    from zeroserve import clang, scripts
+    from zeroserve import clang, overlay, scripts
 
     next(clang.compilers(), None)
     # Named, so that what they are for is seen.
-    _ = importlib.util, platform, shutil, watchfiles, scripts
+    _ = importlib.util, platform, shutil, watchfiles, overlay, scripts
 
 
 class Sandbox(NamedTuple):
@@ -181,14 +185,14 @@ def clean_up(sandbox: Sandbox | None) -> None:
 
 
 def needs_compiler(site: str, plugins: Iterable[str]) -> bool:
-    """Whether a reload compiles scripts in C."""
-    if any(path.endswith(".c") for path in (site, *plugins)):
+    """Whether a reload compiles scripts."""
+    if any(path.endswith(SOURCES) for path in (site, *plugins)):
         return True
     try:
         names = os.listdir(os.path.join(site, ".zeroserve", "scripts"))  # noqa: PTH118, PTH208
     except OSError:
         return False
-    return any(name.endswith(".c") for name in names)
+    return any(name.endswith(SOURCES) for name in names)
 
 
 def _grants(

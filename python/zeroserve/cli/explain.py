@@ -1,22 +1,30 @@
-"""``zeroserve explain FILE``: what a script asks of the server, or all of its instructions."""
+"""``zeroserve explain``: what becomes of a request, or what a script asks of the server."""
 
 import os
 import sys
 from collections.abc import Iterator
 
-from zeroserve import scripts, sdk
-from zeroserve._core import HELPERS, Line, Program
+from zeroserve import scripts
+from zeroserve._core import HELPERS, Program
 from zeroserve.cli.compile import made
-from zeroserve.cli.flags import Options
+from zeroserve.cli.flags import Options, UsageError
+from zeroserve.cli.sources import Sources
 from zeroserve.cost import costs
 from zeroserve.words import printable
 
 
 def run(options: Options) -> int:
     """Print; returns the exit code."""
-    path = options.operands[0]
+    path, *request = options.operands
+    if request:
+        from zeroserve.cli import explain_request  # late: a listing needs none of it
+
+        *method, target = request
+        return explain_request.run(options, path, method[0] if method else "GET", target)
+    if os.path.isdir(path) or scripts.split(path) is None:  # noqa: PTH112
+        raise UsageError("METHOD and PATH are missing", f"zeroserve explain {path} GET /")
     program = scripts.load(made(path), path)
-    for line in _listing(program, path) if options.asm else _calls(program):
+    for line in listing(program, path) if options.asm else _calls(program):
         sys.stdout.write(line + "\n")
     return 0
 
@@ -33,9 +41,9 @@ def _calls(program: Program) -> Iterator[str]:
             yield "  calls no helper"
 
 
-def _listing(program: Program, path: str) -> Iterator[str]:
+def listing(program: Program, path: str) -> Iterator[str]:
     """Instructions, each run of them below the source line that it was made of."""
-    sources = _Sources(os.path.dirname(path))  # noqa: PTH120
+    sources = Sources(os.path.dirname(path))  # noqa: PTH120
     sections = {function.name: function.section for function in program.functions()}
     function, place = "", ("", 0)
     for line in program.disassemble():
@@ -46,31 +54,6 @@ def _listing(program: Program, path: str) -> Iterator[str]:
             yield f"{printable(function)} in {printable(sections.get(function) or '-')}"
         if line.line and (line.file, line.line) != place:
             place = line.file, line.line
-            text = sources.text(line)
+            text = sources.text(line.file, line.line)
             yield f"; {printable(line.file)}:{line.line}{': ' + text if text else ''}"
         yield f"{line.slot:>6}  {printable(line.text)}"
-
-
-class _Sources:
-    """Lines of the source files that lie beside a script."""
-
-    def __init__(self, directory: str) -> None:
-        self._directory = directory
-        self._files: dict[str, list[str]] = {}
-
-    def text(self, line: Line) -> str:
-        """The source line without its indentation; empty when it can't be had."""
-        if line.file not in self._files:
-            self._files[line.file] = self._read(line.file)
-        lines = self._files[line.file]
-        return printable(lines[line.line - 1].strip()) if line.line <= len(lines) else ""
-
-    def _read(self, name: str) -> list[str]:
-        if name == sdk.HEADER_NAME:
-            return sdk.header().splitlines()
-        # A name out of an object leads nowhere but to the files beside it.
-        path = os.path.join(self._directory, os.path.basename(name))  # noqa: PTH118, PTH119
-        if not path.endswith((".c", ".h")) or not os.path.isfile(path):  # noqa: PTH113
-            return []
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return file.read().splitlines()

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from zeroserve import _core, address, systemd
 from zeroserve.cli import confine
 from zeroserve.cli.flags import Options, UsageError, nearest
-from zeroserve.cli.terminal import complain, say
+from zeroserve.cli.terminal import complain, say, say_lines
 from zeroserve.reload import Severity
 from zeroserve.server import Server
 from zeroserve.words import plural, quoted, reason
@@ -78,6 +78,7 @@ def run(options: Options) -> int:
         access_log=log.path,
         access_log_format=log.format,
         watch=options.watch,
+        live_reload=options.live_reload,
         drain_timeout_s=options.drain_timeout_s,
         report=report,
         admin=options.admin,
@@ -203,7 +204,9 @@ class _Reporter:
             say(f"zeroserve: {line}")
         else:
             denied = self.confined and "permission denied" in line.lower()
-            complain(line, DENIED_HINT if denied else None, severity=severity)
+            first, _, more = line.partition("\n")
+            complain(first, DENIED_HINT if denied else None, severity=severity)
+            say_lines(more)
 
 
 def _require_site(site: str) -> None:

@@ -108,3 +108,11 @@ def non_empty(text: str) -> str:
     if not text:
         raise ValueError("the value is empty")
     return text
+
+
+def header_field(text: str) -> tuple[str, str]:
+    """A field of a request: ``Accept: text/html``."""
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise ValueError(f"not NAME: VALUE: {text!r}", "write it like 'Accept: text/html'")
+    return name.strip(), value.strip()

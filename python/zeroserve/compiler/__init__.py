@@ -79,11 +79,17 @@ def compile_file(path: str, *, search: Sequence[str] | None = None) -> Compiled:
     return Compiled(backend.run(text, "object"), files, hooks)
 
 
-def compile_text(source: str, path: str = "script.py") -> bytes:
-    """The object of a script that is no file; it imports no modules of its own."""
+def compile_text(
+    source: str, path: str = "script.py", *, functions: Sequence[str] = ()
+) -> bytes:
+    """The object of a script that is no file; it imports no modules of its own.
+
+    ``functions``: names of some that ``Program.run`` can start by themselves. Their arguments are
+    words as compiled scripts have them: an int, or address and length << 32 of bytes.
+    """
     front = _Front(())
-    program, hooks = front.program(path, source)
-    if not hooks:
+    program, hooks = front.program(path, source, functions)
+    if not hooks and not functions:
         raise Error(f"{quoted(path)}: no function is a hook", "decorate one with @on_request")
     return backend.run(lower.module(program, path), "object")
 
@@ -151,7 +157,9 @@ class _Front:
         self.loading: list[str] = []
         self.found: list[Diagnostic] = []
 
-    def program(self, path: str, source: str) -> tuple[tree.Program, int]:
+    def program(
+        self, path: str, source: str, exported: Sequence[str] = ()
+    ) -> tuple[tree.Program, int]:
         scope = self.scope(path, source)
         checked = check.Checked(self.report)
         hooks = []
@@ -177,12 +185,18 @@ class _Front:
             self.found.sort(key=lambda d: (d.path != path, d.path, d.line, d.column))
             raise CompileError(list(dict.fromkeys(self.found))[:MAX_DIAGNOSTICS])
         entries = [_entry(declared) for declared in hooks]
-        used = _reachable(entries)
+        for declared in functions:
+            if declared.node.name in exported and declared.function is not None:
+                declared.function.section = SECTIONS["on_request"]
+                entries.append(declared.function)
+        used = _reachable(entries) - set(entries)
         listed = [function for function in checked.functions if function in used]
         return tree.Program(path, [*entries, *listed], checked.patterns), len(hooks)
 
     def scope(self, path: str, source: str) -> Scope:
         scope = Scope(path, source, self.report, self.load)
+        if self.scopes:
+            scope.table_prefix = os.path.basename(path).removesuffix(".py") + ":"  # noqa: PTH119
         self.scopes[path] = scope
         try:
             module = ast.parse(source, path)

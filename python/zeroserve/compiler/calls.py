@@ -678,6 +678,18 @@ class Calls(Iterables):
     def call_builtins_bin(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         return self._based(node, operation, 2)
 
+    def call_builtins_pow(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
+        args = self.arguments(operation, node)
+        words: list[Expr] = []
+        for name in ("base", "exp", "mod"):
+            arg = args[name]
+            if arg is None:
+                words.append(self.default_of("ABSENT", "int", node))
+            else:
+                number = self.convert(self.expr(arg), INT, arg, f"the argument {name} of pow()")
+                words.append(self.op("modulus", [number], INT, node) if name == "mod" else number)
+        return self.helper("zs_py_int_pow", words, INT, node, True)
+
     def call_builtins_divmod(
         self, operation: Operation, value: Expr | None, node: ast.Call
     ) -> Expr:

@@ -21,13 +21,14 @@ from zeroserve.compiler.types import (
     REQUEST,
     RESPONSE,
     RESPONSE_HEAD,
-    U64,
     ListType,
     OptionalType,
     Type,
+    has_int,
     items_of,
     join,
     optional,
+    widened,
 )
 
 MAX_ROUNDS = 8
@@ -275,14 +276,15 @@ class Checker(Calls):
                 self.result = found
                 self.changed = True
         result = self.result
-        if result == INT and value.type == U64 and not isinstance(value, Const):
+        wider = result if isinstance(value, Const) else widened(result, value.type)
+        if wider != result:
             if self.declared.asked:
                 raise Refusal(
                     node,
                     "functions that call each other return an int from 2**63 on",
                     "mask it to fewer than 64 bits, or call in one direction only",
                 )
-            self.result = self.declared.result = result = U64
+            self.result = self.declared.result = result = wider
             self.changed = True
         if self.declared.function is not None:
             self.declared.function.result = result
@@ -639,7 +641,7 @@ class Checked:
             self.known.add(declared)
             if declared.function not in self.functions:
                 self.functions.append(function)
-        if declared.result is None or declared.result == INT:
+        if declared.result is None or has_int(declared.result):
             if declared.state == "checking" and declared.result is None:
                 raise Refusal(
                     node,

@@ -1066,7 +1066,9 @@ class Expressions(Base):
             found = self.expr(part)
             if found.type == NONE:
                 return self.const(CONSTANTS["ABSENT"], node)
-            return self.convert(found, INT, part, "the bound")
+            number = self.convert(found, INT, part, "the bound")
+            # The least int says that there is none; the one above it means the same slice.
+            return number if isinstance(number, Const) else self.op("bound", [number], INT, node)
 
         items = items_of(value.type)
         if items is not None:

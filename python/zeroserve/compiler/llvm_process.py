@@ -1,6 +1,7 @@
 """The process that ``backend.py`` starts; see there. Run as a file, it imports llvmlite only."""
 
 import json
+import os
 import sys
 from typing import Any
 
@@ -10,6 +11,9 @@ STACK_BYTES = 32768
 def _serve() -> None:
     import llvmlite.binding as llvm
 
+    # LLVM copies the lines of source files that it finds into objects: there it finds none, so
+    # that objects are the same bytes wherever they are made.
+    os.chdir("/")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     llvm.set_option("", f"-bpf-stack-size={STACK_BYTES}")

@@ -6,6 +6,7 @@ that raises; an exception that nobody in the script handles ends in ``zs_py_rais
 file and line.
 """
 
+import os
 from dataclasses import dataclass
 
 from zeroserve.compiler import tree
@@ -123,10 +124,11 @@ def _names(functions: list[Function]) -> dict[Function, str]:
     names: dict[Function, str] = {}
     taken: set[str] = set()
     for function in functions:
-        name = function.name if function.section else f"f.{function.name}"
-        name = name if name.isascii() else "f"
+        name = function.name if function.name.isascii() else "function"
+        if name.startswith("zs_"):
+            name = f"script.{name}"
         while name in taken:
-            name += ".1"
+            name += "."
         taken.add(name)
         names[function] = name
     return names
@@ -206,12 +208,15 @@ class _Debug:
         return number
 
     def function(self, path: str, name: str, line: int) -> int:
-        """The scope of a function."""
-        file = self.node(f'!DIFile(filename: "{_quoted(path)}", directory: "")')
-        return self.node(
+        """The scope of a function: no two have one."""
+        # No path of this machine gets into the object.
+        short = os.path.basename(path)  # noqa: PTH119
+        file = self.node(f'!DIFile(filename: "{_quoted(short)}", directory: "")')
+        self._nodes.append(
             f'distinct !DISubprogram(name: "{_quoted(name)}", scope: !{file}, file: !{file}, '
             f"line: {line}, type: !3, scopeLine: {line}, spFlags: DISPFlagDefinition, unit: !0)"
         )
+        return len(self._nodes) + 9
 
     def text(self) -> str:
         """All of it."""
@@ -834,6 +839,18 @@ class _Writer:
         """Between an int and one without a sign: what the other can't hold stops the script."""
         a = self.word(expr.args[0])
         self.stop_if(self.compare("slt", a, "0"), "overflow")
+        return a
+
+    def op_bound(self, expr: Op) -> str:
+        """A bound of a slice that is not the one that says that there is none."""
+        a = self.word(expr.args[0])
+        least = self.compare("eq", a, str(MIN))
+        return self.value(f"select i1 {least}, i64 {MIN + 1}, i64 {a}")
+
+    def op_modulus(self, expr: Op) -> str:
+        """The same for the modulus of a power, which would mean something else."""
+        a = self.word(expr.args[0])
+        self.stop_if(self.compare("eq", a, str(MIN)), "overflow")
         return a
 
     def op_not(self, expr: Op) -> str:

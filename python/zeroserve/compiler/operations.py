@@ -201,7 +201,7 @@ hashlib.md5(data: bytes = b'') -> Hash
 hashlib.sha512(data: bytes = b'') -> Hash
 hashlib.sha384(data: bytes = b'') -> Hash
 hashlib.sha224(data: bytes = b'') -> Hash
-hashlib.pbkdf2_hmac(hash_name: const str, password: bytes, salt: bytes, iterations: int) -> bytes
+hashlib.pbkdf2_hmac(hash_name: const str, password: bytes, salt: bytes, iterations: int) -> bytes !ValueError
 hmac.new(key: bytes, msg: bytes = b'', digestmod: const any = '') -> Hash
 hmac.digest(key: bytes, msg: bytes, digest: const any) -> bytes
 hmac.compare_digest(a: any, b: any) -> bool !TypeError

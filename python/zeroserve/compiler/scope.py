@@ -43,6 +43,7 @@ META_TYPES = (SET, DICT, PATTERN, NETWORK, BIG)
 """Types of constants that have no words: what is done with them is known while compiling."""
 
 SCRIPT = "zeroserve.script"
+MAX_TABLE_ENTRIES = 1 << 20
 _SCRIPT_NAMES = ("Request", "Response", "on_request", "on_response", "redirect", "proxy", "abort")
 _SCRIPT_MORE = ("rate_limit", "log", "env", "Table", "Meta")
 _TYPING = ("typing", "typing_extensions", "collections.abc", "__future__", "dataclasses", "types")
@@ -136,6 +137,8 @@ class Scope:
         self.lines = source.splitlines()
         self.names: dict[str, Binding | Failed] = {}
         self.functions: list[FunctionDecl] = []
+        self.table_prefix = ""
+        """Of a module, whose tables are the same in all scripts that import it."""
         self._report = report
         self._load = load
         self._values: dict[str, Any] = {}
@@ -244,9 +247,12 @@ class Scope:
         if value is None:
             raise Refusal(arguments["value_type"], "values of a Table are int, str, bytes or bool")
         count = self._constant(arguments["max_entries"])
-        if not isinstance(count, int) or not 1 <= count <= 1 << 24:
-            raise Refusal(arguments["max_entries"], f"max_entries is not from 1 to 2**24: {count!r}")
-        return TableValue(name, key, value, count)
+        if not isinstance(count, int) or not 1 <= count <= MAX_TABLE_ENTRIES:
+            raise Refusal(
+                arguments["max_entries"],
+                f"max_entries is not from 1 to {MAX_TABLE_ENTRIES}: {count!r}",
+            )
+        return TableValue(self.table_prefix + name, key, value, count)
 
     # ---- imports
 

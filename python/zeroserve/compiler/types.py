@@ -180,6 +180,21 @@ def items_of(type: Type) -> tuple[Type, ...] | None:
     return None
 
 
+def has_int(type: Type) -> bool:
+    """Whether it is an int or a tuple with one, which may turn out to have no sign."""
+    return type == INT or (isinstance(type, TupleType) and any(map(has_int, type.items)))
+
+
+def widened(type: Type, found: Type) -> Type:
+    """``type`` with ints without a sign where ``found`` has them."""
+    if type == INT and found == U64:
+        return U64
+    if isinstance(type, TupleType) and isinstance(found, TupleType):
+        if len(type.items) == len(found.items):
+            return tuple_of(*map(widened, type.items, found.items))
+    return type
+
+
 def join(one: Type, other: Type) -> Type | None:
     """The type of a variable that holds both; None when there is none."""
     if one == other or other == NEVER:

@@ -16,7 +16,7 @@ FRAMING = frozenset({"content-length", "transfer-encoding"})
 OF_RESPONSES = FRAMING | {"connection", "keep-alive", "proxy-connection", "te", "upgrade"}
 """What else in a response concerns the connection rather than the message."""
 
-BLANKS = " \t\n\f\r"
+BLANKS = " \t"
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _FULL = f"more than {MAX_HEADER_FIELDS} headers, or {MAX_HEADER_BYTES} bytes of them"
@@ -43,7 +43,6 @@ def row(name: str, value: str, forbidden: frozenset[str]) -> tuple[str, bytes]:
     if name.lower() in forbidden:
         raise ValueError(f"header {name} is up to the server")
     data = value.encode("utf-8", "surrogateescape")
-    value = value.strip(BLANKS)
     if has_control(value):
         raise ValueError(f"value of header {name} has a control character")
     return name, data.strip(BLANKS.encode())

@@ -68,10 +68,9 @@ def _header(name: str, value: str) -> str:
     """The value of a response header."""
     if not is_name(name) or name in OF_RESPONSES:
         raise ValueError(f"header {name!r} is up to the server, or none")
-    value = value.strip(BLANKS)
     if has_control(value):
         raise ValueError(f"value of header {name} has a control character")
-    return value
+    return value.strip(BLANKS)
 
 
 def _has_lone(text: str) -> bool:

@@ -70,7 +70,7 @@ class Response:
         if content_type is None:
             self._fields.append("Content-Type", DEFAULT_TYPES[self._kind])
         else:
-            if not content_type.strip(BLANKS) or has_control(content_type.strip(BLANKS)):
+            if not content_type.strip(BLANKS) or has_control(content_type):
                 raise ValueError(f"not a content type: {content_type!r}")
             self._fields.append("Content-Type", content_type)
             self._kind = ""

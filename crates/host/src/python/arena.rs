@@ -159,6 +159,10 @@ impl Arena {
         let first = self.nodes.len() as u32;
         self.nodes.extend(self.stack.drain(from..));
         let pairs = (self.nodes.len() as u32 - first) / 2;
+        let is_same = |a: u32, b: u32| self.name(first, a) == self.name(first, b);
+        if pairs < TABLE_FROM && !(1..pairs).any(|a| (0..a).any(|b| is_same(a, b))) {
+            return Ok(Node::Dict(first, pairs, 0));
+        }
         let mut order: Vec<u32> = (0..pairs).collect();
         let by_name = |a: &u32, b: &u32| self.name(first, *a).cmp(self.name(first, *b));
         order.sort_by(by_name);

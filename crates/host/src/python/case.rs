@@ -66,7 +66,7 @@ fn ends_word(mut before: &[u8], behind: &[u8]) -> bool {
     is_final && !next().is_some_and(unicode::is_cased)
 }
 
-fn lower_all(bytes: &[u8], out: &mut dyn FnMut(u32)) {
+pub(crate) fn lower_all(bytes: &[u8], out: &mut dyn FnMut(u32)) {
     each(bytes).for_each(|(at, point)| lower_at(bytes, at, point, out));
 }
 

@@ -347,6 +347,7 @@ fn parse(text: &str) -> Result<i64, Refused> {
         None => int(tz).transpose()?.filter(|zone| *zone != 0 || !tz.starts_with('-')),
     };
     let Some(zone) = zone else {
+        check(year, month, day, [hour, minute, second], 0).map_err(Refused::Value)?;
         return Err(Refused::Limit("a date without a time zone, a limit of compiled scripts"));
     };
     let offset = zone.signum() * (zone.abs() / 100 * 3600 + zone.abs() % 100 * 60);
@@ -429,6 +430,7 @@ mod tests {
             ("6 Nov 1994 08:49:37 -0000", "limit"),
             ("6 Nov 1994 08:49:37 XYZ", "limit"),
             ("31 Feb 2024 00:00:00 GMT", "day is out of range for month"),
+            ("31 Feb 2024 00:00:00", "day is out of range for month"),
             ("29 Feb 2024 00:00:00 GMT", "1709164800"),
             ("1 Jan 2024 24:00:00 GMT", "hour must be in 0..23"),
             ("1 Jan 2024 00:00:60 GMT", "second must be in 0..59"),

@@ -4,34 +4,10 @@
 
 use crate::guest::{Call, Instead};
 use crate::python::exception::UNICODE_ENCODE_ERROR;
+use crate::python::repr::escape as escape_point;
+use crate::python::unicode;
 
-/// The character that bytes begin with, and how many of them it takes.
-pub(crate) fn first(bytes: &[u8]) -> Option<(u32, usize)> {
-    let byte = *bytes.first()?;
-    let (len, bits) = match byte {
-        0xf0.. => (4, byte & 0x07),
-        0xe0.. => (3, byte & 0x0f),
-        0xc0.. => (2, byte & 0x1f),
-        _ => return Some((byte.into(), 1)),
-    };
-    let len = len.min(bytes.len());
-    let tail = bytes[1..len].iter();
-    Some((tail.fold(u32::from(bits), |all, byte| all << 6 | u32::from(byte & 0x3f)), len))
-}
-
-/// The characters of a text.
-pub(crate) fn letters(mut bytes: &[u8]) -> impl Iterator<Item = u32> {
-    std::iter::from_fn(move || {
-        let (letter, len) = first(bytes)?;
-        bytes = &bytes[len..];
-        Some(letter)
-    })
-}
-
-/// How many characters bytes have.
-pub(crate) fn count(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
-}
+pub(crate) use crate::python::chars::{all as letters, count, first};
 
 /// Append a character, surrogates too.
 pub(crate) fn push(out: &mut Vec<u8>, letter: u32) {
@@ -106,23 +82,19 @@ impl Call<'_> {
     }
 }
 
-/// A text as Python's `repr` writes it, as far as messages need it: quotes, backslashes and what
-/// is not ASCII or a control character are escaped.
+/// A text as Python's `repr` writes it, for messages.
 pub(crate) fn repr(text: &[u8]) -> String {
     let quote = if text.contains(&b'\'') && !text.contains(&b'"') { '"' } else { '\'' };
     let mut out = String::from(quote);
-    for letter in letters(text) {
-        match (letter, char::from_u32(letter)) {
+    for point in letters(text) {
+        match (point, char::from_u32(point)) {
             (0x0a, _) => out.push_str("\\n"),
             (0x0d, _) => out.push_str("\\r"),
             (0x09, _) => out.push_str("\\t"),
-            (_, Some(letter)) if letter == quote || letter == '\\' => {
-                out.push('\\');
-                out.push(letter);
-            }
-            (_, Some(letter)) if !letter.is_control() => out.push(letter),
-            (0..0x100, _) => out.push_str(&format!("\\x{letter:02x}")),
-            _ => out.push_str(&format!("\\u{letter:04x}")),
+            (_, Some(letter)) if letter == quote || letter == '\\' => out.extend(['\\', letter]),
+            (0x20..=0x7e, Some(letter)) => out.push(letter),
+            (0x80.., Some(letter)) if unicode::is_printable(point) => out.push(letter),
+            _ => escape_point(point, &mut out),
         }
     }
     out.push(quote);
@@ -149,6 +121,7 @@ mod tests {
         assert_eq!(encoded("\u{d7ff}\u{e000}".as_bytes()), Ok(()));
         assert_eq!(count("aé€😀".as_bytes()), 4);
         assert_eq!(repr(b"it's\n\xed\xa0\x80\x00"), "\"it's\\n\\ud800\\x00\"");
+        assert_eq!(repr("é\u{200b}\u{e0001}".as_bytes()), "'é\\u200b\\U000e0001'");
     }
 
     proptest! {

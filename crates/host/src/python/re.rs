@@ -124,7 +124,9 @@ pub(crate) fn span(call: &mut Call<'_>) -> Reply {
 /// Nothing else happens in the worker while a pattern is searched for.
 fn check(pattern: &Pattern, text: &str) -> Result<(), Instead> {
     if pattern.is_ascii_only() && !text.is_ascii() {
-        return Err(limit("re: \\b or \\B and a string beyond ASCII: words may differ from Python's"));
+        return Err(limit(
+            "re: \\b or \\B and a string beyond ASCII: words may differ from Python's",
+        ));
     }
     if pattern.is_too_much(text.len()) {
         let why = format!("re: a pattern this large for a string of {} bytes", text.len());

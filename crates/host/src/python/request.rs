@@ -1,5 +1,7 @@
 //! The request, for compiled Python: what it says, and what later scripts and the lookup see of it.
 
+use std::borrow::Cow;
+
 use zeroserve_http::path::resolve_bytes;
 
 use crate::Outcome;
@@ -25,40 +27,49 @@ fn host(value: &[u8]) -> Vec<u8> {
 }
 
 pub(crate) fn field(call: &mut Call<'_>) -> Reply {
-    let exchange = &*call.exchange;
+    let Call { exchange, guest, .. } = call;
     let (request, tls) = (&exchange.request, &exchange.tls);
-    let of_tls = |text: &String| (tls.is_there && !text.is_empty()).then(|| text.clone().into());
-    let text: Option<Vec<u8>> = match call.args[0] {
-        0 => Some(request.method.as_str().into()),
-        1 => {
-            let path = request.parts().0;
-            // What is no path is refused once it is looked up.
-            let resolved = resolve_bytes(path, &mut Vec::new()).map(<[u8]>::to_vec);
-            Some(match resolved {
-                Ok(name) if path.starts_with('/') => escape(&[b"/", &name[..]].concat()),
-                _ => path.into(),
-            })
+    let of_tls = |text: &String| {
+        (tls.is_there && !text.is_empty()).then(|| Cow::from(text.as_bytes().to_vec()))
+    };
+    let text: Option<Cow<'_, [u8]>> = match call.args[0] {
+        0 => Some(request.method.as_bytes().into()),
+        1 => Some(normal(request.parts().0)),
+        2 => Some(request.parts().0.as_bytes().into()),
+        3 => Some(request.parts().1.as_bytes().into()),
+        4 => Some(request.scheme.as_bytes().into()),
+        5 => Some(escape(&host(request.headers.get("host").unwrap_or_default())).into()),
+        6 => {
+            Some(request.peer_ip().map(|ip| ip.to_string()).unwrap_or_default().into_bytes().into())
         }
-        2 => Some(request.parts().0.into()),
-        3 => Some(request.parts().1.into()),
-        4 => Some(request.scheme.into()),
-        5 => Some(escape(&host(request.headers.get("host").unwrap_or_default()))),
-        6 => Some(request.peer_ip().map(|ip| ip.to_string()).unwrap_or_default().into()),
-        7 => Some(
-            match request.version {
-                (1, 0) => "1.0",
-                (1, _) => "1.1",
-                _ => "2",
-            }
-            .into(),
-        ),
+        7 => Some(match request.version {
+            (1, 0) => b"1.0".as_slice().into(),
+            (1, _) => b"1.1".as_slice().into(),
+            _ => b"2".as_slice().into(),
+        }),
         8 => of_tls(&tls.sni_inner).or_else(|| of_tls(&tls.sni_outer)),
         9 => of_tls(&tls.alpn),
         10 => of_tls(&tls.ja4),
-        other => return Err(limit(format!("{}: there is no field {other}", call.guest.helper))),
+        other => return Err(limit(format!("{}: there is no field {other}", guest.helper))),
     };
-    call.fuel += text.as_ref().map_or(0, Vec::len) as u64;
-    text.map_or(Ok(0), |text| call.give_str(&text))
+    let Some(text) = text else { return Ok(0) };
+    call.fuel += text.len() as u64 + copying(text.len());
+    guest.new_str(&text)
+}
+
+/// A path decoded and without dot segments; what is no path is refused once it is looked up.
+fn normal(path: &str) -> Cow<'_, [u8]> {
+    let mut scratch = Vec::new();
+    match resolve_bytes(path, &mut scratch) {
+        Ok(name) if path.starts_with('/') => {
+            // Most paths are what they were: nothing is copied then.
+            if name == &path.as_bytes()[1..] && path.is_ascii() {
+                return path.as_bytes().into();
+            }
+            escape(&[b"/", name].concat()).into()
+        }
+        _ => path.as_bytes().into(),
+    }
 }
 
 pub(crate) fn peer_port(call: &mut Call<'_>) -> Reply {

@@ -8,7 +8,7 @@ use crate::python::letters::{encoded, repr, unescape};
 use crate::python::place::refused;
 use crate::python::request::{has_room, is_value, joined, limit, valid_field};
 use crate::python::url;
-use crate::words::{is_response_field, is_upstream, status};
+use crate::words::{is_near_upstream, is_response_field, is_upstream, status};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const BYTES: &str = "application/octet-stream";
@@ -114,8 +114,9 @@ pub(crate) fn proxy(call: &mut Call<'_>) -> Reply {
     call.fuel += text.len().min(MAX_URI_BYTES) as u64;
     let shown = repr(&text[..text.len().min(MAX_NAME_BYTES)]);
     let text = text.get(..MAX_URI_BYTES + 1).unwrap_or(text);
-    let Some(url) = std::str::from_utf8(text).ok().filter(|url| is_upstream(url)) else {
-        let why = format!("not the http or https URL of a server: {shown}");
+    let is_good = |url: &&str| is_upstream(url) || is_near_upstream(url);
+    let Some(url) = std::str::from_utf8(text).ok().filter(is_good) else {
+        let why = format!("not the URL of a server: {shown}");
         return Err(call.raised(VALUE_ERROR, why));
     };
     let url = url.to_owned();

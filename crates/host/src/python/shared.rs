@@ -79,7 +79,9 @@ fn with<T>(
 ) -> Result<T, Instead> {
     let PyBytes { address, len } = table.name;
     let name = call.guest.input().bytes("table", address.into(), len.into())?;
-    let id = Id { script: call.exchange.script(), name, kinds: table.kinds };
+    // A table of a module that scripts import is one for all of them.
+    let script = if name.contains(&b':') { "" } else { call.exchange.script() };
+    let id = Id { script, name, kinds: table.kinds };
     let (result, gone) = call.world.tables().with(id, table.max_entries, work).map_err(limit)?;
     call.fuel += gone * ENTRY_FUEL;
     Ok(result)

@@ -2,9 +2,10 @@
 
 use crate::guest::{Call, Reply};
 use crate::limits::HASH_FUEL;
+use crate::python::case::lower_all;
 use crate::python::exception::VALUE_ERROR;
 use crate::python::ip;
-use crate::python::letters::{encoded, letters, repr};
+use crate::python::letters::{encoded, letters, push, repr};
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -247,16 +248,13 @@ fn host_and_port(netloc: &[u8]) -> (&[u8], Option<&[u8]>) {
     (host, port.filter(|port| !port.is_empty()))
 }
 
-/// In lower case, surrogates as they are.
+/// In lower case.
 fn lower(text: &[u8]) -> Vec<u8> {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
     let mut out = Vec::with_capacity(text.len());
-    for chunk in text.utf8_chunks() {
-        out.extend_from_slice(chunk.valid().to_lowercase().as_bytes());
-        out.extend_from_slice(chunk.invalid());
-    }
+    lower_all(text, &mut |point| push(&mut out, point));
     out
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum State {
     Receiving { deadline: u64 },
     /// A representation.
     Loading(Pin<Box<dyn Future<Output = Loaded>>>),
+    /// Another version of the site.
+    Waiting(Pin<Box<dyn Future<Output = ()>>>),
     /// The client to take its response; since then it has not.
     Sending { body: Outgoing, line: Option<Line>, status: u16, sent: u64, since: u64 },
 }

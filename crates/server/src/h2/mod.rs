@@ -21,6 +21,7 @@ use crate::access_log::Line;
 
 use crate::inquiry::{Inquiry, NO_RESPONSE, Turn};
 use crate::limits::Limits;
+use crate::live;
 use crate::notice::Notice;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body};
@@ -188,7 +189,7 @@ impl<S: Stream> Connection<S> {
         for job in &self.jobs {
             match &job.state {
                 State::Runnable => runnable = true,
-                State::Loading(_) => {}
+                State::Loading(_) | State::Waiting(_) => {}
                 State::Receiving { deadline: until } => deadline = deadline.min(*until),
                 State::Sending { since, .. } => {
                     deadline = deadline.min(since + limits.write_timeout_s);
@@ -491,7 +492,10 @@ impl<S: Stream> Connection<S> {
         let state = match turn {
             Turn::Answered(answer) => {
                 text.extend_from_slice(inquiry.header(&text, &self.peer).as_bytes());
-                let line = self.begin_line(Some(&request), || inquiry.started(&worker));
+                let line = match inquiry.is_silent() {
+                    true => None,
+                    false => self.begin_line(Some(&request), || inquiry.started(&worker)),
+                };
                 self.fuel += inquiry.finish(&worker);
                 self.send(stream, &text, line, answer)
             }
@@ -502,6 +506,9 @@ impl<S: Stream> Connection<S> {
                 self.finish_line(line, NO_RESPONSE, 0);
                 self.engine.reset(stream, Code::Cancel, self.io.out());
                 None
+            }
+            Turn::Wait(watch) => {
+                Some(State::Waiting(Box::pin(live::wait(Rc::clone(&worker), watch))))
             }
             Turn::Load(missing) => {
                 let now = worker.clock.now_s();
@@ -639,6 +646,13 @@ fn poll_loads(jobs: &mut [Job], cx: &mut Context<'_>) -> bool {
             && let std::task::Poll::Ready(loaded) = load.as_mut().poll(cx)
         {
             job.inquiry.add(loaded);
+            job.state = State::Runnable;
+            any = true;
+        }
+        if let State::Waiting(wait) = &mut job.state
+            && wait.as_mut().poll(cx).is_ready()
+        {
+            job.inquiry.waited();
             job.state = State::Runnable;
             any = true;
         }

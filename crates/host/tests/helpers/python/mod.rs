@@ -1,14 +1,15 @@
 //! What compiled Python asks for.
 
 pub(crate) mod codecs;
-pub(crate) mod modules;
-pub(crate) mod py;
-pub(crate) mod values;
+mod hostile;
 pub(crate) mod letters;
 pub(crate) mod methods;
+pub(crate) mod modules;
 pub(crate) mod numbers;
+pub(crate) mod py;
 pub(crate) mod sequences;
 pub(crate) mod text;
+pub(crate) mod values;
 
 use zeroserve_host::{Outcome, rows};
 
