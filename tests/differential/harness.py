@@ -14,7 +14,8 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -180,8 +181,8 @@ class Outcome:
 class Group:
     """A file of cases, made a script."""
 
-    def __init__(self, path: Path, directory: Path) -> None:
-        """``directory``: where the script and its object go."""
+    def __init__(self, path: Path, directory: Path, log: Callable[[], list[str]]) -> None:
+        """``directory``: where the script and its object go; ``log``: lines of the log."""
         self.name = path.stem
         source = path.read_text()
         self.tree = ast.parse(source)
@@ -195,6 +196,8 @@ class Group:
         self._note_loops()
         program = directory / f"{self.name}.o"
         program.write_bytes(built)
+        self.reasons: set[str] = set()
+        self.log = log
         self.native = Client(program)
         self.python = Client(script, engine="cpython")
 
@@ -237,16 +240,17 @@ class Group:
         while waiting:
             places = waiting.pop()
             found = self._native([lines[at] for at in places])
-            if isinstance(found, str):
+            if found is None:
                 if len(places) > 1:
                     half = len(places) // 2
                     waiting += [places[:half], places[half:]]
                     continue
                 (at,) = places
-                if _is_explained(case, found, expected[at]):
+                reasons = self._reasons()
+                if any(_is_explained(case, reason, expected[at]) for reason in reasons):
                     outcome.stopped += 1
                 else:
-                    outcome.differences.append((arguments[at], expected[at], f"stop: {found}"))
+                    outcome.differences.append((arguments[at], expected[at], f"stop: {sorted(reasons)}"))
                 continue
             for at, shown in zip(places, found, strict=True):
                 if shown == expected[at]:
@@ -260,13 +264,21 @@ class Group:
             raise self.python.errors[-1] if self.python.errors else AssertionError(answer)
         return answer.body.decode().split("\n")[:-1]
 
-    def _native(self, lines: Sequence[str]) -> list[str] | str:
-        with _stderr() as said:
-            answer = self.native.request("POST", TARGET, HEADERS, "\n".join(lines))
-            text = "" if answer.status == 200 else said()
-        if answer.status == 200:
-            return answer.body.decode().split("\n")[:-1]
-        return text.strip().rpartition("\n")[2] or f"status {answer.status}"
+    def _native(self, lines: Sequence[str]) -> list[str] | None:
+        """None when it has stopped."""
+        answer = self.native.request("POST", TARGET, HEADERS, "\n".join(lines))
+        return answer.body.decode().split("\n")[:-1] if answer.status == 200 else None
+
+    def _reasons(self) -> set[str]:
+        """Why it stopped just now, or all reasons so far: the log says each place once, in a
+        thread of its own, and then for a while no more."""
+        for _ in range(100):
+            new = {line for line in self.log() if ": script " in line} - self.reasons
+            self.reasons |= new
+            if new or self.reasons:
+                return new or self.reasons
+            time.sleep(0.01)
+        return {"nothing in the log"}
 
 
 def groups() -> list[Path]:
@@ -406,9 +418,11 @@ def _is_explained(case: Case, reason: str, expected: str) -> bool:
     """Whether a stop is for a limit, and for one that this result has reached."""
     if case.stops and re.search(case.stops, reason):
         return True
+    if expected in ("OverflowError", "Exception"):  # CPython has a limit there, too
+        return "OverflowError" in reason or "MemoryError" in reason
     if "OverflowError" in reason and "64 bits" in reason:
-        return _is_large(expected) or expected == "OverflowError"
-    return "MemoryError" in reason and (len(expected) > 20_000 or expected == "Exception")
+        return _is_large(expected)
+    return "MemoryError" in reason and len(expected) > 20_000
 
 
 @contextmanager
@@ -428,18 +442,18 @@ def _noting(found: dict[str, set[str]]) -> Iterator[None]:
 
 
 @contextmanager
-def _stderr() -> Iterator[Any]:
-    """What is written to the standard error, by Rust too."""
+def logged() -> Iterator[Callable[[], list[str]]]:
+    """Keep what is written to the standard error, by Rust too; gives its lines so far."""
     with tempfile.TemporaryFile() as file:
+
+        def lines() -> list[str]:
+            data = os.pread(file.fileno(), 1 << 24, 0)
+            return data.decode("utf-8", "replace").split("\n")[:-1]
+
         kept = os.dup(2)
         os.dup2(file.fileno(), 2)
         try:
-            yield lambda: _read(file)
+            yield lines
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-
-
-def _read(file: Any) -> str:
-    file.seek(0)
-    return str(file.read().decode("utf-8", "replace"))

@@ -755,7 +755,11 @@ class _Writer:
         return self.value(f"sub i64 {quotient}, {down}")
 
     def op_int_mod(self, expr: Op) -> str:
-        _, b, _, rest = self._divided(expr)
+        a, b = self._two(expr)
+        self.raise_if(self.compare("eq", b, "0"), "ZeroDivisionError", expr.extra)
+        # Nothing is left by -1, as by 1, whose quotient always fits.
+        by = self.value(f"select i1 {self.compare('eq', b, '-1')}, i64 1, i64 {b}")
+        rest = self.value(f"srem i64 {a}, {by}")
         more = self.value(f"add i64 {rest}, {b}")
         return self.value(f"select i1 {self._needs_floor(rest, b)}, i64 {more}, i64 {rest}")
 

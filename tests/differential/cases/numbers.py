@@ -100,6 +100,7 @@ def int_pow_modulo(number: int, other: int, small: int) -> int:
 
 
 def int_pow_modulo_large(number: int, up_to_70: int, other: int) -> int:
+    """Stops: 64 bits, for a modulus of -2**63"""
     return pow(number, up_to_70, other)
 
 
@@ -150,6 +151,7 @@ def int_unsigned_divide_small(number: int) -> str:
 
 
 def int_unsigned_divide_signed(number: int, small: int) -> int:
+    """Stops: 64 bits"""
     return (number & _M64) // small
 
 
@@ -167,10 +169,12 @@ def int_unsigned_mixed(number: int, other: int) -> str:
 
 
 def int_unsigned_or_signed(number: int, other: int) -> int:
+    """Stops: 64 bits"""
     return (number & _M64) | other
 
 
 def int_unsigned_arithmetic(number: int, other: int) -> int:
+    """Stops: 64 bits"""
     return (number & _M64) + other
 
 

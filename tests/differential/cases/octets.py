@@ -273,7 +273,9 @@ def bytes_slice_steps(few_data: bytes, start: int) -> tuple[bytes, bytes, bytes]
 
 
 def bytes_slice_maybe(few_data: bytes, maybe_start: int | None, maybe_end: int | None) -> bytes:
-    return few_data[maybe_start:maybe_end]
+    if maybe_start is None:
+        return few_data[:maybe_end] if maybe_end is not None else few_data[None:]
+    return few_data[maybe_start:maybe_end] if maybe_end is not None else few_data[maybe_start:None]
 
 
 def bytes_contains(few_data: bytes, piece: bytes) -> tuple[bool, bool]:
