@@ -71,6 +71,7 @@ class Base:
         self.pending: list[tree.Stmt] = []
         self.result: Type = NONE
         self.hidden: frozenset[str] = frozenset()
+        self.displays: dict[str, ast.expr] = {}
 
     # ---- making nodes
 

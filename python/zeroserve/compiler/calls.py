@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from zeroserve.compiler import regex, tree
+from zeroserve.compiler import regex, tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.constants import NotConstant, Pattern, TableValue
 from zeroserve.compiler.diagnostics import Refusal
@@ -264,6 +264,8 @@ class Calls(Iterables):
             raise Refusal(node, f"dict.{name}() is not available here", hint)
         owner = self._owner(type)
         key = f"{owner}.{name}"
+        if type == RESPONSE and name == "append_header":
+            return self._append_header(value, node)
         if key not in methods():
             if key in METHODS:
                 raise Refusal(node, f"{key}() is not available in scripts", METHODS[key])
@@ -717,6 +719,11 @@ class Calls(Iterables):
         if len(node.args) != 1 or node.keywords:
             raise Refusal(node, f"{name}() takes one thing to go through")
         arg = node.args[0]
+        if isinstance(arg, ast.GeneratorExp) and name != "sum" and len(arg.generators) == 1:
+            generator = arg.generators[0]
+            each_values = self.unrolled(generator.target, generator.iter)
+            if each_values is not None:
+                return self.expr(unroll.quantified(node, name, each_values))
         before = copy(self.flow)
         hidden, poisoned = self.hidden, self.poisoned
         saved = dict(self.locals)
@@ -1107,6 +1114,7 @@ class Calls(Iterables):
         self, node: ast.expr, ensure: bool, between: tuple[str, str], out: list[Expr]
     ) -> None:
         """The parts of a JSON text; displays are written as they stand."""
+        node = self.display(node)
         if isinstance(node, ast.Dict):
             out.append(self.const("{", node))
             names: set[str] = set()
@@ -1276,7 +1284,9 @@ class Calls(Iterables):
     def call_urllib_parse_urlencode(
         self, operation: Operation, value: Expr | None, node: ast.Call
     ) -> Expr:
-        (arg,) = self.arguments(operation, node).values()
+        (given,) = self.arguments(operation, node).values()
+        assert given is not None
+        arg = self.display(given)
         pairs: list[tuple[ast.expr, ast.expr]] = []
         if isinstance(arg, ast.Dict) and all(arg.keys):
             pairs = [(k, v) for k, v in zip(arg.keys, arg.values, strict=True) if k]
@@ -1351,7 +1361,23 @@ class Calls(Iterables):
             stores.append(tree.Do(set_one, line=_line(node)))
         return self.block(stores, response)
 
+    def _append_header(self, value: Expr, node: ast.Call) -> Expr:
+        """Of a response that the script has made."""
+        operation = methods()["ResponseHead.append_header"]
+        name, text = self.arguments(operation, node).values()
+        assert name is not None and text is not None
+        field = self.convert(self.expr(name), STR, name, "the name of a header")
+        if not isinstance(field, Const) or str(field.value).lower() == "content-type":
+            raise Refusal(
+                name,
+                "a header that is not known to be another than Content-Type",
+                "write its name here; the type is content_type= of Response",
+            )
+        item = self.convert(self.expr(text), STR, text, "the value of a header")
+        return self.helper("zs_py_response_header", [value, field, item], NONE, node, True)
+
     def _header_pairs(self, node: ast.expr) -> list[tuple[Expr, Expr]]:
+        node = self.display(node)
         if isinstance(node, ast.Dict):
             pairs = []
             for key, item in zip(node.keys, node.values, strict=True):

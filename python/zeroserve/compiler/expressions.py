@@ -4,9 +4,10 @@ import ast
 from typing import Any
 
 from zeroserve.compiler import tree
-from zeroserve.compiler.base import Base, _line
+from zeroserve.compiler.base import _line
 from zeroserve.compiler.constants import Network, NotConstant
 from zeroserve.compiler.diagnostics import Refusal
+from zeroserve.compiler.displays import HINT, Displays
 from zeroserve.compiler.flow import Flow, copy, merge
 from zeroserve.compiler.formats import check_format
 from zeroserve.compiler.operations import ATTRIBUTES, CONSTANTS
@@ -32,6 +33,7 @@ from zeroserve.compiler.types import (
     BOOL,
     BYTES,
     DATETIME,
+    FLOAT,
     INT,
     IP_ADDRESS,
     JSON,
@@ -84,7 +86,7 @@ _ORDERS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
 _DIVIDED = {ast.FloorDiv: "integer division or modulo by zero", ast.Mod: "integer modulo by zero"}
 
 
-class Expressions(Base):
+class Expressions(Displays):
     """Python's expressions as typed ones."""
 
     def call(self, node: ast.Call) -> Expr:
@@ -127,6 +129,8 @@ class Expressions(Base):
                 raise Refusal(None, "")
             if self.flow is None:
                 return self.const(None, node, NEVER)
+            if slot is None and node.id in self.displays:
+                raise Refusal(node, "a dict made while running", HINT)
             if slot is None or slot not in self.flow:
                 raise Refusal(
                     node,
@@ -240,6 +244,8 @@ class Expressions(Base):
                 return tree.Choose(
                     four, self.const(4, node), self.const(6, node), type=INT, line=_line(node)
                 )
+            if name == "packed":
+                return self.op("same", [value], BYTES, node)
             if name == "is_loopback":
                 return self.helper("zs_py_ip_is_loopback", [value], BOOL, node)
         if isinstance(type, MatchType) and name == "string":
@@ -744,6 +750,11 @@ class Expressions(Base):
             return self.op("order", [order], BOOL, node, how)
         if left.type == right.type == DATETIME:
             return self.op("compare", [left, right], BOOL, node, (how, False, False))
+        if FLOAT in (left.type, right.type) and (is_int(left.type) or is_int(right.type)):
+            up = isinstance(op, ast.Gt | ast.LtE) == (left.type == FLOAT)
+            left, right = self._seconds(left, up, node), self._seconds(right, up, node)
+            extra = (how, left.type == U64, right.type == U64)
+            return self.op("compare", [left, right], BOOL, node, extra)
         if items_of(left.type) is not None and items_of(right.type) is not None:
             return self._order_tuples(op, left, right, node)
         raise Refusal(
@@ -753,6 +764,15 @@ class Expressions(Base):
             if JSON in (left.type, right.type)
             else None,
         )
+
+    def _seconds(self, value: Expr, up: bool, node: ast.AST) -> Expr:
+        """What a clock says in whole seconds, rounded so that an int compares as with all digits."""
+        if value.type != FLOAT:
+            return value
+        number = self.op("same", [value], INT, node)
+        if up:
+            number = self.op("int.add", [number, self.const(999_999_999, node)], INT, node)
+        return self.op("int.floordiv", [number, self.const(1_000_000_000, node)], INT, node, "")
 
     def _order_tuples(self, op: ast.cmpop, left: Expr, right: Expr, node: ast.AST) -> Expr:
         first, one = self.twice(left)
