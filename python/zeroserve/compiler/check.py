@@ -21,6 +21,7 @@ from zeroserve.compiler.types import (
     REQUEST,
     RESPONSE,
     RESPONSE_HEAD,
+    STR,
     ListType,
     OptionalType,
     Type,
