@@ -3,7 +3,7 @@
 import ast
 from typing import Any
 
-from zeroserve.compiler import regex, tree
+from zeroserve.compiler import regex, tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.constants import NotConstant, Pattern, TableValue
 from zeroserve.compiler.diagnostics import Refusal
@@ -199,7 +199,7 @@ class Calls(Iterables):
             value_ = self.expr(arg)
             large = isinstance(value_, Const) and value_.type == U64 and value_.value < 1 << 63
             if not (wide and value_.type == U64 and types[arg_name] == INT and not large):
-                value_ = self.convert(value_, types[arg_name], arg, what)
+                value_ = self.as_given(value_, types[arg_name], arg, what)
             values[arg_name] = value_
         missing = [p.name for p in params if p.name not in values and p.default is None]
         if missing:
@@ -264,6 +264,8 @@ class Calls(Iterables):
             raise Refusal(node, f"dict.{name}() is not available here", hint)
         owner = self._owner(type)
         key = f"{owner}.{name}"
+        if type == RESPONSE and name == "append_header":
+            return self._append_header(value, node)
         if key not in methods():
             if key in METHODS:
                 raise Refusal(node, f"{key}() is not available in scripts", METHODS[key])
@@ -325,6 +327,15 @@ class Calls(Iterables):
         for param in params:
             if found[param.name] is None and param.default is None and not param.variadic:
                 raise Refusal(node, f"{short}() is called without {param.name}")
+        # Here they are evaluated in the order of the parameters.
+        acting = [arg for arg in found.values() if arg is not None and _acts(arg)]
+        written = sorted(acting, key=lambda arg: (arg.lineno, arg.col_offset))
+        if acting != written:
+            raise Refusal(
+                node,
+                f"the arguments of {short}() are calls in another order than its parameters",
+                "write them in the order of the parameters: " + ", ".join(found),
+            )
         return found
 
     def operation(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
@@ -717,6 +728,11 @@ class Calls(Iterables):
         if len(node.args) != 1 or node.keywords:
             raise Refusal(node, f"{name}() takes one thing to go through")
         arg = node.args[0]
+        if isinstance(arg, ast.GeneratorExp) and name != "sum" and len(arg.generators) == 1:
+            generator = arg.generators[0]
+            each_values = self.unrolled(generator.target, generator.iter)
+            if each_values is not None:
+                return self.expr(unroll.quantified(node, name, each_values))
         before = copy(self.flow)
         hidden, poisoned = self.hidden, self.poisoned
         saved = dict(self.locals)
@@ -1082,8 +1098,11 @@ class Calls(Iterables):
         if args["default"] is not None:
             default = self.expr(args["default"])
         pair = tuple_of(BOOL, JSON)
+        before, value = self.before(value)
+        more, key = self.before(key)
+        second, other = self.before(self.convert(default, JSON, node))
         first, found = self.twice(self.helper("zs_py_json_get", [value, key], pair, node, True))
-        second, other = self.twice(self.convert(default, JSON, node))
+        first, second = [*before, *more, *second], first
         chosen = tree.Choose(
             self.item(found, 0, node), self.item(found, 1, node), other, type=JSON, line=_line(node)
         )
@@ -1107,6 +1126,7 @@ class Calls(Iterables):
         self, node: ast.expr, ensure: bool, between: tuple[str, str], out: list[Expr]
     ) -> None:
         """The parts of a JSON text; displays are written as they stand."""
+        node = self.display(node)
         if isinstance(node, ast.Dict):
             out.append(self.const("{", node))
             names: set[str] = set()
@@ -1276,7 +1296,9 @@ class Calls(Iterables):
     def call_urllib_parse_urlencode(
         self, operation: Operation, value: Expr | None, node: ast.Call
     ) -> Expr:
-        (arg,) = self.arguments(operation, node).values()
+        (given,) = self.arguments(operation, node).values()
+        assert given is not None
+        arg = self.display(given)
         pairs: list[tuple[ast.expr, ast.expr]] = []
         if isinstance(arg, ast.Dict) and all(arg.keys):
             pairs = [(k, v) for k, v in zip(arg.keys, arg.values, strict=True) if k]
@@ -1351,7 +1373,23 @@ class Calls(Iterables):
             stores.append(tree.Do(set_one, line=_line(node)))
         return self.block(stores, response)
 
+    def _append_header(self, value: Expr, node: ast.Call) -> Expr:
+        """Of a response that the script has made."""
+        operation = methods()["ResponseHead.append_header"]
+        name, text = self.arguments(operation, node).values()
+        assert name is not None and text is not None
+        field = self.convert(self.expr(name), STR, name, "the name of a header")
+        if not isinstance(field, Const) or str(field.value).lower() == "content-type":
+            raise Refusal(
+                name,
+                "a header that is not known to be another than Content-Type",
+                "write its name here; the type is content_type= of Response",
+            )
+        item = self.convert(self.expr(text), STR, text, "the value of a header")
+        return self.helper("zs_py_response_header", [value, field, item], NONE, node, True)
+
     def _header_pairs(self, node: ast.expr) -> list[tuple[Expr, Expr]]:
+        node = self.display(node)
         if isinstance(node, ast.Dict):
             pairs = []
             for key, item in zip(node.keys, node.values, strict=True):
@@ -1375,20 +1413,21 @@ class Calls(Iterables):
     def call_Meta_get(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)
         assert args["key"] is not None
-        key = self.convert(self.expr(args["key"]), STR, node, "the key")
-        found = self.helper("zs_py_meta_get", [key], optional(STR), node)
-        if args["default"] is None:
-            return found
-        default = self.expr(args["default"])
-        return self._or_default(found, default, node)
+        key = self.convert(self.expr(args["key"]), STR, args["key"], "the key")
+        first, again = self.before(key)
+        found = self.helper("zs_py_meta_get", [again], optional(STR), node)
+        return self.block(first, self._or_default(found, args["default"], node))
 
-    def _or_default(self, found: Expr, default: Expr, node: ast.AST) -> Expr:
-        first, again = self.twice(found)
-        second, other = self.twice(default)
+    def _or_default(self, found: Expr, default: ast.expr | None, node: ast.AST) -> Expr:
+        """What was found, or a default, which is evaluated first."""
+        if default is None:
+            return found
+        first, other = self.before(self.expr(default))
+        second, again = self.twice(found)
         inner = self.unwrap(again, node)
-        type = join(inner.type, default.type)
+        type = join(inner.type, other.type)
         if type is None:
-            raise Refusal(node, f"the default is {default.type}, the values are {inner.type}")
+            raise Refusal(node, f"the default is {other.type}, the values are {inner.type}")
         chosen = tree.Choose(
             self.is_none(again, node),
             self.convert(other, type, node),
@@ -1428,10 +1467,9 @@ class Calls(Iterables):
         table, type = self._table(value, node)
         args = self.arguments(operation, node)
         key = self._key(operation, type, args["key"])
-        found = self.op("found", [table, key], optional(type.value), node, "zs_py_table_get")
-        if args["default"] is None:
-            return found
-        return self._or_default(found, self.expr(args["default"]), node)
+        first, again = self.before(key)
+        found = self.op("found", [table, again], optional(type.value), node, "zs_py_table_get")
+        return self.block(first, self._or_default(found, args["default"], node))
 
     def call_Table_set(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         table, type = self._table(value, node)
@@ -1468,3 +1506,11 @@ class Calls(Iterables):
         raise Refusal(
             node, "a Table made while running", "make it at module level: HITS = Table(str, int, ...)"
         )
+
+
+def _acts(node: ast.expr) -> bool:
+    """Whether evaluating an expression may do something or fail."""
+    return any(
+        isinstance(part, ast.Call | ast.NamedExpr | ast.Subscript | ast.BinOp)
+        for part in ast.walk(node)
+    )

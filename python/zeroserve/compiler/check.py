@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable
 
-from zeroserve.compiler import tree
+from zeroserve.compiler import tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.diagnostics import Refusal
@@ -21,6 +21,7 @@ from zeroserve.compiler.types import (
     REQUEST,
     RESPONSE,
     RESPONSE_HEAD,
+    STR,
     ListType,
     OptionalType,
     Type,
@@ -56,6 +57,7 @@ class Checker(Calls):
             self.temporary = 0
             self.calls = set()
             self.poisoned = set()
+            self.displays = {}
             self.breaks: list[list[Flow]] = []
             self.continues: list[list[Flow]] = []
             self.flow = {}
@@ -147,6 +149,9 @@ class Checker(Calls):
         raise Refusal(node, "a class in a function", "define it at module level")
 
     def stmt_Assign(self, node: ast.Assign) -> list[Stmt]:
+        if isinstance(node.value, ast.Dict) and isinstance(node.targets[0], ast.Name):
+            if len(node.targets) == 1:
+                return self.keep(node.targets[0].id, node.value)
         value = self.expr(node.value)
         if len(node.targets) == 1:
             return self.unpack(node.targets[0], value, node)
@@ -157,10 +162,12 @@ class Checker(Calls):
         return out
 
     def stmt_AnnAssign(self, node: ast.AnnAssign) -> list[Stmt]:
+        if isinstance(node.value, ast.Dict) and isinstance(node.target, ast.Name):
+            return self.keep(node.target.id, node.value)
         wanted = self.scope.annotation(node.annotation)
         if node.value is None:
             return []
-        value = self.convert(self.expr(node.value), wanted, node.value)
+        value = self.as_given(self.expr(node.value), wanted, node.value)
         if isinstance(node.target, ast.Name):
             slot = self.locals.get(node.target.id)
             if slot is None:
@@ -209,12 +216,10 @@ class Checker(Calls):
             case ast.Subscript(value=owner, slice=key):
                 base = self.expr(owner)
                 if base.type == META:
-                    args = [
-                        self.convert(self.expr(key), STR, key, "the key"),
-                        self.convert(value, STR, node, "the value"),
-                    ]
+                    first, text = self.before(self.convert(value, STR, node, "the value"))
+                    args = [self.convert(self.expr(key), STR, key, "the key"), text]
                     call = self.helper("zs_py_meta_set", args, NONE, node, True)
-                    return [tree.Do(call, line=_line(node))]
+                    return [*first, tree.Do(call, line=_line(node))]
                 hint = "state goes into a Table: TABLE.set(key, value)"
                 raise Refusal(target, f"a {base.type} does not change", hint)
             case ast.Starred():
@@ -288,7 +293,7 @@ class Checker(Calls):
             self.changed = True
         if self.declared.function is not None:
             self.declared.function.result = result
-        converted = self.convert(value, result, node.value or node, "what is returned")
+        converted = self.as_given(value, result, node.value or node, "what is returned")
         self.flow = None
         return [tree.Return(converted, line=_line(node))]
 
@@ -327,6 +332,13 @@ class Checker(Calls):
         return [tree.Loop(test, inner, [], otherwise, line=_line(node))]
 
     def stmt_For(self, node: ast.For) -> list[Stmt]:
+        if not node.orelse and unroll.is_simple(node.body, unroll.names_of(node.target)):
+            items = self.unrolled(node.target, node.iter)
+            if items is not None:
+                found: list[Stmt] = []
+                for values in items:
+                    found += self.body([unroll.replaced(stmt, values) for stmt in node.body])
+                return found
         each = self.iterate(node.iter)
         self._widen([node])
         before = copy(self.flow)

@@ -149,9 +149,9 @@ class Constants:
         return value
 
     def _Constant(self, node: ast.Constant) -> Any:
-        if isinstance(node.value, bool | int | str | bytes | None):
-            return node.value
-        raise NotConstant
+        if isinstance(node.value, float | complex) or node.value is ...:
+            raise NotConstant
+        return node.value
 
     def _Name(self, node: ast.Name) -> Any:
         for names in reversed(self._bound):

@@ -4,9 +4,10 @@ import ast
 from typing import Any
 
 from zeroserve.compiler import tree
-from zeroserve.compiler.base import Base, _line
+from zeroserve.compiler.base import _line
 from zeroserve.compiler.constants import Network, NotConstant
 from zeroserve.compiler.diagnostics import Refusal
+from zeroserve.compiler.displays import HINT, Displays
 from zeroserve.compiler.flow import Flow, copy, merge
 from zeroserve.compiler.formats import check_format
 from zeroserve.compiler.operations import ATTRIBUTES, CONSTANTS
@@ -32,6 +33,7 @@ from zeroserve.compiler.types import (
     BOOL,
     BYTES,
     DATETIME,
+    FLOAT,
     INT,
     IP_ADDRESS,
     JSON,
@@ -53,6 +55,7 @@ from zeroserve.compiler.types import (
     join,
     list_of,
     optional,
+    parts_of,
     strip,
 )
 
@@ -84,7 +87,7 @@ _ORDERS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
 _DIVIDED = {ast.FloorDiv: "integer division or modulo by zero", ast.Mod: "integer modulo by zero"}
 
 
-class Expressions(Base):
+class Expressions(Displays):
     """Python's expressions as typed ones."""
 
     def call(self, node: ast.Call) -> Expr:
@@ -127,6 +130,8 @@ class Expressions(Base):
                 raise Refusal(None, "")
             if self.flow is None:
                 return self.const(None, node, NEVER)
+            if slot is None and node.id in self.displays:
+                raise Refusal(node, "a dict made while running", HINT)
             if slot is None or slot not in self.flow:
                 raise Refusal(
                     node,
@@ -240,6 +245,8 @@ class Expressions(Base):
                 return tree.Choose(
                     four, self.const(4, node), self.const(6, node), type=INT, line=_line(node)
                 )
+            if name == "packed":
+                return self.op("same", [value], BYTES, node)
             if name == "is_loopback":
                 return self.helper("zs_py_ip_is_loopback", [value], BOOL, node)
         if isinstance(type, MatchType) and name == "string":
@@ -674,9 +681,13 @@ class Expressions(Base):
 
     def expr_Compare(self, node: ast.Compare) -> Expr:
         left = self.expr(node.left)
-        if len(node.ops) == 1:
-            right_node = node.comparators[0]
-            return self.compare(node.ops[0], left, right_node, node)
+        if len(node.ops) > 1:
+            begin, left = self.before(left)
+            return self.block(begin, self._chain(left, node))
+        return self.compare(node.ops[0], left, node.comparators[0], node)
+
+    def _chain(self, left: Expr, node: ast.Compare) -> Expr:
+        """``a < b < c``: what comes later is evaluated if what came before holds."""
         steps: list[tuple[list[tree.Stmt], Expr]] = []
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot):
@@ -700,12 +711,14 @@ class Expressions(Base):
     def compare(self, op: ast.cmpop, left: Expr, right: ast.expr, node: ast.AST) -> Expr:
         """``left op right``."""
         if isinstance(op, ast.In | ast.NotIn):
+            first, left = self.before(left)
             found = self.contains(left, right, node)
             if isinstance(op, ast.NotIn):
                 if isinstance(found, Const):
-                    return self.const(not found.value, node)
-                return self.op("not", [found], BOOL, node)
-            return found
+                    found = self.const(not found.value, node)
+                else:
+                    found = self.op("not", [found], BOOL, node)
+            return self.block(first, found)
         value = self.expr(right)
         if isinstance(op, ast.Is | ast.IsNot):
             return self._identity(op, left, value, node)
@@ -744,6 +757,11 @@ class Expressions(Base):
             return self.op("order", [order], BOOL, node, how)
         if left.type == right.type == DATETIME:
             return self.op("compare", [left, right], BOOL, node, (how, False, False))
+        if FLOAT in (left.type, right.type) and (is_int(left.type) or is_int(right.type)):
+            up = isinstance(op, ast.Gt | ast.LtE) == (left.type == FLOAT)
+            left, right = self._seconds(left, up, node), self._seconds(right, up, node)
+            extra = (how, left.type == U64, right.type == U64)
+            return self.op("compare", [left, right], BOOL, node, extra)
         if items_of(left.type) is not None and items_of(right.type) is not None:
             return self._order_tuples(op, left, right, node)
         raise Refusal(
@@ -753,6 +771,15 @@ class Expressions(Base):
             if JSON in (left.type, right.type)
             else None,
         )
+
+    def _seconds(self, value: Expr, up: bool, node: ast.AST) -> Expr:
+        """What a clock says in whole seconds, rounded so that an int compares as with all digits."""
+        if value.type != FLOAT:
+            return value
+        number = self.op("same", [value], INT, node)
+        if up:
+            number = self.op("int.add", [number, self.const(999_999_999, node)], INT, node)
+        return self.op("int.floordiv", [number, self.const(1_000_000_000, node)], INT, node, "")
 
     def _order_tuples(self, op: ast.cmpop, left: Expr, right: Expr, node: ast.AST) -> Expr:
         first, one = self.twice(left)
@@ -800,6 +827,8 @@ class Expressions(Base):
         if isinstance(one, OptionalType) or isinstance(other, OptionalType):
             return self._equal_optional(left, right, node)
         a, b = items_of(one), items_of(other)
+        if one == other and isinstance(one, RecordType):
+            a = b = parts_of(one)
         if a is not None and b is not None:
             if len(a) != len(b):
                 return self.const(False, node)
@@ -1026,7 +1055,10 @@ class Expressions(Base):
         """``table[key]``, or with ``default`` ``table.get(key, default)``; a constant dict."""
         if isinstance(key, Const):
             if key.value in table:
-                return self.const(table[key.value], node)
+                done: list[tree.Stmt] = []
+                if default is not None and not isinstance(default, Const):
+                    done = [tree.Do(default, line=_line(node))]
+                return self.block(done, self.const(table[key.value], node))
             if default is not None:
                 return default
             return tree.Raise("KeyError", None, line=_line(node))
@@ -1039,6 +1071,9 @@ class Expressions(Base):
         if type is None or (type.words == 0 and type != NONE):
             raise Refusal(node, "the values of this dict are of different types, or dicts")
         first, again = self.twice(key)
+        if default is not None:
+            more, default = self.before(default)
+            first = [*first, *more]
         index = self.find(again, list(table), node)
         second, at = self.twice(index)
         whole = self.const(values, node, list_of(type))

@@ -4,7 +4,7 @@ import ast
 from dataclasses import dataclass
 from typing import Any
 
-from zeroserve.compiler import tree
+from zeroserve.compiler import tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.expressions import Expressions
@@ -56,6 +56,17 @@ class Iterables(Expressions):
                 if view is not None:
                     return view
         return self._through(self.listed(self.expr(node), node), node)
+
+    def unrolled(self, target: ast.expr, node: ast.expr) -> list[dict[str, Any]] | None:
+        """What the names of a loop mean for each item, where the loop has to be written out."""
+        try:
+            value = self.constant_value(node)
+        except Refusal:
+            return None
+        if not unroll.is_needed(value):
+            return None
+        found = [unroll.bind(target, item) for item in value]
+        return None if None in found else [values for values in found if values is not None]
 
     def listed(self, value: Expr, node: ast.expr) -> Expr:
         """Anything that can be gone through as a list."""

@@ -40,7 +40,7 @@ from zeroserve.compiler.tree import (
     Unwrap,
     Wrap,
 )
-from zeroserve.compiler.types import STR, ListType, OptionalType, Type, items_of
+from zeroserve.compiler.types import STR, ListType, OptionalType, Type, parts_of
 
 MAX_ARGUMENTS = 5
 INLINE_BYTES = 32
@@ -570,7 +570,7 @@ class _Writer:
         return [word for item in expr.items for word in self.words(item)]
 
     def expr_Item(self, expr: Item) -> list[str]:
-        items = items_of(expr.value.type) or ()
+        items = parts_of(expr.value.type) or ()
         begin = sum(item.words for item in items[: expr.index])
         return self.words(expr.value)[begin : begin + items[expr.index].words]
 

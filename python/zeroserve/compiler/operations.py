@@ -283,7 +283,7 @@ ATTRIBUTES = {
     },
     "ResponseHead": {"status": "int"},
     "SplitResult": {"hostname": "str?", "port": "int?", "username": "str?", "password": "str?"},
-    "IPAddress": {"version": "int", "is_loopback": "bool"},
+    "IPAddress": {"version": "int", "packed": "bytes", "is_loopback": "bool"},
     "Match": {"string": "str"},
 }
 """Attributes of the types that the compiler knows, and their types."""
