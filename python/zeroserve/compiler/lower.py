@@ -93,8 +93,8 @@ class Module:
         return (
             'target datalayout = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"\n'
             'target triple = "bpfel"\n\n'
-            "@request = internal unnamed_addr global [16 x i64] zeroinitializer, align 8\n"
-            "@raised = internal unnamed_addr global [3 x i64] zeroinitializer, align 8\n"
+            "@.request = internal unnamed_addr global [16 x i64] zeroinitializer, align 8\n"
+            "@.raised = internal unnamed_addr global [3 x i64] zeroinitializer, align 8\n"
             f"{self.pool.globals()}{patterns}\n{declared}\n"
             "declare i64 @llvm.ctlz.i64(i64, i1)\n"
             "declare i64 @llvm.ctpop.i64(i64)\n\n"
@@ -113,8 +113,8 @@ def _patterns(patterns: list[tuple[str, int]]) -> str:
         data += len(text).to_bytes(4, "little") + text + flags.to_bytes(4, "little")
     escaped = "".join(f"\\{byte:02X}" for byte in data)
     return (
-        f'@patterns = constant [{len(data)} x i8] c"{escaped}", section "zeroserve.patterns", '
-        "align 1\n@llvm.used = appending global [1 x ptr] [ptr @patterns], "
+        f'@.patterns = constant [{len(data)} x i8] c"{escaped}", section "zeroserve.patterns", '
+        "align 1\n@llvm.used = appending global [1 x ptr] [ptr @.patterns], "
         'section "llvm.metadata"\n'
     )
 
@@ -394,7 +394,7 @@ class _Writer:
             self.jump(handling.label)
         elif self.function.raises_to_caller:
             for index, word in enumerate((kind, message, where)):
-                self.store(word, self.at("@raised", index))
+                self.store(word, self.at("@.raised", index))
             self.leave(None, False)
         else:
             self.helper("zs_py_raise", [kind, message, where])
@@ -641,12 +641,12 @@ class _Writer:
 
     def forward(self) -> None:
         """Behind a call: an exception goes on to who handles it."""
-        kind = self.load("@raised")
+        kind = self.load("@.raised")
         bad, good = self.new("bad"), self.new("ok")
         self.branch(self.compare("ne", kind, "0"), bad, good)
         self.start(bad)
-        message, where = (self.load(self.at("@raised", index)) for index in (1, 2))
-        self.store("0", "@raised")
+        message, where = (self.load(self.at("@.raised", index)) for index in (1, 2))
+        self.store("0", "@.raised")
         self.throw(kind, message, where)
         self.start(good)
 
@@ -670,7 +670,7 @@ class _Writer:
             name == "zs_py_req_delete_header"
         ):
             for index in range(7):
-                self.store("0", self.at("@request", index))
+                self.store("0", self.at("@.request", index))
 
     # ---- primitive operations
 
@@ -1145,7 +1145,7 @@ class _Writer:
     def op_field(self, expr: Op) -> str:
         """An attribute of the request, which is asked for once."""
         index = expr.extra
-        place = self.at("@request", index)
+        place = self.at("@.request", index)
         known = self.load(place)
         ask, end = self.new("ask"), self.new("end")
         self.branch(self.compare("eq", known, "0"), ask, end)
