@@ -39,6 +39,7 @@ from zeroserve.compiler.types import (
     Type,
     is_int,
     items_of,
+    parts_of,
     list_of,
     tuple_of,
 )
@@ -101,6 +102,13 @@ class Base:
         slot = self.temp(expr.type)
         store = tree.Store(slot, expr, line=expr.line)
         return [store], Local(slot, type=expr.type, line=expr.line)
+
+    def before(self, expr: Expr) -> tuple[list[tree.Stmt], Expr]:
+        """As ``twice``, for what CPython evaluates before something that stands in front of it
+        here; what has no effect and can't change stays where it is."""
+        if isinstance(expr, Const) or (isinstance(expr, tree.Op) and expr.name == "field"):
+            return [], expr
+        return self.twice(expr)
 
     def block(self, body: list[tree.Stmt], value: Expr) -> Expr:
         """Statements in front of a value."""
@@ -210,6 +218,12 @@ class Base:
             hint = "write .decode()"
         raise Refusal(node, f"{what} is {found}, not {wanted}", hint)
 
+    def as_given(self, expr: Expr, wanted: Type, node: ast.AST, what: str = "the value") -> Expr:
+        """As ``convert``, where the value keeps its type in CPython: a bool is no int there."""
+        if expr.type == BOOL and wanted in (INT, U64):
+            raise Refusal(node, f"{what} is bool, not int", "write int(...)")
+        return self.convert(expr, wanted, node, what)
+
     def _to_optional(self, expr: Expr, wanted: OptionalType, node: ast.AST, what: str) -> Expr:
         if expr.type == NONE:
             if isinstance(expr, Const):
@@ -285,7 +299,7 @@ class Base:
 
     def item(self, expr: Expr, index: int, node: ast.AST) -> Expr:
         """One of the values that a tuple or record consists of."""
-        items = items_of(expr.type) or ()
+        items = parts_of(expr.type) or ()
         if isinstance(expr, tree.Tuple):
             return expr.items[index]
         if isinstance(expr, Const):

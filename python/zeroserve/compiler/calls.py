@@ -199,7 +199,7 @@ class Calls(Iterables):
             value_ = self.expr(arg)
             large = isinstance(value_, Const) and value_.type == U64 and value_.value < 1 << 63
             if not (wide and value_.type == U64 and types[arg_name] == INT and not large):
-                value_ = self.convert(value_, types[arg_name], arg, what)
+                value_ = self.as_given(value_, types[arg_name], arg, what)
             values[arg_name] = value_
         missing = [p.name for p in params if p.name not in values and p.default is None]
         if missing:
@@ -327,6 +327,15 @@ class Calls(Iterables):
         for param in params:
             if found[param.name] is None and param.default is None and not param.variadic:
                 raise Refusal(node, f"{short}() is called without {param.name}")
+        # Here they are evaluated in the order of the parameters.
+        acting = [arg for arg in found.values() if arg is not None and _acts(arg)]
+        written = sorted(acting, key=lambda arg: (arg.lineno, arg.col_offset))
+        if acting != written:
+            raise Refusal(
+                node,
+                f"the arguments of {short}() are calls in another order than its parameters",
+                "write them in the order of the parameters: " + ", ".join(found),
+            )
         return found
 
     def operation(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
@@ -1089,8 +1098,11 @@ class Calls(Iterables):
         if args["default"] is not None:
             default = self.expr(args["default"])
         pair = tuple_of(BOOL, JSON)
+        before, value = self.before(value)
+        more, key = self.before(key)
+        second, other = self.before(self.convert(default, JSON, node))
         first, found = self.twice(self.helper("zs_py_json_get", [value, key], pair, node, True))
-        second, other = self.twice(self.convert(default, JSON, node))
+        first, second = [*before, *more, *second], first
         chosen = tree.Choose(
             self.item(found, 0, node), self.item(found, 1, node), other, type=JSON, line=_line(node)
         )
@@ -1401,20 +1413,21 @@ class Calls(Iterables):
     def call_Meta_get(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)
         assert args["key"] is not None
-        key = self.convert(self.expr(args["key"]), STR, node, "the key")
-        found = self.helper("zs_py_meta_get", [key], optional(STR), node)
-        if args["default"] is None:
-            return found
-        default = self.expr(args["default"])
-        return self._or_default(found, default, node)
+        key = self.convert(self.expr(args["key"]), STR, args["key"], "the key")
+        first, again = self.before(key)
+        found = self.helper("zs_py_meta_get", [again], optional(STR), node)
+        return self.block(first, self._or_default(found, args["default"], node))
 
-    def _or_default(self, found: Expr, default: Expr, node: ast.AST) -> Expr:
-        first, again = self.twice(found)
-        second, other = self.twice(default)
+    def _or_default(self, found: Expr, default: ast.expr | None, node: ast.AST) -> Expr:
+        """What was found, or a default, which is evaluated first."""
+        if default is None:
+            return found
+        first, other = self.before(self.expr(default))
+        second, again = self.twice(found)
         inner = self.unwrap(again, node)
-        type = join(inner.type, default.type)
+        type = join(inner.type, other.type)
         if type is None:
-            raise Refusal(node, f"the default is {default.type}, the values are {inner.type}")
+            raise Refusal(node, f"the default is {other.type}, the values are {inner.type}")
         chosen = tree.Choose(
             self.is_none(again, node),
             self.convert(other, type, node),
@@ -1454,10 +1467,9 @@ class Calls(Iterables):
         table, type = self._table(value, node)
         args = self.arguments(operation, node)
         key = self._key(operation, type, args["key"])
-        found = self.op("found", [table, key], optional(type.value), node, "zs_py_table_get")
-        if args["default"] is None:
-            return found
-        return self._or_default(found, self.expr(args["default"]), node)
+        first, again = self.before(key)
+        found = self.op("found", [table, again], optional(type.value), node, "zs_py_table_get")
+        return self.block(first, self._or_default(found, args["default"], node))
 
     def call_Table_set(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         table, type = self._table(value, node)
@@ -1494,3 +1506,11 @@ class Calls(Iterables):
         raise Refusal(
             node, "a Table made while running", "make it at module level: HITS = Table(str, int, ...)"
         )
+
+
+def _acts(node: ast.expr) -> bool:
+    """Whether evaluating an expression may do something or fail."""
+    return any(
+        isinstance(part, ast.Call | ast.NamedExpr | ast.Subscript | ast.BinOp)
+        for part in ast.walk(node)
+    )

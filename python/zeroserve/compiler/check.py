@@ -167,7 +167,7 @@ class Checker(Calls):
         wanted = self.scope.annotation(node.annotation)
         if node.value is None:
             return []
-        value = self.convert(self.expr(node.value), wanted, node.value)
+        value = self.as_given(self.expr(node.value), wanted, node.value)
         if isinstance(node.target, ast.Name):
             slot = self.locals.get(node.target.id)
             if slot is None:
@@ -216,12 +216,10 @@ class Checker(Calls):
             case ast.Subscript(value=owner, slice=key):
                 base = self.expr(owner)
                 if base.type == META:
-                    args = [
-                        self.convert(self.expr(key), STR, key, "the key"),
-                        self.convert(value, STR, node, "the value"),
-                    ]
+                    first, text = self.before(self.convert(value, STR, node, "the value"))
+                    args = [self.convert(self.expr(key), STR, key, "the key"), text]
                     call = self.helper("zs_py_meta_set", args, NONE, node, True)
-                    return [tree.Do(call, line=_line(node))]
+                    return [*first, tree.Do(call, line=_line(node))]
                 hint = "state goes into a Table: TABLE.set(key, value)"
                 raise Refusal(target, f"a {base.type} does not change", hint)
             case ast.Starred():
@@ -295,7 +293,7 @@ class Checker(Calls):
             self.changed = True
         if self.declared.function is not None:
             self.declared.function.result = result
-        converted = self.convert(value, result, node.value or node, "what is returned")
+        converted = self.as_given(value, result, node.value or node, "what is returned")
         self.flow = None
         return [tree.Return(converted, line=_line(node))]
 

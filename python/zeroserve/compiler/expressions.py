@@ -55,6 +55,7 @@ from zeroserve.compiler.types import (
     join,
     list_of,
     optional,
+    parts_of,
     strip,
 )
 
@@ -680,9 +681,13 @@ class Expressions(Displays):
 
     def expr_Compare(self, node: ast.Compare) -> Expr:
         left = self.expr(node.left)
-        if len(node.ops) == 1:
-            right_node = node.comparators[0]
-            return self.compare(node.ops[0], left, right_node, node)
+        if len(node.ops) > 1:
+            begin, left = self.before(left)
+            return self.block(begin, self._chain(left, node))
+        return self.compare(node.ops[0], left, node.comparators[0], node)
+
+    def _chain(self, left: Expr, node: ast.Compare) -> Expr:
+        """``a < b < c``: what comes later is evaluated if what came before holds."""
         steps: list[tuple[list[tree.Stmt], Expr]] = []
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot):
@@ -706,12 +711,14 @@ class Expressions(Displays):
     def compare(self, op: ast.cmpop, left: Expr, right: ast.expr, node: ast.AST) -> Expr:
         """``left op right``."""
         if isinstance(op, ast.In | ast.NotIn):
+            first, left = self.before(left)
             found = self.contains(left, right, node)
             if isinstance(op, ast.NotIn):
                 if isinstance(found, Const):
-                    return self.const(not found.value, node)
-                return self.op("not", [found], BOOL, node)
-            return found
+                    found = self.const(not found.value, node)
+                else:
+                    found = self.op("not", [found], BOOL, node)
+            return self.block(first, found)
         value = self.expr(right)
         if isinstance(op, ast.Is | ast.IsNot):
             return self._identity(op, left, value, node)
@@ -820,6 +827,8 @@ class Expressions(Displays):
         if isinstance(one, OptionalType) or isinstance(other, OptionalType):
             return self._equal_optional(left, right, node)
         a, b = items_of(one), items_of(other)
+        if one == other and isinstance(one, RecordType):
+            a = b = parts_of(one)
         if a is not None and b is not None:
             if len(a) != len(b):
                 return self.const(False, node)
@@ -1046,7 +1055,10 @@ class Expressions(Displays):
         """``table[key]``, or with ``default`` ``table.get(key, default)``; a constant dict."""
         if isinstance(key, Const):
             if key.value in table:
-                return self.const(table[key.value], node)
+                done: list[tree.Stmt] = []
+                if default is not None and not isinstance(default, Const):
+                    done = [tree.Do(default, line=_line(node))]
+                return self.block(done, self.const(table[key.value], node))
             if default is not None:
                 return default
             return tree.Raise("KeyError", None, line=_line(node))
@@ -1059,6 +1071,9 @@ class Expressions(Displays):
         if type is None or (type.words == 0 and type != NONE):
             raise Refusal(node, "the values of this dict are of different types, or dicts")
         first, again = self.twice(key)
+        if default is not None:
+            more, default = self.before(default)
+            first = [*first, *more]
         index = self.find(again, list(table), node)
         second, at = self.twice(index)
         whole = self.const(values, node, list_of(type))

@@ -40,7 +40,7 @@ from zeroserve.compiler.tree import (
     Unwrap,
     Wrap,
 )
-from zeroserve.compiler.types import STR, ListType, OptionalType, Type, items_of
+from zeroserve.compiler.types import STR, ListType, OptionalType, Type, parts_of
 
 MAX_ARGUMENTS = 5
 INLINE_BYTES = 32
@@ -93,8 +93,8 @@ class Module:
         return (
             'target datalayout = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"\n'
             'target triple = "bpfel"\n\n'
-            "@request = internal unnamed_addr global [16 x i64] zeroinitializer, align 8\n"
-            "@raised = internal unnamed_addr global [3 x i64] zeroinitializer, align 8\n"
+            "@.request = internal unnamed_addr global [16 x i64] zeroinitializer, align 8\n"
+            "@.raised = internal unnamed_addr global [3 x i64] zeroinitializer, align 8\n"
             f"{self.pool.globals()}{patterns}\n{declared}\n"
             "declare i64 @llvm.ctlz.i64(i64, i1)\n"
             "declare i64 @llvm.ctpop.i64(i64)\n\n"
@@ -113,8 +113,8 @@ def _patterns(patterns: list[tuple[str, int]]) -> str:
         data += len(text).to_bytes(4, "little") + text + flags.to_bytes(4, "little")
     escaped = "".join(f"\\{byte:02X}" for byte in data)
     return (
-        f'@patterns = constant [{len(data)} x i8] c"{escaped}", section "zeroserve.patterns", '
-        "align 1\n@llvm.used = appending global [1 x ptr] [ptr @patterns], "
+        f'@.patterns = constant [{len(data)} x i8] c"{escaped}", section "zeroserve.patterns", '
+        "align 1\n@llvm.used = appending global [1 x ptr] [ptr @.patterns], "
         'section "llvm.metadata"\n'
     )
 
@@ -394,7 +394,7 @@ class _Writer:
             self.jump(handling.label)
         elif self.function.raises_to_caller:
             for index, word in enumerate((kind, message, where)):
-                self.store(word, self.at("@raised", index))
+                self.store(word, self.at("@.raised", index))
             self.leave(None, False)
         else:
             self.helper("zs_py_raise", [kind, message, where])
@@ -570,7 +570,7 @@ class _Writer:
         return [word for item in expr.items for word in self.words(item)]
 
     def expr_Item(self, expr: Item) -> list[str]:
-        items = items_of(expr.value.type) or ()
+        items = parts_of(expr.value.type) or ()
         begin = sum(item.words for item in items[: expr.index])
         return self.words(expr.value)[begin : begin + items[expr.index].words]
 
@@ -641,12 +641,12 @@ class _Writer:
 
     def forward(self) -> None:
         """Behind a call: an exception goes on to who handles it."""
-        kind = self.load("@raised")
+        kind = self.load("@.raised")
         bad, good = self.new("bad"), self.new("ok")
         self.branch(self.compare("ne", kind, "0"), bad, good)
         self.start(bad)
-        message, where = (self.load(self.at("@raised", index)) for index in (1, 2))
-        self.store("0", "@raised")
+        message, where = (self.load(self.at("@.raised", index)) for index in (1, 2))
+        self.store("0", "@.raised")
         self.throw(kind, message, where)
         self.start(good)
 
@@ -670,7 +670,7 @@ class _Writer:
             name == "zs_py_req_delete_header"
         ):
             for index in range(7):
-                self.store("0", self.at("@request", index))
+                self.store("0", self.at("@.request", index))
 
     # ---- primitive operations
 
@@ -755,7 +755,11 @@ class _Writer:
         return self.value(f"sub i64 {quotient}, {down}")
 
     def op_int_mod(self, expr: Op) -> str:
-        _, b, _, rest = self._divided(expr)
+        a, b = self._two(expr)
+        self.raise_if(self.compare("eq", b, "0"), "ZeroDivisionError", expr.extra)
+        # Nothing is left by -1, as by 1, whose quotient always fits.
+        by = self.value(f"select i1 {self.compare('eq', b, '-1')}, i64 1, i64 {b}")
+        rest = self.value(f"srem i64 {a}, {by}")
         more = self.value(f"add i64 {rest}, {b}")
         return self.value(f"select i1 {self._needs_floor(rest, b)}, i64 {more}, i64 {rest}")
 
@@ -1141,7 +1145,7 @@ class _Writer:
     def op_field(self, expr: Op) -> str:
         """An attribute of the request, which is asked for once."""
         index = expr.extra
-        place = self.at("@request", index)
+        place = self.at("@.request", index)
         known = self.load(place)
         ask, end = self.new("ask"), self.new("end")
         self.branch(self.compare("eq", known, "0"), ask, end)

@@ -172,7 +172,12 @@ def is_int(type: Type) -> bool:
 
 
 def items_of(type: Type) -> tuple[Type, ...] | None:
-    """The types of what a tuple or NamedTuple consists of."""
+    """The types of what a tuple or NamedTuple consists of; a dataclass is no tuple."""
+    return None if isinstance(type, RecordType) and not type.is_tuple else parts_of(type)
+
+
+def parts_of(type: Type) -> tuple[Type, ...] | None:
+    """The same, or the types of the fields of any record."""
     if isinstance(type, TupleType):
         return type.items
     if isinstance(type, RecordType):
