@@ -1,6 +1,7 @@
 """Sites with scripts of ``examples/scripts/python``, in both engines."""
 
 import ast
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,17 @@ def checked(client: Client) -> Client:
 
     client.request = request  # type: ignore[method-assign]
     return client
+
+
+def logged(capfd: pytest.CaptureFixture[str], wanted: str) -> str:
+    """What stderr got until there was this text; lines are written by a thread of their own."""
+    text = ""
+    for _ in range(1000):
+        text += capfd.readouterr().err
+        if wanted in text:
+            break
+        time.sleep(0.01)
+    return text
 
 
 @pytest.fixture(params=ENGINES)

@@ -7,8 +7,8 @@ Passwords are kept as PBKDF2-HMAC-SHA256. Make an entry of USERS with
 
 The server allows 20,000 iterations, because nothing else happens in a worker while it derives a
 key. That is few by today's standards: choose long random passwords, and keep the archive to
-yourself. A header that was right is remembered by its hash for MEMORY_S seconds, so that a page with fifty
-images derives one key. Wrong ones are limited by address. Use it over HTTPS only.
+yourself. A header that was right is remembered by its hash for MEMORY_S seconds, so that a page
+with fifty images derives one key. Wrong ones are limited by address. Use it over HTTPS only.
 """
 
 import base64
@@ -67,7 +67,9 @@ def is_right(name: str, password: str) -> bool:
 def challenge() -> Response:
     """What makes a browser ask."""
     value = f'Basic realm="{REALM}", charset="UTF-8"'
-    return Response(401, "sign in\n", headers={"WWW-Authenticate": value, "Cache-Control": "no-store"})
+    return Response(
+        401, "sign in\n", headers={"WWW-Authenticate": value, "Cache-Control": "no-store"}
+    )
 
 
 @on_request

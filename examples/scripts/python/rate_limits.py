@@ -11,7 +11,6 @@ import hashlib
 from ipaddress import ip_address
 
 from client_address import client_address
-
 from zeroserve.script import Request, Response, on_request, rate_limit
 
 PER_SECOND = 20
