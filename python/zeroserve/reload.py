@@ -94,7 +94,7 @@ class Reloader:
         self._path = path
         self._name = name
         self._report = report
-        self._page: Callable[[str, Sequence[str]], str] | None = None
+        self._page: Callable[[str, list[str]], str] | None = None
         if live and not path.endswith(".tar"):
             from zeroserve import overlay  # now: when it is needed, files may be what is missing
 
