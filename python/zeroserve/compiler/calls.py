@@ -1020,7 +1020,7 @@ class Calls(Iterables):
         )
         count = self.convert(self.expr(args["iterations"]), INT, node)  # type: ignore[arg-type]
         call = [algorithm, password, salt, count]
-        return self.helper("zs_py_pbkdf2", call, BYTES, node)
+        return self.helper("zs_py_pbkdf2", call, BYTES, node, True)
 
     def call_hmac_new(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)

@@ -19,6 +19,9 @@ EOL_FLAG = 1
 """The pattern ends in a group ``zs_eol`` that is no part of the match."""
 ASCII_FLAG = 2
 """The pattern has word boundaries: they mean the same to both for ASCII texts only."""
+ANY_TEXT_FLAG = 4
+"""The pattern says nothing of single characters from U+D7FF on: lone surrogates in a text can be
+stood in for by U+FFFF, which is no letter, digit or space either."""
 
 _FLAGS = re.I | re.M | re.S | re.X | re.A | re.U
 
@@ -66,6 +69,7 @@ def translate(pattern: str, flags: int, how: str) -> Translated:
     if how == "fullmatch":
         text += r"\z"
     found = (EOL_FLAG if writer.has_eol else 0) | (ASCII_FLAG if writer.needs_ascii else 0)
+    found |= 0 if writer.is_particular else ANY_TEXT_FLAG
     return Translated(text, found, groups)
 
 
@@ -75,6 +79,7 @@ class _Writer:
         self.how = how
         self.has_eol = False
         self.needs_ascii = False
+        self.is_particular = False
         self.certain: set[int] = set()
         self.uncertain = 0
 
@@ -97,6 +102,7 @@ class _Writer:
     def _literal(self, value: int, last: bool) -> str:
         if 0xD800 <= value <= 0xDFFF:
             raise _Unable("a lone surrogate")
+        self.is_particular |= value >= 0xD7FF
         text = re.escape(chr(value)) if chr(value).isascii() else chr(value)
         if value < 32 or value == 127:
             text = f"\\x{{{value:x}}}"
@@ -128,6 +134,7 @@ class _Writer:
                 out += self._member(value)
             elif name == "RANGE":
                 low, high = value
+                self.is_particular |= high >= 0xD7FF and not (low <= 0xD800 and high >= 0xFFFF)
                 if low <= 0xDFFF and high >= 0xD800:
                     parts = [(low, 0xD7FF), (0xE000, high)]
                     pairs = [(a, b) for a, b in parts if a <= b]
@@ -148,6 +155,7 @@ class _Writer:
     def _member(self, value: int) -> str:
         if 0xD800 <= value <= 0xDFFF:
             raise _Unable("a lone surrogate")
+        self.is_particular |= value >= 0xD7FF
         return f"\\x{{{value:x}}}"
 
     def _class(self, category: str) -> str:

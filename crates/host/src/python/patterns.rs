@@ -21,6 +21,10 @@ const HAS_END: u32 = 1;
 /// Flag: what it means for other texts than ASCII differs from CPython.
 const ASCII_ONLY: u32 = 2;
 
+/// Flag: it says nothing of characters from U+D7FF on, so that it takes any that is no word
+/// character for a lone surrogate.
+const ANY_TEXT: u32 = 4;
+
 /// The patterns of a script; a copy shares what is compiled, but none of the memory for searching.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
@@ -32,9 +36,11 @@ pub struct Patterns {
 pub(crate) struct Pattern {
     regex: Regex,
     shape: Shape,
-    /// The last group is [`END_GROUP`].
     /// Whether it is for ASCII texts only.
     ascii_only: bool,
+    /// Whether lone surrogates may be replaced by something like them.
+    any_text: bool,
+    /// The last group is [`END_GROUP`].
     has_end: bool,
 }
 
@@ -117,12 +123,19 @@ impl Pattern {
             return Err(format!("its last group is not named {END_GROUP}"));
         }
         let shape = shape(&hir, true);
-        Ok(Self { regex, shape, has_end, ascii_only: flags & ASCII_ONLY != 0 })
+        let (ascii_only, any_text) = (flags & ASCII_ONLY != 0, flags & ANY_TEXT != 0);
+        Ok(Self { regex, shape, ascii_only, any_text, has_end })
     }
 
     /// Whether it is for ASCII texts only.
     pub(crate) fn is_ascii_only(&self) -> bool {
         self.ascii_only
+    }
+
+    /// Whether lone surrogates may be replaced by U+FFFF, which has as many bytes and is as little
+    /// of a letter, a digit or a space.
+    pub(crate) fn takes_any_text(&self) -> bool {
+        self.any_text
     }
 
     /// Groups that the script knows, the whole match among them.
