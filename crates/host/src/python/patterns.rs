@@ -21,6 +21,9 @@ const HAS_END: u32 = 1;
 /// Flag: what it means for other texts than ASCII differs from CPython.
 const ASCII_ONLY: u32 = 2;
 
+/// Flag: what it means for an empty text differs between versions of CPython.
+const NOT_EMPTY: u32 = 4;
+
 /// The patterns of a script; a copy shares what is compiled, but none of the memory for searching.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
@@ -33,9 +36,11 @@ pub(crate) struct Pattern {
     regex: Regex,
     shape: Shape,
     /// The last group is [`END_GROUP`].
+    has_end: bool,
     /// Whether it is for ASCII texts only.
     ascii_only: bool,
-    has_end: bool,
+    /// Whether it is for texts that have something in them only.
+    not_empty: bool,
 }
 
 /// What a search can cost and what it prefers, as far as the pattern itself tells.
@@ -117,7 +122,13 @@ impl Pattern {
             return Err(format!("its last group is not named {END_GROUP}"));
         }
         let shape = shape(&hir, true);
-        Ok(Self { regex, shape, has_end, ascii_only: flags & ASCII_ONLY != 0 })
+        let ascii_only = flags & ASCII_ONLY != 0;
+        Ok(Self { regex, shape, has_end, ascii_only, not_empty: flags & NOT_EMPTY != 0 })
+    }
+
+    /// Whether it is for texts that have something in them only.
+    pub(crate) fn is_not_for_empty(&self) -> bool {
+        self.not_empty
     }
 
     /// Whether it is for ASCII texts only.
