@@ -20,7 +20,7 @@ from zeroserve.compiler import backend, check, lower, tree
 from zeroserve.compiler.diagnostics import CompileError, Diagnostic, Refusal
 from zeroserve.compiler.scope import Scope, module_path
 from zeroserve.compiler.tree import Local
-from zeroserve.compiler.types import BOOL, INT, NONE
+from zeroserve.compiler.types import BOOL, INT, NONE, REQUEST
 from zeroserve.words import quoted, reason
 
 __all__ = [
@@ -256,7 +256,9 @@ def _entry(declared: "check.FunctionDecl") -> tree.Function:
     entry = tree.Function(function.name, function.path, function.line, [], INT, section=section)
     entry.calls = {function}
     line = function.line
-    call = tree.Call(function, [], type=function.result, line=line)
+    request = tree.Op("request", [], None, type=REQUEST, line=line)
+    hidden = [tree.constant(None, slot.type) for slot in function.params[1:]]
+    call = tree.Call(function, [request, *hidden], type=function.result, line=line)
     if function.result == NONE:
         entry.body = [tree.Do(call, line=line)]
     else:

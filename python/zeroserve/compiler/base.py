@@ -373,7 +373,7 @@ class Base:
                 node, "this has to be a constant", "write the value, or a name of the module"
             ) from None
 
-    def field(self, name: str, node: ast.AST) -> Expr:
+    def field(self, request: Expr, name: str, node: ast.AST) -> Expr:
         """An attribute of the request."""
         from zeroserve.compiler.operations import ATTRIBUTES
         from zeroserve.compiler.types import optional
@@ -389,7 +389,7 @@ class Base:
         if kind == "str?":
             number: list[Expr] = [self.const(index, node)]
             return self.helper("zs_py_req_field", number, optional(STR), node)
-        return self.op("field", [], STR, node, index)
+        return self.op("field", [request], STR, node, index)
 
     def no_attribute(
         self, node: ast.AST, owner: object, name: str, known: Iterable[str]

@@ -71,6 +71,8 @@ _NAMES: dict[str, Type] = {
     **{"Response": RESPONSE, "DateTime": DATETIME, "IPAddress": IP_ADDRESS, "Qs": QS},
     **{"SplitResult": SPLIT_RESULT, "float": FLOAT},
 }
+CHANGES = {f"Request.{name}" for name in ("set_header", "delete_header", "rewrite", "set_method")}
+"""Methods after which attributes of the request may be others."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -346,7 +348,7 @@ class Calls(Iterables):
             return found
         if operation.helper is None:
             raise Refusal(node, f"{operation.name}() is not available here")
-        args: list[Expr] = [] if value is None else [value]
+        args: list[Expr] = [] if value is None or value.type == REQUEST else [value]
         given = self.arguments(operation, node)
         for param in operation.parameters:
             arg = given[param.name]
@@ -367,7 +369,10 @@ class Calls(Iterables):
                 continue
             args.append(self.convert(self.expr(arg), wanted, arg, what))
         result = named(operation.result)
-        return self.helper(operation.helper, args, result, node, bool(operation.raises))
+        call = self.helper(operation.helper, args, result, node, bool(operation.raises))
+        if value is not None and operation.name in CHANGES:
+            return self.op("changed", [value, call], result, node)
+        return call
 
     def default_of(self, text: str, kind: str, node: ast.AST) -> Expr:
         """The default of a row."""

@@ -228,7 +228,7 @@ class Expressions(Displays):
         """``value.name``."""
         type = value.type
         if type == REQUEST:
-            return self.field(name, node)
+            return self.field(value, name, node)
         if type == RESPONSE_HEAD and name == "status":
             return self.helper("zs_py_res_status", [], INT, node)
         if isinstance(type, RecordType):

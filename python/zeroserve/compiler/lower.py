@@ -46,7 +46,8 @@ MAX_ARGUMENTS = 5
 INLINE_BYTES = 32
 """Constants up to this length are compared in place, others by a helper."""
 
-NO_WHERE = "0"
+CACHED_FIELDS = 8
+"""Attributes of a request that are asked for once: the first of REQUEST_FIELDS."""
 MIN = -(1 << 63)
 MAX = (1 << 63) - 1
 
@@ -93,7 +94,6 @@ class Module:
         return (
             'target datalayout = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"\n'
             'target triple = "bpfel"\n\n'
-            "@.request = internal unnamed_addr global [16 x i64] zeroinitializer, align 8\n"
             "@.raised = internal unnamed_addr global [3 x i64] zeroinitializer, align 8\n"
             f"{self.pool.globals()}{patterns}\n{declared}\n"
             "declare i64 @llvm.ctlz.i64(i64, i1)\n"
@@ -655,22 +655,12 @@ class _Writer:
         count = expr.type.words
         if not expr.raises and count <= 1:
             result = self.helper(expr.name, args)
-            self.changed(expr.name)
             return [result] if count else []
         room = self.room(count)
         kind = self.helper(expr.name, [*args, self.number(room)])
         if expr.raises:
             self.throw_if(self.compare("ne", kind, "0"), kind)
-        self.changed(expr.name)
         return [self.load(self.at(room, index)) for index in range(count)]
-
-    def changed(self, name: str) -> None:
-        """What is remembered of the request is asked for again behind what changes it."""
-        if name in ("zs_py_req_rewrite", "zs_py_req_set_method", "zs_py_req_set_header") or (
-            name == "zs_py_req_delete_header"
-        ):
-            for index in range(7):
-                self.store("0", self.at("@.request", index))
 
     # ---- primitive operations
 
@@ -1142,10 +1132,18 @@ class _Writer:
         """The address of constant bytes."""
         return self.pool.blob(expr.extra, 8)
 
+    def op_request(self, expr: Op) -> str:
+        """The request, of which nothing is known yet. Where all functions that use it become one,
+        what is known of it lies in registers."""
+        room = self.room(CACHED_FIELDS)
+        for index in range(CACHED_FIELDS):
+            self.store("0", self.at(room, index))
+        return self.number(room)
+
     def op_field(self, expr: Op) -> str:
         """An attribute of the request, which is asked for once."""
         index = expr.extra
-        place = self.at("@.request", index)
+        place = self.address(self.word(expr.args[0]), index)
         known = self.load(place)
         ask, end = self.new("ask"), self.new("end")
         self.branch(self.compare("eq", known, "0"), ask, end)
@@ -1156,6 +1154,14 @@ class _Writer:
         second = self.label
         self.start(end)
         return self.value(f"phi i64 [ {known}, %{first} ], [ {found}, %{second} ]")
+
+    def op_changed(self, expr: Op) -> list[str]:
+        """A call that changes the request: what is known of it is asked for again."""
+        request = self.word(expr.args[0])
+        words = self.words(expr.args[1])
+        for index in range(CACHED_FIELDS):
+            self.store("0", self.address(request, index))
+        return words
 
     def op_found(self, expr: Op) -> list[str]:
         """A helper that says in its result whether there is something: ``T | None``."""

@@ -62,7 +62,8 @@ NEVER = Type("Never", 0)
 FLOAT = Type("float")
 """Only of clocks, and only to be given to int(): its word counts nanoseconds."""
 JSON = Type("JSON value")
-REQUEST = Type("Request", 0)
+REQUEST = Type("Request")
+"""The address of what is known of the request already: see ``op_field`` in lower.py."""
 RESPONSE = Type("Response")
 RESPONSE_HEAD = Type("Response of a hook", 0)
 META = Type("meta", 0)
