@@ -142,16 +142,31 @@ def re_ignore_case(subject: str) -> tuple[list[str], list[str], list[str], list[
     )
 
 
-def re_ignore_case_ascii(subject: str) -> tuple[list[str], list[str]]:
+def re_ignore_case_ascii(subject: str) -> tuple[list[str], list[str], list[str]]:
     """Stops: surrogate"""
-    return re.findall(r"ks?", subject, re.I | re.A), re.findall(r"(?i:a)B", subject)
+    return (
+        re.findall(r"ks?", subject, re.I | re.A),
+        re.findall(r"(?i:a)B", subject),
+        re.findall(r"[a-kß]|[^i]", subject, re.I | re.A),
+    )
+
+
+def re_ignore_case_ranges(subject: str) -> tuple[list[str], list[str], list[str]]:
+    """Stops: surrogate"""
+    return (
+        re.findall(r"[α-ω]+|[\u0400-\U0001ffff]", subject, re.I),
+        re.findall(r"[^Α-Ωſ\d]", subject, re.I),
+        re.findall(r"[𐐀a]|[\w]b|ŉ|ẞ|ﬆ", subject, re.I),
+    )
 
 
 def re_boundary(ascii: str) -> tuple[list[str], list[str], str]:
+    """Stops: and an empty string"""
     return re.findall(r"\b\w+\b", ascii), re.findall(r"\Ba\B", ascii), re.sub(r"\b", "|", ascii)
 
 
 def re_boundary_empty(ascii: str) -> tuple[int, int, str]:
+    """Stops: and an empty string"""
     return len(re.findall(r"\b", ascii)), len(re.findall(r"\B", ascii)), re.sub(r"\B", "-", ascii)
 
 
@@ -208,7 +223,12 @@ def re_repeated_group(subject: str) -> str:
 
 def re_lazy(subject: str) -> tuple[list[str], list[str], str]:
     """Stops: surrogate"""
-    return re.findall(r"a.*?b", subject), re.findall(r"a??", subject), re.sub(r"a+?", "-", subject)
+    found = re.search(r"(a??)(b??)", subject)
+    return (
+        re.findall(r"a.*?b", subject),
+        [] if found is None else [found[0], str(found[1])],
+        re.sub(r"a+?", "-", subject),
+    )
 
 
 def re_dot(subject: str) -> tuple[list[str], list[str], list[str]]:

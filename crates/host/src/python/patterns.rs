@@ -25,6 +25,9 @@ const ASCII_ONLY: u32 = 2;
 /// character for a lone surrogate.
 const ANY_TEXT: u32 = 4;
 
+/// Flag: what it means for an empty text differs between versions of CPython.
+const NOT_EMPTY: u32 = 8;
+
 /// The patterns of a script; a copy shares what is compiled, but none of the memory for searching.
 #[derive(Clone, Debug, Default)]
 pub struct Patterns {
@@ -40,6 +43,8 @@ pub(crate) struct Pattern {
     ascii_only: bool,
     /// Whether lone surrogates may be replaced by something like them.
     any_text: bool,
+    /// Whether it is for texts that have something in them only.
+    not_empty: bool,
     /// The last group is [`END_GROUP`].
     has_end: bool,
 }
@@ -123,8 +128,14 @@ impl Pattern {
             return Err(format!("its last group is not named {END_GROUP}"));
         }
         let shape = shape(&hir, true);
-        let (ascii_only, any_text) = (flags & ASCII_ONLY != 0, flags & ANY_TEXT != 0);
-        Ok(Self { regex, shape, ascii_only, any_text, has_end })
+        let is = |flag: u32| flags & flag != 0;
+        let (ascii_only, any_text, not_empty) = (is(ASCII_ONLY), is(ANY_TEXT), is(NOT_EMPTY));
+        Ok(Self { regex, shape, ascii_only, any_text, not_empty, has_end })
+    }
+
+    /// Whether it is for texts that have something in them only.
+    pub(crate) fn is_not_for_empty(&self) -> bool {
+        self.not_empty
     }
 
     /// Whether it is for ASCII texts only.

@@ -153,6 +153,9 @@ fn check(pattern: &Pattern, text: &str) -> Result<(), Instead> {
             "re: \\b or \\B and a string beyond ASCII: words may differ from Python's",
         ));
     }
+    if pattern.is_not_for_empty() && text.is_empty() {
+        return Err(limit("re: \\B and an empty string: versions of CPython differ"));
+    }
     if pattern.is_too_much(text.len()) {
         let why = format!("re: a pattern this large for a string of {} bytes", text.len());
         return Err(limit(why));
