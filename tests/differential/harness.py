@@ -196,8 +196,10 @@ class Group:
         self._note_loops()
         program = directory / f"{self.name}.o"
         program.write_bytes(built)
-        self.reasons: set[str] = set()
+        self.reasons: dict[str, list[str]] = {}
+        """Why functions have stopped so far."""
         self.log = log
+        self.program = program
         self.native = Client(program)
         self.python = Client(script, engine="cpython")
 
@@ -246,11 +248,11 @@ class Group:
                     waiting += [places[:half], places[half:]]
                     continue
                 (at,) = places
-                reasons = self._reasons()
-                if any(_is_explained(case, reason, expected[at]) for reason in reasons):
+                if self._is_explained(case, lines[at], expected[at]):
                     outcome.stopped += 1
                 else:
-                    outcome.differences.append((arguments[at], expected[at], f"stop: {sorted(reasons)}"))
+                    why = self.reasons[case.name][-1]
+                    outcome.differences.append((arguments[at], expected[at], f"stop: {why}"))
                 continue
             for at, shown in zip(places, found, strict=True):
                 if shown == expected[at]:
@@ -269,16 +271,24 @@ class Group:
         answer = self.native.request("POST", TARGET, HEADERS, "\n".join(lines))
         return answer.body.decode().split("\n")[:-1] if answer.status == 200 else None
 
-    def _reasons(self) -> set[str]:
-        """Why it stopped just now, or all reasons so far: the log says each place once, in a
-        thread of its own, and then for a while no more."""
-        for _ in range(100):
-            new = {line for line in self.log() if ": script " in line} - self.reasons
-            self.reasons |= new
-            if new or self.reasons:
-                return new or self.reasons
+    def _is_explained(self, case: Case, line: str, expected: str) -> bool:
+        """Whether a stop is for a limit that this result has reached.
+
+        The log says each place once, and then for a while no more: unless what it has said so far
+        is enough, a site of its own is asked."""
+        known = self.reasons.setdefault(case.name, [])
+        if any(_explains(case, reason, expected) for reason in known):
+            return True
+        before = len(self.log())
+        Client(self.program).request("POST", TARGET, HEADERS, line)
+        for _ in range(500):
+            new = [text for text in self.log()[before:] if f": script {self.name}: " in text]
+            if new:
+                known.append(new[-1])
+                return _explains(case, new[-1], expected)
             time.sleep(0.01)
-        return {"nothing in the log"}
+        known.append("nothing in the log")
+        return False
 
 
 def groups() -> list[Path]:
@@ -414,7 +424,7 @@ def _is_large(shown: str) -> bool:
     return any(int(found[:40]) >= 1 << 63 for found in _NUMBER.findall(shown))
 
 
-def _is_explained(case: Case, reason: str, expected: str) -> bool:
+def _explains(case: Case, reason: str, expected: str) -> bool:
     """Whether a stop is for a limit, and for one that this result has reached."""
     if case.stops and re.search(case.stops, reason):
         return True

@@ -100,7 +100,7 @@ def int_pow_modulo(number: int, other: int, small: int) -> int:
 
 
 def int_pow_modulo_large(number: int, up_to_70: int, other: int) -> int:
-    """Stops: 64 bits, for a modulus of -2**63"""
+    """Stops: 64 bits"""
     return pow(number, up_to_70, other)
 
 
