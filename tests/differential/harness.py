@@ -181,13 +181,13 @@ class Outcome:
 class Group:
     """A file of cases, made a script."""
 
-    def __init__(self, path: Path, directory: Path, log: Callable[[], list[str]]) -> None:
-        """``directory``: where the script and its object go; ``log``: lines of the log."""
+    def __init__(self, path: Path, directory: Path) -> None:
+        """``directory``: where the script and its object go."""
         self.name = path.stem
         source = path.read_text()
         self.tree = ast.parse(source)
         self.cases = list(_cases(self.tree))
-        script = directory / f"{self.name}.py"
+        self.script = script = directory / f"{self.name}.py"
         script.write_text(_script(source, self.cases))
         self.operations: dict[str, set[str]] = {}
         """Rows of ``operations.py`` by the names of the functions that use them."""
@@ -198,7 +198,6 @@ class Group:
         program.write_bytes(built)
         self.reasons: dict[str, list[str]] = {}
         """Why functions have stopped so far."""
-        self.log = log
         self.program = program
         self.native = Client(program)
         self.python = Client(script, engine="cpython")
@@ -212,8 +211,23 @@ class Group:
                             name = f"builtins.{node.func.id}"
                             self.operations.setdefault(function.name, set()).add(name)
 
+    def operations_of(self, case: Case) -> set[str]:
+        """Rows that a function uses, by itself and by the functions of its file that it calls."""
+        functions = {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+        waiting, seen = [case.name], set()
+        while waiting:
+            name = waiting.pop()
+            seen.add(name)
+            called = {n.id for n in ast.walk(functions[name]) if isinstance(n, ast.Name)}
+            waiting += (called & set(functions)) - seen
+        return {row for name in seen for row in self.operations.get(name, ())}
+
     def run(self, case: Case, arguments: Sequence[tuple[Any, ...]]) -> Outcome:
         """Compare the results of a function for many arguments."""
+        with logged() as self.log:
+            return self._run(case, arguments)
+
+    def _run(self, case: Case, arguments: Sequence[tuple[Any, ...]]) -> Outcome:
         outcome = Outcome(len(arguments))
         number = self.cases.index(case)
         lines = [",".join([str(number), *map(_written, values)]) for values in arguments]
