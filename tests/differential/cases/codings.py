@@ -223,7 +223,7 @@ def json_views(json_object: str) -> str:
     """Stops: limit|AttributeError"""
     found = json.loads(json_object)
     out = ""
-    for name in found.keys():  # noqa: SIM118
+    for name in found.keys():
         out += name + ","
     for value in found.values():
         out += json.dumps(value)
@@ -241,10 +241,12 @@ def json_equal(json_text: str, json_object: str, key: str, small: int) -> tuple[
 def json_equal_self(json_text: str, flag: bool) -> tuple[bool, bool, bool]:
     """Stops: limit"""
     one = json.loads(json_text)
-    return one == json.loads(json_text), one == flag, one != None  # noqa: E711
+    return one == json.loads(json_text), one == flag, one != None
 
 
-def json_dumps_display(text: str, number: int, flag: bool, maybe: str | None, words: list[str]) -> str:
+def json_dumps_display(
+    text: str, number: int, flag: bool, maybe: str | None, words: list[str]
+) -> str:
     return json.dumps({"t": text, "n": [number, flag, None], "m": {"x": maybe}, "w": words, "": ()})
 
 

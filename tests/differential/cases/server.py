@@ -126,7 +126,7 @@ def table_others(few: str, small: int, piece: bytes, flag: bool) -> str:
     _FLAGS.set(few, flag)
     out = f"{_TEXTS.get(small)!r} {_DATA.get(piece)!r} {_FLAGS.get(few)} {_TEXTS.get(small + 1000)}"
     _DATA.delete(piece)
-    return out + f"{_DATA.get(piece)} {_DATA.get(piece, b'none')}"
+    return out + f"{_DATA.get(piece)!r} {_DATA.get(piece, b'none')!r}"
 
 
 def limited(few: str, small: int) -> bool:

@@ -14,7 +14,6 @@ from urllib.parse import (
     urlsplit,
 )
 
-
 _LOCAL = ip_network("192.168.0.0/16")
 _HOST = ip_network("127.0.0.1")
 _LOOSE = ip_network("172.16.1.1/12", strict=False)
@@ -151,7 +150,7 @@ def date_iso(seconds: int) -> str:
 
 def date_strftime(seconds: int) -> str:
     """Stops: OSError"""
-    found = datetime.fromtimestamp(seconds, tz=timezone.utc)  # noqa: UP017
+    found = datetime.fromtimestamp(seconds, tz=timezone.utc)
     return found.strftime("%Y-%m-%d %H:%M:%S %a %A %b %B %j %y %p %I %% %z %Z")
 
 
