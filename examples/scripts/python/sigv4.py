@@ -2,7 +2,8 @@
 
     from sigv4 import Credentials, authorization
 
-Written from the description in the AWS General Reference, and checked with its published examples.
+Written from the description in the AWS General Reference, and checked with its published
+examples.
 """
 
 import hashlib

@@ -11,7 +11,6 @@ section 13.1.2): the tag is a hash of the body.
 import hashlib
 import hmac
 import json
-from email.utils import formatdate
 import time
 
 from zeroserve.script import Request, Response, Table, env, on_request

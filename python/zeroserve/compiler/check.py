@@ -121,10 +121,7 @@ class Checker(Calls):
 
     def _poison(self, stmt: ast.stmt) -> None:
         """Variables of a refused statement: what is said of them later would be noise."""
-        names = assigned([stmt])
-        self.poisoned |= names
-        if isinstance(stmt, ast.For | ast.While):
-            pass
+        self.poisoned |= assigned([stmt])
 
     def stmt_Pass(self, node: ast.Pass) -> list[Stmt]:
         return []
@@ -298,7 +295,7 @@ class Checker(Calls):
         return [tree.Return(converted, line=_line(node))]
 
     def stmt_If(self, node: ast.If) -> list[Stmt]:
-        test, then, other = self.cond(node.test)
+        test, then, other = self._test(node.test)
         self.flow = then
         one = self.body(node.body)
         then = self.flow
@@ -306,6 +303,18 @@ class Checker(Calls):
         two = self.body(node.orelse)
         self.flow = merge(then, self.flow)
         return [tree.If(test, one, two, line=_line(node))]
+
+    def _test(self, node: ast.expr) -> tuple[Expr, Flow, Flow]:
+        """A condition; when it is refused, what depends on it is looked at all the same."""
+        before = copy(self.flow)
+        try:
+            return self.cond(node)
+        except Refusal as refusal:
+            if refusal.message:
+                self.problems.append(refusal)
+            self.poisoned |= assigned([node])
+            self.flow = before
+            return self.const(False, node), before, copy(before)
 
     def _widen(self, nodes: list[ast.stmt] | list[ast.expr]) -> None:
         """At the head of a loop: what the loop sets may be of any of its types."""
@@ -318,7 +327,7 @@ class Checker(Calls):
 
     def stmt_While(self, node: ast.While) -> list[Stmt]:
         self._widen([node])
-        test, then, other = self.cond(node.test)
+        test, then, other = self._test(node.test)
         self.flow = then
         self.breaks.append([])
         self.continues.append([])
@@ -339,7 +348,14 @@ class Checker(Calls):
                 for values in items:
                     found += self.body([unroll.replaced(stmt, values) for stmt in node.body])
                 return found
-        each = self.iterate(node.iter)
+        try:
+            each = self.iterate(node.iter)
+        except Refusal:
+            self.poisoned |= assigned([node.target])
+            self.breaks.append([])
+            self.body(node.body)
+            self.breaks.pop()
+            raise
         self._widen([node])
         before = copy(self.flow)
         self.breaks.append([])

@@ -21,7 +21,10 @@ EOL_FLAG = 1
 """The pattern ends in a group ``zs_eol`` that is no part of the match."""
 ASCII_FLAG = 2
 """The pattern has word boundaries: they mean the same to both for ASCII texts only."""
-NOT_EMPTY_FLAG = 4
+ANY_TEXT_FLAG = 4
+"""The pattern says nothing of single characters from U+D7FF on: lone surrogates in a text can be
+stood in for by U+FFFF, which is no letter, digit or space either."""
+NOT_EMPTY_FLAG = 8
 r"""The pattern has ``\B``: versions of CPython differ in whether an empty text has one."""
 
 _FLAGS = re.I | re.M | re.S | re.X | re.A | re.U
@@ -72,6 +75,7 @@ def translate(pattern: str, flags: int, how: str) -> Translated:
     found = EOL_FLAG if writer.has_eol else 0
     found |= ASCII_FLAG if writer.needs_ascii else 0
     found |= NOT_EMPTY_FLAG if writer.not_empty else 0
+    found |= 0 if writer.is_particular else ANY_TEXT_FLAG
     return Translated(text, found, groups)
 
 
@@ -81,6 +85,7 @@ class _Writer:
         self.how = how
         self.has_eol = False
         self.needs_ascii = False
+        self.is_particular = False
         self.not_empty = False
         self.certain: set[int] = set()
         self.uncertain = 0
@@ -104,6 +109,7 @@ class _Writer:
     def _literal(self, value: int, last: bool) -> str:
         if 0xD800 <= value <= 0xDFFF:
             raise _Unable("a lone surrogate")
+        self.is_particular |= value >= 0xD7FF
         text = re.escape(chr(value)) if chr(value).isascii() else chr(value)
         if value < 32 or value == 127:
             text = f"\\x{{{value:x}}}"
@@ -135,10 +141,12 @@ class _Writer:
             elif name == "LITERAL":
                 if 0xD800 <= value <= 0xDFFF:
                     raise _Unable("a lone surrogate")
+                self.is_particular |= value >= 0xD7FF
                 pairs.append((value, value))
                 source += f"\\U{value:08x}"
             elif name == "RANGE":
                 low, high = value
+                self.is_particular |= high >= 0xD7FF and not (low <= 0xD800 and high >= 0xFFFF)
                 parts = [(low, min(high, 0xD7FF)), (max(low, 0xE000), high)]
                 pairs += [(a, b) for a, b in parts if a <= b]
                 source += f"\\U{low:08x}-\\U{high:08x}"

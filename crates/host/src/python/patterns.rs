@@ -21,8 +21,12 @@ const HAS_END: u32 = 1;
 /// Flag: what it means for other texts than ASCII differs from CPython.
 const ASCII_ONLY: u32 = 2;
 
+/// Flag: it says nothing of characters from U+D7FF on, so that it takes any that is no word
+/// character for a lone surrogate.
+const ANY_TEXT: u32 = 4;
+
 /// Flag: what it means for an empty text differs between versions of CPython.
-const NOT_EMPTY: u32 = 4;
+const NOT_EMPTY: u32 = 8;
 
 /// The patterns of a script; a copy shares what is compiled, but none of the memory for searching.
 #[derive(Clone, Debug, Default)]
@@ -35,12 +39,14 @@ pub struct Patterns {
 pub(crate) struct Pattern {
     regex: Regex,
     shape: Shape,
-    /// The last group is [`END_GROUP`].
-    has_end: bool,
     /// Whether it is for ASCII texts only.
     ascii_only: bool,
+    /// Whether lone surrogates may be replaced by something like them.
+    any_text: bool,
     /// Whether it is for texts that have something in them only.
     not_empty: bool,
+    /// The last group is [`END_GROUP`].
+    has_end: bool,
 }
 
 /// What a search can cost and what it prefers, as far as the pattern itself tells.
@@ -122,8 +128,9 @@ impl Pattern {
             return Err(format!("its last group is not named {END_GROUP}"));
         }
         let shape = shape(&hir, true);
-        let ascii_only = flags & ASCII_ONLY != 0;
-        Ok(Self { regex, shape, has_end, ascii_only, not_empty: flags & NOT_EMPTY != 0 })
+        let is = |flag: u32| flags & flag != 0;
+        let (ascii_only, any_text, not_empty) = (is(ASCII_ONLY), is(ANY_TEXT), is(NOT_EMPTY));
+        Ok(Self { regex, shape, ascii_only, any_text, not_empty, has_end })
     }
 
     /// Whether it is for texts that have something in them only.
@@ -134,6 +141,12 @@ impl Pattern {
     /// Whether it is for ASCII texts only.
     pub(crate) fn is_ascii_only(&self) -> bool {
         self.ascii_only
+    }
+
+    /// Whether lone surrogates may be replaced by U+FFFF, which has as many bytes and is as little
+    /// of a letter, a digit or a space.
+    pub(crate) fn takes_any_text(&self) -> bool {
+        self.any_text
     }
 
     /// Groups that the script knows, the whole match among them.

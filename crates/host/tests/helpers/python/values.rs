@@ -274,7 +274,7 @@ cases! {
     fn patterns() {
         let mut rig = with_patterns(&[
             (r"(\w+)@(\w+)?", 0), (r"x*", 0), (r"b(?:(?P<zs_eol>\n)\z|\z)", 1), ("(a)|b", 0), ("|a", 0),
-            (r"(?:(?P<zs_eol>\n)\z|\z)", 1),
+            (r"(?:(?P<zs_eol>\n)\z|\z)", 1), (r"[^/\w]+", 4),
         ]);
         let subject = s(&mut rig, "é ab@ x@y");
         let found = call(&mut rig, "zs_py_re_search", &[0, subject]);
@@ -291,6 +291,16 @@ cases! {
         assert!(trap(&mut rig, "zs_py_re_search", &[9, line]).contains("pattern"));
         let lone = str_word(&mut rig, b"\xed\xa0\x80");
         assert!(trap(&mut rig, "zs_py_re_search", &[0, lone]).contains("surrogates"));
+        let lone = str_word(&mut rig, b"/a\xed\xb3\xbf\xed\xa0\x80b\xed\x9f\xbf");
+        let found = call(&mut rig, "zs_py_re_search", &[6, lone]);
+        let word = call(&mut rig, "zs_py_re_group", &[found, 0]);
+        assert_eq!(content(&mut rig, word), b"\xed\xb3\xbf\xed\xa0\x80");
+        assert_eq!(give(&mut rig, "zs_py_re_span", &[found, 0], 2), Ok(vec![2, 4]));
+        let dot = s(&mut rig, ".\0\u{1}");
+        let changed = call(&mut rig, "zs_py_re_sub", &[6, dot, lone, 0]);
+        assert_eq!(content(&mut rig, changed), b"/a.\xed\xb3\xbf\xed\xa0\x80b.\xed\x9f\xbf");
+        let broken = str_word(&mut rig, b"\xed\xa0\x80\xff");
+        assert!(trap(&mut rig, "zs_py_re_search", &[6, broken]).contains("surrogates"));
         let all = |rig: &mut Rig, pattern: u64, text: &str| {
             let word = s(rig, text);
             let word = call(rig, "zs_py_re_findall", &[pattern, word]);
