@@ -1,6 +1,7 @@
 """Calls: of the script's functions, of records, of what ``operations.py`` lists."""
 
 import ast
+import re
 from typing import Any
 
 from zeroserve.compiler import regex, tree, unroll
@@ -73,6 +74,8 @@ _NAMES: dict[str, Type] = {
 }
 CHANGES = {f"Request.{name}" for name in ("set_header", "delete_header", "rewrite", "set_method")}
 """Methods after which attributes of the request may be others."""
+DIRECTIVES = "aAbBdHIjmMpSyYzZ%"
+"""Of strftime; the others depend on the platform or are not known to the server."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -1134,21 +1137,14 @@ class Calls(Iterables):
         node = self.display(node)
         if isinstance(node, ast.Dict):
             out.append(self.const("{", node))
-            names: set[str] = set()
+            names: set[Any] = set()
             for at, (key, item) in enumerate(zip(node.keys, node.values, strict=True)):
                 if key is None:
                     raise Refusal(node, "** in a dict", "write the members one by one")
                 name = self.expr(key)
                 if name.type != STR:
                     raise Refusal(key, f"a member named by a {name.type}", "names are str")
-                if isinstance(name, Const):
-                    if name.value in names:
-                        raise Refusal(key, f"a second member {name.value!r}")
-                    names.add(name.value)
-                elif len(node.keys) > 1:
-                    raise Refusal(
-                        key, "a name that is not a constant", "two could be the same: use constants"
-                    )
+                self._distinct(name, key, node, names)
                 if at:
                     out.append(self.const(between[0], node))
                 out.append(self._quoted(name, ensure, node))
@@ -1164,6 +1160,18 @@ class Calls(Iterables):
             out.append(self.const("]", node))
         else:
             self._dump_value(self.expr(node), ensure, between, out, node)
+
+    @staticmethod
+    def _distinct(name: Expr, key: ast.expr, display: ast.Dict, names: set[Any]) -> None:
+        """Refuse a dict that could have a key twice: the last value would count."""
+        if isinstance(name, Const):
+            if name.value in names:
+                raise Refusal(key, f"a second member {name.value!r}")
+            names.add(name.value)
+        elif len(display.keys) > 1:
+            raise Refusal(
+                key, "a name that is not a constant", "two could be the same: use constants"
+            )
 
     def _quoted(self, text: Expr, ensure: bool, node: ast.AST) -> Expr:
         import json
@@ -1256,6 +1264,20 @@ class Calls(Iterables):
         self.arguments(operation, node)
         return self.helper("zs_py_time_ns", [], FLOAT, node)
 
+    def call_DateTime_strftime(
+        self, operation: Operation, value: Expr | None, node: ast.Call
+    ) -> Expr:
+        (arg,) = self.arguments(operation, node).values()
+        assert value is not None and arg is not None and operation.helper is not None
+        text = self.expr(arg)
+        if not isinstance(text, Const) or not isinstance(text.value, str):
+            raise Refusal(arg, "a format that is not a constant", "formats are constants")
+        for kind in re.findall("%(.?)", text.value, re.S):
+            if kind not in DIRECTIVES:
+                known = " ".join(f"%{letter}" for letter in DIRECTIVES)
+                raise Refusal(arg, f"the directive %{kind} is not available", f"known: {known}")
+        return self.helper(operation.helper, [value, text], STR, node, bool(operation.raises))
+
     def call_DateTime_timestamp(
         self, operation: Operation, value: Expr | None, node: ast.Call
     ) -> Expr:
@@ -1314,6 +1336,8 @@ class Calls(Iterables):
         else:
             raise Refusal(arg, "urlencode() takes a dict or a list of pairs written here")
         parts: list[Expr] = []
+        first: list[tree.Stmt] = []
+        names: set[Any] = set()
         for key, item in pairs:
             if parts:
                 parts.append(self.const("&", node))
@@ -1323,10 +1347,13 @@ class Calls(Iterables):
                 found = self.expr(part)
                 if found.type == BYTES:
                     raise Refusal(part, "bytes in urlencode()", "decode them first")
-                text = self.text_of(found, part)
+                if not at and isinstance(arg, ast.Dict):
+                    self._distinct(found, part, arg, names)
+                stores, text = self.before(self.text_of(found, part))
+                first += stores
                 call = [text, self.const("", node)]
                 parts.append(self.helper("zs_py_quote_plus", call, STR, node, True))
-        return self.concat(parts, STR, node)
+        return self.block(first, self.concat(parts, STR, node))
 
     def call_ipaddress_ip_network(
         self, operation: Operation, value: Expr | None, node: ast.Call
@@ -1366,13 +1393,29 @@ class Calls(Iterables):
         if args["content_type"] is not None:
             kind = self.convert(self.expr(args["content_type"]), optional(STR), node)
         flag = self.const(int(body.type == BYTES), node)
-        made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
         headers = args["headers"]
         if headers is None or (isinstance(headers, ast.Constant) and headers.value is None):
-            return made
+            words = [status, body, kind, flag]
+            return self.helper("zs_py_response", words, RESPONSE, node, True)
+        pairs = self._header_pairs(headers)
+        stores: list[tree.Stmt] = []
+        if not all(isinstance(item, Const) for pair in pairs for item in pair):
+            # All of the arguments come before what the response makes of any of them.
+            kept = []
+            for argument in (status, body, kind):
+                first, again = self.before(argument)
+                stores += first
+                kept.append(again)
+            status, body, kind = kept
+            for at, (name, item) in enumerate(pairs):
+                first, name = self.before(name)
+                second, item = self.before(item)
+                stores += [*first, *second]
+                pairs[at] = (name, item)
+        made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
         first, response = self.twice(made)
-        stores = list(first)
-        for name, item in self._header_pairs(headers):
+        stores += first
+        for name, item in pairs:
             call = [response, name, item]
             set_one = self.helper("zs_py_response_header", call, NONE, node, True)
             stores.append(tree.Do(set_one, line=_line(node)))
@@ -1397,10 +1440,12 @@ class Calls(Iterables):
         node = self.display(node)
         if isinstance(node, ast.Dict):
             pairs = []
+            names: set[Any] = set()
             for key, item in zip(node.keys, node.values, strict=True):
                 if key is None:
                     raise Refusal(node, "** in headers", "write the fields one by one")
                 name = self.convert(self.expr(key), STR, key, "the name of a header")
+                self._distinct(name, key, node, names)
                 value = self.convert(self.expr(item), STR, item, "the value of a header")
                 pairs.append((name, value))
             return pairs
