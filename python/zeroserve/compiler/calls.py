@@ -85,6 +85,13 @@ def named(text: str) -> Type:
     return _NAMES[text]
 
 
+def _is_plain(node: ast.expr) -> bool:
+    """Whether it does not matter when an expression is evaluated: it neither fails nor does
+    anything."""
+    plain = (ast.Constant, ast.Name, ast.Attribute, ast.Dict, ast.List, ast.Tuple, ast.expr_context)
+    return all(isinstance(part, plain) for part in ast.walk(node))
+
+
 class Calls(Iterables):
     """Calls as typed expressions."""
 
@@ -327,6 +334,15 @@ class Calls(Iterables):
         for param in params:
             if found[param.name] is None and param.default is None and not param.variadic:
                 raise Refusal(node, f"{short}() is called without {param.name}")
+        order = [word.arg for word in node.keywords]
+        if order != [name for name in found if name in order] and (
+            sum(arg is not None and not _is_plain(arg) for arg in found.values()) > 1
+        ):
+            raise Refusal(
+                node,
+                f"the arguments of {short}() by name are in another order than its parameters",
+                f"write them in this order: {', '.join(name for name in found if name in order)}",
+            )
         return found
 
     def operation(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
@@ -1349,13 +1365,22 @@ class Calls(Iterables):
         if args["content_type"] is not None:
             kind = self.convert(self.expr(args["content_type"]), optional(STR), node)
         flag = self.const(int(body.type == BYTES), node)
-        made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
         headers = args["headers"]
         if headers is None or (isinstance(headers, ast.Constant) and headers.value is None):
-            return made
-        first, response = self.twice(made)
-        stores = list(first)
-        for name, item in self._header_pairs(headers):
+            return self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
+        stores: list[tree.Stmt] = []
+
+        def kept(expr: Expr) -> Expr:
+            """All arguments are evaluated before there is a response."""
+            first, again = self.twice(expr)
+            stores.extend(first)
+            return again
+
+        status, body, kind = kept(status), kept(body), kept(kind)
+        pairs = [(kept(name), kept(item)) for name, item in self._header_pairs(headers)]
+        made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
+        response = kept(made)
+        for name, item in pairs:
             call = [response, name, item]
             set_one = self.helper("zs_py_response_header", call, NONE, node, True)
             stores.append(tree.Do(set_one, line=_line(node)))
