@@ -18,6 +18,10 @@ from zeroserve.compiler.diagnostics import Refusal
 MAX_STEPS = 2_000_000
 MAX_BITS = 4096
 MAX_ITEMS = 200_000
+MAX_WEIGHT = 400_000
+"""Values in a constant, with all that they consist of: an inner one counts wherever it stands."""
+MAX_SEARCH = 100_000_000
+"""Characters times characters where CPython's search may compare each with each."""
 
 __all__ = ["Constants", "Network", "NotConstant", "Pattern", "TableValue"]
 
@@ -113,6 +117,8 @@ class Constants:
         self._names = names
         self._resolve = resolve
         self._bound: list[dict[str, Any]] = []
+        self._weights: dict[int, tuple[Any, int]] = {}
+        """Of containers by their id; they are kept, so that no other gets the same."""
         self._steps = 0
 
     def of(self, node: ast.expr, hidden: frozenset[str] = frozenset()) -> Any:
@@ -121,6 +127,7 @@ class Constants:
         ``hidden``: names that mean something else where the expression stands.
         """
         self._steps = 0
+        self._weights = {}
         self._bound = [dict.fromkeys(hidden, NotConstant)]
         try:
             return self._eval(node)
@@ -146,7 +153,28 @@ class Constants:
             len(value) > MAX_ITEMS * (50 if isinstance(value, str | bytes) else 1)
         ):
             raise Refusal(node, f"a constant of more than {MAX_ITEMS} items")
+        if self._weight(value) > MAX_WEIGHT:
+            raise Refusal(node, f"a constant of more than {MAX_WEIGHT} values within each other")
         return value
+
+    def _weight(self, value: Any) -> int:
+        """How many values a value consists of."""
+        if not isinstance(value, tuple | list | set | frozenset | dict):
+            return 1
+        known = self._weights.get(id(value))
+        if known is None:
+            items = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+            known = value, 1 + sum(map(self._weight, items))
+            self._weights[id(value)] = known
+        return known[1]
+
+    def _spend(self, node: ast.expr, *values: Any) -> None:
+        """Count the work that an operation on these may be."""
+        for value in values:
+            size = len(value) >> 8 if isinstance(value, str | bytes) else self._weight(value) >> 3
+            self._steps += size
+        if self._steps > MAX_STEPS:
+            raise Refusal(node, f"a constant that takes more than {MAX_STEPS} steps")
 
     def _Constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, float | complex) or node.value is ...:
@@ -218,6 +246,7 @@ class Constants:
                 size = len(one) if isinstance(one, str | bytes | tuple | list) else 0
                 if isinstance(other, int) and size * other > 50 * MAX_ITEMS:
                     raise Refusal(node, "a constant that is too large")
+        self._spend(node, left, right)
         value = function(left, right)
         if isinstance(value, float | complex):
             raise NotConstant
@@ -238,6 +267,7 @@ class Constants:
         left = self._eval(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             right = self._eval(right_node)
+            self._spend(node, left, right)
             if not _COMPARE[type(op)](left, right):
                 return False
             left = right
@@ -323,6 +353,7 @@ class Constants:
                 return self._method(node, node.func)
             raise NotConstant
         args, keywords = self._arguments(node)
+        self._spend(node, *args)
         if name == "builtins.range":
             made = range(*args)
             if len(made) > MAX_ITEMS:
@@ -356,11 +387,29 @@ class Constants:
         for kind, names in _METHODS.items():
             if isinstance(value, kind) and func.attr in names:
                 args, keywords = self._arguments(node)
-                if func.attr == "zfill" and args[0] > MAX_ITEMS:
+                self._spend(node, value, *args)
+                if _is_too_large(value, func.attr, args):
                     raise Refusal(node, "a constant that is too large")
                 result = getattr(value, func.attr)(*args, **keywords)
                 return tuple(result) if isinstance(value, dict) and func.attr != "get" else result
         raise NotConstant
+
+
+def _is_too_large(value: Any, name: str, args: list[Any]) -> bool:
+    """Whether a method would make something that does not fit, or take too long."""
+    limit = 50 * MAX_ITEMS
+    texts = [len(arg) for arg in args if isinstance(arg, str | bytes)]
+    match name:
+        case "zfill" | "to_bytes":
+            return any(isinstance(arg, int) and arg > MAX_ITEMS for arg in args)
+        case "replace" if len(texts) == 2:
+            return (len(value) // max(texts[0], 1) + 1) * texts[1] + len(value) > limit
+        case "join" if args and isinstance(args[0], tuple | list):
+            parts = sum(len(item) for item in args[0] if isinstance(item, str | bytes))
+            return len(value) * len(args[0]) + parts > limit
+        case "rfind" | "rindex" | "rsplit" | "rpartition" if texts:
+            return len(value) * texts[0] > MAX_SEARCH
+    return False
 
 
 def _numbers(spec: str) -> list[str]:
