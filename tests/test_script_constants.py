@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-
 from zeroserve import compiler
 from zeroserve.compiler import constants
 
