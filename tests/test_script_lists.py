@@ -132,7 +132,7 @@ REFUSED = {
     "by_or": ("x = []\nx.append('a')\ny = x or ['b']", "may get a second name"),
     "not_empty": ("x = ['a']\nx.append('b')", r"is more than \[\]"),
     "of_another": ("x = req.path.split('/')\nx.append('b')", r"is more than \[\]"),
-    "meanwhile": ("x = []\nfor i in x:\n    x.append(i)", "while it is gone through"),
+    "meanwhile": ("x = []\nx.append(1)\nfor i in x:\n    x.append(i)", "while it is gone through"),
     "other_types": ("x = []\nx.append(1)\nx.append('a')", "is str, not int"),
     "sets": ("x = {c for c in req.path}", "a set comprehension"),
     "dicts": ("x = {c: 1 for c in req.path}", "a dict comprehension"),

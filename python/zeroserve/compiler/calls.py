@@ -1,6 +1,7 @@
 """Calls: of the script's functions, of records, of what ``operations.py`` lists."""
 
 import ast
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,8 @@ _NAMES: dict[str, Type] = {
 }
 CHANGES = {f"Request.{name}" for name in ("set_header", "delete_header", "rewrite", "set_method")}
 """Methods after which attributes of the request may be others."""
+DIRECTIVES = "aAbBdHIjmMpSyYzZ%"
+"""Of strftime; the others depend on the platform or are not known to the server."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -86,6 +89,13 @@ def named(text: str) -> Type:
     if text.startswith("("):
         return tuple_of(*map(named, text[1:-1].split(",")))
     return _NAMES[text]
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether it does not matter when an expression is evaluated: it neither fails nor does
+    anything."""
+    plain = (ast.Constant, ast.Name, ast.Attribute, ast.Dict, ast.List, ast.Tuple, ast.expr_context)
+    return all(isinstance(part, plain) for part in ast.walk(node))
 
 
 class Calls(Iterables):
@@ -330,14 +340,14 @@ class Calls(Iterables):
         for param in params:
             if found[param.name] is None and param.default is None and not param.variadic:
                 raise Refusal(node, f"{short}() is called without {param.name}")
-        # Here they are evaluated in the order of the parameters.
-        acting = [arg for arg in found.values() if arg is not None and _acts(arg)]
-        written = sorted(acting, key=lambda arg: (arg.lineno, arg.col_offset))
-        if acting != written:
+        order = [word.arg for word in node.keywords]
+        if order != [name for name in found if name in order] and (
+            sum(arg is not None and not _is_plain(arg) for arg in found.values()) > 1
+        ):
             raise Refusal(
                 node,
-                f"the arguments of {short}() are calls in another order than its parameters",
-                "write them in the order of the parameters: " + ", ".join(found),
+                f"the arguments of {short}() by name are in another order than its parameters",
+                f"write them in this order: {', '.join(name for name in found if name in order)}",
             )
         return found
 
@@ -1186,21 +1196,14 @@ class Calls(Iterables):
         node = self.display(node)
         if isinstance(node, ast.Dict):
             out.append(self.const("{", node))
-            names: set[str] = set()
+            names: set[Any] = set()
             for at, (key, item) in enumerate(zip(node.keys, node.values, strict=True)):
                 if key is None:
                     raise Refusal(node, "** in a dict", "write the members one by one")
                 name = self.expr(key)
                 if name.type != STR:
                     raise Refusal(key, f"a member named by a {name.type}", "names are str")
-                if isinstance(name, Const):
-                    if name.value in names:
-                        raise Refusal(key, f"a second member {name.value!r}")
-                    names.add(name.value)
-                elif len(node.keys) > 1:
-                    raise Refusal(
-                        key, "a name that is not a constant", "two could be the same: use constants"
-                    )
+                self._distinct(name, key, node, names)
                 if at:
                     out.append(self.const(between[0], node))
                 out.append(self._quoted(name, ensure, node))
@@ -1228,6 +1231,18 @@ class Calls(Iterables):
             out.append(self.const("]", node))
         else:
             self._dump_value(self.expr(node), ensure, between, out, node)
+
+    @staticmethod
+    def _distinct(name: Expr, key: ast.expr, display: ast.Dict, names: set[Any]) -> None:
+        """Refuse a dict that could have a key twice: the last value would count."""
+        if isinstance(name, Const):
+            if name.value in names:
+                raise Refusal(key, f"a second member {name.value!r}")
+            names.add(name.value)
+        elif len(display.keys) > 1:
+            raise Refusal(
+                key, "a name that is not a constant", "two could be the same: use constants"
+            )
 
     def _quoted(self, text: Expr, ensure: bool, node: ast.AST) -> Expr:
         import json
@@ -1320,6 +1335,20 @@ class Calls(Iterables):
         self.arguments(operation, node)
         return self.helper("zs_py_time_ns", [], FLOAT, node)
 
+    def call_DateTime_strftime(
+        self, operation: Operation, value: Expr | None, node: ast.Call
+    ) -> Expr:
+        (arg,) = self.arguments(operation, node).values()
+        assert value is not None and arg is not None and operation.helper is not None
+        text = self.expr(arg)
+        if not isinstance(text, Const) or not isinstance(text.value, str):
+            raise Refusal(arg, "a format that is not a constant", "formats are constants")
+        for kind in re.findall("%(.?)", text.value, re.S):
+            if kind not in DIRECTIVES:
+                known = " ".join(f"%{letter}" for letter in DIRECTIVES)
+                raise Refusal(arg, f"the directive %{kind} is not available", f"known: {known}")
+        return self.helper(operation.helper, [value, text], STR, node, bool(operation.raises))
+
     def call_DateTime_timestamp(
         self, operation: Operation, value: Expr | None, node: ast.Call
     ) -> Expr:
@@ -1378,6 +1407,8 @@ class Calls(Iterables):
         else:
             raise Refusal(arg, "urlencode() takes a dict or a list of pairs written here")
         parts: list[Expr] = []
+        first: list[tree.Stmt] = []
+        names: set[Any] = set()
         for key, item in pairs:
             if parts:
                 parts.append(self.const("&", node))
@@ -1387,10 +1418,13 @@ class Calls(Iterables):
                 found = self.expr(part)
                 if found.type == BYTES:
                     raise Refusal(part, "bytes in urlencode()", "decode them first")
-                text = self.text_of(found, part)
+                if not at and isinstance(arg, ast.Dict):
+                    self._distinct(found, part, arg, names)
+                stores, text = self.before(self.text_of(found, part))
+                first += stores
                 call = [text, self.const("", node)]
                 parts.append(self.helper("zs_py_quote_plus", call, STR, node, True))
-        return self.concat(parts, STR, node)
+        return self.block(first, self.concat(parts, STR, node))
 
     def call_ipaddress_ip_network(
         self, operation: Operation, value: Expr | None, node: ast.Call
@@ -1430,13 +1464,22 @@ class Calls(Iterables):
         if args["content_type"] is not None:
             kind = self.convert(self.expr(args["content_type"]), optional(STR), node)
         flag = self.const(int(body.type == BYTES), node)
-        made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
         headers = args["headers"]
         if headers is None or (isinstance(headers, ast.Constant) and headers.value is None):
-            return made
-        first, response = self.twice(made)
-        stores = list(first)
-        for name, item in self._header_pairs(headers):
+            return self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
+        stores: list[tree.Stmt] = []
+
+        def kept(expr: Expr) -> Expr:
+            """All arguments are evaluated before there is a response."""
+            first, again = self.twice(expr)
+            stores.extend(first)
+            return again
+
+        status, body, kind = kept(status), kept(body), kept(kind)
+        pairs = [(kept(name), kept(item)) for name, item in self._header_pairs(headers)]
+        made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
+        response = kept(made)
+        for name, item in pairs:
             call = [response, name, item]
             set_one = self.helper("zs_py_response_header", call, NONE, node, True)
             stores.append(tree.Do(set_one, line=_line(node)))
@@ -1461,10 +1504,12 @@ class Calls(Iterables):
         node = self.display(node)
         if isinstance(node, ast.Dict):
             pairs = []
+            names: set[Any] = set()
             for key, item in zip(node.keys, node.values, strict=True):
                 if key is None:
                     raise Refusal(node, "** in headers", "write the fields one by one")
                 name = self.convert(self.expr(key), STR, key, "the name of a header")
+                self._distinct(name, key, node, names)
                 value = self.convert(self.expr(item), STR, item, "the value of a header")
                 pairs.append((name, value))
             return pairs
@@ -1575,11 +1620,3 @@ class Calls(Iterables):
         raise Refusal(
             node, "a Table made while running", "make it at module level: HITS = Table(str, int, ...)"
         )
-
-
-def _acts(node: ast.expr) -> bool:
-    """Whether evaluating an expression may do something or fail."""
-    return any(
-        isinstance(part, ast.Call | ast.NamedExpr | ast.Subscript | ast.BinOp)
-        for part in ast.walk(node)
-    )
