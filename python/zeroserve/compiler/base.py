@@ -301,7 +301,9 @@ class Base:
         """One of the values that a tuple or record consists of."""
         items = parts_of(expr.type) or ()
         if isinstance(expr, tree.Tuple):
-            return expr.items[index]
+            others = [*expr.items[:index], *expr.items[index + 1 :]]
+            if all(isinstance(other, Const | Local) for other in others):
+                return expr.items[index]  # the others do nothing that would be missed
         if isinstance(expr, Const):
             return self.const(expr.value[index], node, items[index])
         return tree.Item(expr, index, type=items[index], line=_line(node))

@@ -90,6 +90,13 @@ def named(text: str) -> Type:
     return _NAMES[text]
 
 
+def _is_plain(node: ast.expr) -> bool:
+    """Whether it does not matter when an expression is evaluated: it neither fails nor does
+    anything."""
+    plain = (ast.Constant, ast.Name, ast.Attribute, ast.Dict, ast.List, ast.Tuple, ast.expr_context)
+    return all(isinstance(part, plain) for part in ast.walk(node))
+
+
 class Calls(Iterables):
     """Calls as typed expressions."""
 
@@ -332,14 +339,14 @@ class Calls(Iterables):
         for param in params:
             if found[param.name] is None and param.default is None and not param.variadic:
                 raise Refusal(node, f"{short}() is called without {param.name}")
-        # Here they are evaluated in the order of the parameters.
-        acting = [arg for arg in found.values() if arg is not None and _acts(arg)]
-        written = sorted(acting, key=lambda arg: (arg.lineno, arg.col_offset))
-        if acting != written:
+        order = [word.arg for word in node.keywords]
+        if order != [name for name in found if name in order] and (
+            sum(arg is not None and not _is_plain(arg) for arg in found.values()) > 1
+        ):
             raise Refusal(
                 node,
-                f"the arguments of {short}() are calls in another order than its parameters",
-                "write them in the order of the parameters: " + ", ".join(found),
+                f"the arguments of {short}() by name are in another order than its parameters",
+                f"write them in this order: {', '.join(name for name in found if name in order)}",
             )
         return found
 
@@ -1395,26 +1402,19 @@ class Calls(Iterables):
         flag = self.const(int(body.type == BYTES), node)
         headers = args["headers"]
         if headers is None or (isinstance(headers, ast.Constant) and headers.value is None):
-            words = [status, body, kind, flag]
-            return self.helper("zs_py_response", words, RESPONSE, node, True)
-        pairs = self._header_pairs(headers)
+            return self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
         stores: list[tree.Stmt] = []
-        if not all(isinstance(item, Const) for pair in pairs for item in pair):
-            # All of the arguments come before what the response makes of any of them.
-            kept = []
-            for argument in (status, body, kind):
-                first, again = self.before(argument)
-                stores += first
-                kept.append(again)
-            status, body, kind = kept
-            for at, (name, item) in enumerate(pairs):
-                first, name = self.before(name)
-                second, item = self.before(item)
-                stores += [*first, *second]
-                pairs[at] = (name, item)
+
+        def kept(expr: Expr) -> Expr:
+            """All arguments are evaluated before there is a response."""
+            first, again = self.twice(expr)
+            stores.extend(first)
+            return again
+
+        status, body, kind = kept(status), kept(body), kept(kind)
+        pairs = [(kept(name), kept(item)) for name, item in self._header_pairs(headers)]
         made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
-        first, response = self.twice(made)
-        stores += first
+        response = kept(made)
         for name, item in pairs:
             call = [response, name, item]
             set_one = self.helper("zs_py_response_header", call, NONE, node, True)
@@ -1556,11 +1556,3 @@ class Calls(Iterables):
         raise Refusal(
             node, "a Table made while running", "make it at module level: HITS = Table(str, int, ...)"
         )
-
-
-def _acts(node: ast.expr) -> bool:
-    """Whether evaluating an expression may do something or fail."""
-    return any(
-        isinstance(part, ast.Call | ast.NamedExpr | ast.Subscript | ast.BinOp)
-        for part in ast.walk(node)
-    )

@@ -33,7 +33,7 @@ from zeroserve.compiler.types import (
 )
 
 MAX_ROUNDS = 8
-"""Rounds until the types of all variables are known; each can change them a few times only."""
+"""Rounds until the types of all variables are known, and four for each variable."""
 MAX_PARAMETERS = 32
 
 
@@ -53,6 +53,7 @@ class Checker(Calls):
         while True:
             found: list[Refusal] = []
             self.problems = found
+            self.refused = False
             self.changed = False
             self.temporary = 0
             self.calls = set()
@@ -69,9 +70,15 @@ class Checker(Calls):
                 self.flow[slot] = param.type
             function.body = self.body(node.body)
             rounds += 1
-            if not self.changed or rounds > MAX_ROUNDS:
+            if not self.changed:
+                break
+            # Each variable changes its type a few times at most, and one a round at least.
+            if rounds > MAX_ROUNDS + 4 * len(self.locals):
+                found.append(Refusal(node, "the types of its variables are not found"))
                 break
         if declared.result is None:
+            if self.refused:  # what it returns may be what is wrong: callers have nothing to go by
+                declared.state = "failed"
             declared.result = self.inferred or NONE
             function.result = declared.result
         for problem in found:
@@ -111,11 +118,16 @@ class Checker(Calls):
                     raise Refusal(stmt, f"{what} is not compiled", hint)
                 out += method(stmt)
             except Refusal as refusal:
+                self.refused = True
                 if refusal.message:
                     self.problems.append(refusal)
                 self._poison(stmt)
             except RecursionError:
-                self.problems.append(Refusal(stmt, "an expression that is nested too deep"))
+                text = "this is nested too deep, or has too many branches one after another"
+                if not any(problem.message == text for problem in self.problems):
+                    hint = "write a part of it as a function of its own"
+                    self.problems.append(Refusal(stmt, text, hint))
+                self.refused = True
                 self._poison(stmt)
         return out
 
@@ -419,7 +431,8 @@ class Checker(Calls):
             if call.keywords or len(call.args) > 1:
                 raise Refusal(call, "an exception has one message")
             if call.args:
-                message = self.text_of(self.expr(call.args[0]), node)
+                value = self.expr(call.args[0])
+                message = self.repr_of(value, node) if kind == "KeyError" else self.text_of(value, node)
         else:
             kind = self.exception(call)
         if kind in ("UnicodeDecodeError", "UnicodeEncodeError", "JSONDecodeError"):
@@ -679,6 +692,8 @@ class Checked:
             if declared.state == "checking" and self.stack[-1] is not declared:
                 declared.asked = True
             self.check(declared)
+            if declared.state == "failed":
+                raise Refusal(None, "")
         elif declared.state == "new" and declared.annotated is not None:
             self.later.append(declared)
         return function
@@ -765,7 +780,8 @@ class Checked:
         )
         checker.run()
         self.stack.pop()
-        declared.state = "done"
+        if declared.state == "checking":
+            declared.state = "done"
         if not self.stack:
             while self.later:
                 self.check(self.later.pop())

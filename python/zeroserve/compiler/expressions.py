@@ -177,7 +177,7 @@ class Expressions(Displays):
     def expr_Tuple(self, node: ast.Tuple) -> Expr:
         items = [self.expr(item) for item in node.elts]
         for item, part in zip(items, node.elts, strict=True):
-            if item.type.words == 0 and item.type != NONE:
+            if item.type.words == 0 and item.type not in (NONE, NEVER):
                 raise Refusal(part, f"a tuple can't hold a {item.type}")
         from zeroserve.compiler.types import tuple_of
 
@@ -334,8 +334,9 @@ class Expressions(Displays):
             then[slot] = NONE if raw.type != JSON else JSON
             if isinstance(raw.type, OptionalType):
                 other[slot] = raw.type.item
-        if isinstance(is_none, Const):
-            then, other = (then, None) if is_none.value else (None, other)
+        known = is_none.value if isinstance(is_none, tree.Block) else is_none
+        if isinstance(known, Const):
+            then, other = (then, None) if known.value else (None, other)
             self.flow = then if then is not None else other
         if positive:
             return is_none, then, other
@@ -347,7 +348,10 @@ class Expressions(Displays):
         """``value is None``."""
         if isinstance(value.type, OptionalType) or value.type == JSON:
             return tree.IsNone(value, type=BOOL, line=_line(node))
-        return self.const(value.type == NONE, node)
+        found = self.const(value.type == NONE, node)
+        if isinstance(value, Const | Local):
+            return found
+        return self.block([tree.Do(value, line=_line(node))], found)
 
     def _cond_equal(
         self, node: ast.Compare, left: ast.expr, positive: bool
@@ -424,6 +428,9 @@ class Expressions(Displays):
             if isinstance(test, Const) and test.type == BOOL and bool(test.value) != is_and:
                 value = self.block(first, again)
                 continue
+            if isinstance(test, Const) and test.type == BOOL:
+                value, slot = self.block(first, self.expr(part)), self._slot_of(part)
+                continue
             next_value = self.expr(part)
             self.flow = merge(before, self.flow)
             kept = again if is_and else self._when_true(again, node)
@@ -498,6 +505,8 @@ class Expressions(Displays):
     def binary(self, op: ast.operator, left: Expr, right: Expr, node: ast.expr | ast.stmt) -> Expr:
         """``left op right``."""
         symbol = _SYMBOLS[type(op)]
+        if NEVER in (left.type, right.type):
+            return self.never(left, right, node)
         if isinstance(op, ast.Div):
             raise Refusal(node, *DIVISION)
         for side, part in ((left, "left"), (right, "right")):
@@ -521,6 +530,11 @@ class Expressions(Displays):
             for text, count in ((left, right), (right, left)):
                 if text.type in (STR, BYTES) and is_int(count.type):
                     name = f"zs_py_{text.type}_repeat"
+                    if text is right and not isinstance(text, Const):
+                        first, count = self.twice(count)
+                        times = self.convert(count, INT, node)
+                        made = self.helper(name, [text, times], text.type, node)
+                        return self.block(first, made)
                     return self.helper(name, [text, self.convert(count, INT, node)], text.type, node)
         if isinstance(op, ast.Mod) and one in (STR, BYTES):
             raise Refusal(node, "% with a text is not compiled", "write an f-string")
@@ -528,6 +542,12 @@ class Expressions(Displays):
         if isinstance(op, ast.Add) and STR in (one, other):
             hint = "write an f-string, or str(...)"
         raise Refusal(node, f"{one} {symbol} {other}", hint)
+
+    def never(self, left: Expr, right: Expr, node: ast.AST) -> Expr:
+        """Two values of which one is an exception."""
+        if left.type == NEVER:
+            return left
+        return self.block([tree.Do(left, line=_line(node))], right)
 
     @staticmethod
     def _shown(expr: Expr) -> str:
@@ -746,6 +766,8 @@ class Expressions(Displays):
             if isinstance(found, Const):
                 return self.const(not found.value, node)
             return self.op("not", [found], BOOL, node)
+        if NEVER in (left.type, right.type):
+            return self.never(left, right, node)
         how = _ORDERS[type(op)]
         for side in (left, right):
             self.present(side, node, f"one side of {_SYMBOLS[type(op)]}")
@@ -808,14 +830,20 @@ class Expressions(Displays):
         if is_int(one) and is_int(other):
             extra = ("eq", one == U64, other == U64)
             return self.op("compare", [left, right], BOOL, node, extra)
+        if NEVER in (one, other):
+            return self.never(left, right, node)
         if NONE in (one, other):
-            first, again = self.twice(left if other == NONE else right)
-            return self.block(first, self.is_none(again, node))
+            first, a = self.twice(left)
+            second, b = self.twice(right)
+            return self.block([*first, *second], self.is_none(a if other == NONE else b, node))
         texts = (STR, BYTES)
         if strip(one) == strip(other) and strip(one) in texts:
             return self.op("text_eq", [left, right], BOOL, node)
         if JSON in (one, other):
-            value, plain = (left, right) if one == JSON else (right, left)
+            if one != JSON:
+                first, left = self.twice(left)
+                return self.block(first, self.equal(right, left, node))
+            value, plain = left, right
             if plain.type == JSON:
                 return self.helper("zs_py_json_eq", [value, plain], BOOL, node)
             if plain.type == STR:
@@ -830,10 +858,10 @@ class Expressions(Displays):
         if one == other and isinstance(one, RecordType):
             a = b = parts_of(one)
         if a is not None and b is not None:
-            if len(a) != len(b):
-                return self.const(False, node)
             first, x = self.twice(left)
             second, y = self.twice(right)
+            if len(a) != len(b):
+                return self.block([*first, *second], self.const(False, node))
             result: Expr = self.const(True, node)
             for at in reversed(range(len(a))):
                 same = self.equal(self.item(x, at, node), self.item(y, at, node), node)
@@ -873,6 +901,14 @@ class Expressions(Displays):
         """``left in right``."""
         value = self.expr(right)
         self.present(value, node, "the right side of in")
+        if isinstance(value, Const):
+            return self._contains(left, value, node)
+        first, again = self.twice(left)
+        return self.block(first, self._contains(again, value, node))
+
+    def _contains(self, left: Expr, value: Expr, node: ast.AST) -> Expr:
+        if NEVER in (left.type, value.type):
+            return self.never(left, value, node)
         if value.type in (SET, DICT):
             assert isinstance(value, Const)
             return self._in_keys(left, list(value.value), node)
@@ -971,7 +1007,7 @@ class Expressions(Displays):
             key = self.convert(self.expr(node.slice), STR, node, "the key")
             first, again = self.twice(key)
             found = self.helper("zs_py_meta_get", [again], optional(STR), node)
-            return self.block(first, self._or_raise(found, "KeyError", self._key_text(again), node))
+            return self.block(first, self._or_raise(found, "KeyError", self.key_text(again, node), node))
         if isinstance(type, MatchType):
             return self.group(value, node.slice, node)
         if type == JSON:
@@ -984,7 +1020,7 @@ class Expressions(Displays):
             key = self.convert(self.expr(node.slice), STR, node, "the key")
             first, again = self.twice(key)
             found = self.helper("zs_py_qs_get", [value, again], optional(list_of(STR)), node)
-            return self.block(first, self._or_raise(found, "KeyError", self._key_text(again), node))
+            return self.block(first, self._or_raise(found, "KeyError", self.key_text(again, node), node))
         index = self.expr(node.slice)
         items = items_of(type)
         if items is not None and isinstance(index, Const) and isinstance(index.value, int):
@@ -1012,10 +1048,14 @@ class Expressions(Displays):
             return self.op("bytes_at", [value, self.convert(index, INT, node)], INT, node)
         raise Refusal(node, f"a {type} has no items")
 
-    def _key_text(self, key: Expr) -> Expr:
-        return key
+    def key_text(self, key: Expr, node: ast.AST) -> Expr | None:
+        """What a KeyError says: the repr of the key."""
+        try:
+            return self.repr_of(key, node)
+        except Refusal:
+            return None
 
-    def _or_raise(self, found: Expr, kind: str, message: Expr, node: ast.AST) -> Expr:
+    def _or_raise(self, found: Expr, kind: str, message: Expr | None, node: ast.AST) -> Expr:
         """What is there, or an exception."""
         first, again = self.twice(found)
         raised = tree.Raise(kind, message, line=_line(node))
@@ -1053,17 +1093,19 @@ class Expressions(Displays):
         self, table: dict[Any, Any], key: Expr, default: Expr | None, node: ast.AST
     ) -> Expr:
         """``table[key]``, or with ``default`` ``table.get(key, default)``; a constant dict."""
+        # The default is made before anything is looked up.
+        early, default = self.twice(default) if default is not None else ([], None)
         if isinstance(key, Const):
+            if isinstance(key.value, list | dict | set):
+                raise Refusal(node, f"a {key.type} is no key of a dict")
             if key.value in table:
-                done: list[tree.Stmt] = []
-                if default is not None and not isinstance(default, Const):
-                    done = [tree.Do(default, line=_line(node))]
-                return self.block(done, self.const(table[key.value], node))
-            if default is not None:
-                return default
-            return tree.Raise("KeyError", None, line=_line(node))
+                return self.block(early, self.const(table[key.value], node))
+            text = self.const(repr(key.value), node)
+            return self.block(early, default or tree.Raise("KeyError", text, line=_line(node)))
         if not table:
-            return default or tree.Raise("KeyError", None, line=_line(node))
+            first, again = self.twice(key)
+            nothing = default or tree.Raise("KeyError", self.key_text(again, node), line=_line(node))
+            return self.block([*first, *early], nothing)
         values = list(table.values())
         type: Type | None = NEVER
         for value in values:
@@ -1071,9 +1113,6 @@ class Expressions(Displays):
         if type is None or (type.words == 0 and type != NONE):
             raise Refusal(node, "the values of this dict are of different types, or dicts")
         first, again = self.twice(key)
-        if default is not None:
-            more, default = self.before(default)
-            first = [*first, *more]
         index = self.find(again, list(table), node)
         second, at = self.twice(index)
         whole = self.const(values, node, list_of(type))
@@ -1082,7 +1121,7 @@ class Expressions(Displays):
             "compare", [at, self.const(0, node)], BOOL, node, ("lt", False, False)
         )
         if default is None:
-            text = self._key_text(self.text_of(again, node, True))
+            text = self.key_text(again, node)
             other: Expr = tree.Raise("KeyError", text, line=_line(node))
             result_type = type
         else:
@@ -1092,7 +1131,7 @@ class Expressions(Displays):
             result_type = joined
             found, other = self.convert(found, joined, node), self.convert(default, joined, node)
         chosen = tree.Choose(missing, other, found, type=result_type, line=_line(node))
-        return self.block([*first, *second], chosen)
+        return self.block([*first, *early, *second], chosen)
 
     def _slice(self, value: Expr, slice: ast.Slice, node: ast.AST) -> Expr:
         def bound(part: ast.expr | None) -> Expr:
@@ -1236,7 +1275,7 @@ class Expressions(Displays):
             if isinstance(value, Const):
                 return self.const(repr(value.value), node)
             return self.helper("zs_py_str_repr", [value], STR, node)
-        if value.type in (INT, U64, BOOL, NONE, BYTES):
+        if value.type in (INT, U64, BOOL, NONE, BYTES, NEVER):
             return self.text_of(value, node)
         if isinstance(value.type, OptionalType):
             first, again = self.twice(value)

@@ -16,6 +16,7 @@ from zeroserve.compiler.types import (
     INT,
     JSON,
     META,
+    NEVER,
     QS,
     STR,
     ListType,
@@ -72,6 +73,8 @@ class Iterables(Expressions):
         """Anything that can be gone through as a list."""
         if isinstance(value.type, OptionalType):
             self.present(value, node, ast.unparse(node))
+        if value.type == NEVER:
+            return self.block([tree.Do(value, line=_line(node))], self.const([], node))
         if value.type in (DICT, SET):
             assert isinstance(value, Const)
             if value.type == SET and len(value.value) > 1:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,7 +135,7 @@ class Scope:
         load: Callable[["Scope", str, ast.stmt], "Scope | None"],
     ) -> None:
         self.path = path
-        self.lines = source.splitlines()
+        self.lines = re.split(r"\r\n|\r|\n", source)
         self.names: dict[str, Binding | Failed] = {}
         self.functions: list[FunctionDecl] = []
         self.table_prefix = ""
@@ -223,6 +224,9 @@ class Scope:
         try:
             return self.constants.of(node)
         except NotConstant:
+            names = (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+            if any(isinstance(self.names.get(name), Failed) for name in names):
+                raise Refusal(None, "") from None
             raise Refusal(
                 node,
                 "not a constant",

@@ -12,7 +12,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "Delete": ("del", "leave the variable alone; what a request used is gone at its end"),
     "Dict": (
         "a dict made while running",
-        "make it a constant of the module; or give it to Response, json.dumps or urlencode directly",
+        "make it a constant of the module; or give it to Response, json.dumps or urlencode as a whole",
     ),
     "DictComp": ("a comprehension in a function", "write a for loop, or a constant of the module"),
     "GeneratorExp": (
