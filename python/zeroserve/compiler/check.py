@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable
 
-from zeroserve.compiler import tree, unroll
+from zeroserve.compiler import growing, tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.diagnostics import Refusal
@@ -14,6 +14,7 @@ from zeroserve.compiler.subset import REFUSED
 from zeroserve.compiler.tree import Const, Expr, Local, Slot, Stmt
 from zeroserve.compiler.types import (
     BOOL,
+    FLOAT,
     INT,
     META,
     NEVER,
@@ -28,6 +29,7 @@ from zeroserve.compiler.types import (
     has_int,
     items_of,
     join,
+    list_of,
     optional,
     widened,
 )
@@ -141,10 +143,42 @@ class Checker(Calls):
     def stmt_Expr(self, node: ast.Expr) -> list[Stmt]:
         if isinstance(node.value, ast.Constant):
             return []
+        grown = self._append(node.value)
+        if grown is not None:
+            return [grown]
         value = self.expr(node.value)
         if value.type == NEVER:
             self.flow = None
         return [tree.Do(value, line=_line(node))]
+
+    def _append(self, node: ast.expr) -> Stmt | None:
+        """``name.append(item)``: the variable gets a longer list."""
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name) as owner, attr="append"),
+                args=[item],
+                keywords=[],
+            ) if name in self.locals and isinstance(self.locals[name].type, ListType):
+                pass
+            case _:
+                return None
+        if any(param.name == name for param in self.declared.params):
+            raise Refusal(node, f"{name} is of who calls", "make a list here, and return it")
+        growing.require_one_name(self.declared.node, name, self._called)
+        before = self.expr(owner)
+        value = self.expr(item)
+        assert isinstance(before.type, ListType)
+        kind = before.type.item if before.type.item != NEVER else value.type
+        if kind.words == 0 or kind in (NEVER, FLOAT):
+            raise Refusal(item, f"a list can't hold a {kind}")
+        value = self.convert(value, kind, item, "what is appended")
+        return self.assign(name, self.op("list_push", [before, value], list_of(kind), node), node)
+
+    def _called(self, func: ast.expr) -> str | None:
+        known = self._library(func)
+        if known is None and isinstance(func, ast.Attribute) and func.attr == "join":
+            return "join" if self._declared(func) is None else None
+        return known
 
     def stmt_Import(self, node: ast.Import) -> list[Stmt]:
         raise Refusal(node, "an import in a function", "import at the top of the file")
@@ -368,6 +402,8 @@ class Checker(Calls):
             self.body(node.body)
             self.breaks.pop()
             raise
+        if each.item.type == NEVER:  # it is known to be empty
+            return [*each.setup, *self.body(node.orelse)]
         self._widen([node])
         before = copy(self.flow)
         self.breaks.append([])
