@@ -431,7 +431,7 @@ class Calls(Iterables):
         for part in reversed(parts):
             if part.type != value.type:
                 raise Refusal(
-                    affix_node, f"{name}() of a {value.type} is given {part.type}",
+                    affix_node, f"{name}() of {value.type.a} is given {part.type}",
                     "give it a text, or a tuple of texts",
                 )
             if whole and isinstance(part, Const) and len(part.value) <= 32:
@@ -461,7 +461,7 @@ class Calls(Iterables):
         else:
             items = self.listed(self.expr(arg), arg)
         if not isinstance(items.type, ListType) or items.type.item not in (value.type, NEVER):
-            raise Refusal(arg, f"join() of a {value.type} is given {items.type}")
+            raise Refusal(arg, f"join() of {value.type.a} is given {items.type}")
         return self.helper(operation.helper, [value, items], value.type, node)
 
     call_str_join = _join
@@ -555,7 +555,7 @@ class Calls(Iterables):
         if items is not None and (isinstance(found.type, TupleType) or found.type.is_tuple):  # type: ignore[attr-defined]
             done: list[tree.Stmt] = [tree.Do(found, line=_line(node))]
             return self.block(done, self.const(len(items), node))
-        raise Refusal(node, f"the length of a {found.type}")
+        raise Refusal(node, f"the length of {found.type.a}")
 
     def _extreme(self, node: ast.Call, how: str) -> Expr:
         if node.keywords:
@@ -567,7 +567,7 @@ class Calls(Iterables):
             raise Refusal(node, f"{how}() of nothing")
         for at, found in enumerate(values):
             if not is_int(found.type) and found.type not in (STR, BYTES):
-                raise Refusal(node.args[at], f"{how}() of a {found.type}")
+                raise Refusal(node.args[at], f"{how}() of {found.type.a}")
         result = values[0]
         for found in values[1:]:
             result = self._better(result, found, how, node)
@@ -687,7 +687,7 @@ class Calls(Iterables):
         if isinstance(found, Const):
             return self.const(self.constant_value(node), node)
         raise Refusal(
-            node, f"bytes() of a {found.type}", "write text.encode(), or number.to_bytes(...)"
+            node, f"bytes() of {found.type.a}", "write text.encode(), or number.to_bytes(...)"
         )
 
     def _based(self, node: ast.Call, operation: Operation, base: int) -> Expr:
@@ -827,7 +827,7 @@ class Calls(Iterables):
             self.flow = then
         item = make()
         if item.type.words == 0 or item.type in (NEVER, FLOAT):
-            raise Refusal(node.elt, f"a list can't hold a {item.type}")
+            raise Refusal(node.elt, f"a list can't hold {item.type.a}")
         result = self.temp(list_of(item.type))
         whole = Local(result, type=result.type, line=_line(node))
         push = self.op("list_push", [whole, item], result.type, node)
@@ -1202,7 +1202,7 @@ class Calls(Iterables):
                     raise Refusal(node, "** in a dict", "write the members one by one")
                 name = self.expr(key)
                 if name.type != STR:
-                    raise Refusal(key, f"a member named by a {name.type}", "names are str")
+                    raise Refusal(key, f"a member named by {name.type.a}", "names are str")
                 self._distinct(name, key, node, names)
                 if at:
                     out.append(self.const(between[0], node))
@@ -1296,7 +1296,7 @@ class Calls(Iterables):
             whole = [self.const("[", node), *parts, self.const("]", node)]
             out.append(self.block(first, self.concat(whole, STR, node)))
         else:
-            raise Refusal(node, f"json.dumps() of a {type}", "write a dict of its parts")
+            raise Refusal(node, f"json.dumps() of {type.a}", "write a dict of its parts")
 
     def _dump_list(
         self, value: Expr, ensure: bool, between: tuple[str, str], node: ast.expr

@@ -9,7 +9,7 @@ from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.flow import Flow, assigned, copy, merge
 from zeroserve.compiler.operations import EXCEPTIONS
-from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope
+from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope, has_no_words
 from zeroserve.compiler.subset import REFUSED
 from zeroserve.compiler.tree import Const, Expr, Local, Slot, Stmt
 from zeroserve.compiler.types import (
@@ -170,7 +170,7 @@ class Checker(Calls):
         assert isinstance(before.type, ListType)
         kind = before.type.item if before.type.item != NEVER else value.type
         if kind.words == 0 or kind in (NEVER, FLOAT):
-            raise Refusal(item, f"a list can't hold a {kind}")
+            raise Refusal(item, f"a list can't hold {kind.a}")
         value = self.convert(value, kind, item, "what is appended")
         return self.assign(name, self.op("list_push", [before, value], list_of(kind), node), node)
 
@@ -255,7 +255,7 @@ class Checker(Calls):
                         f"{ast.unparse(target)} is not assigned to",
                         f"write {hints[name]}" if name in hints else None,
                     )
-                raise Refusal(target, f"a {base.type} does not change", "make a new one")
+                raise Refusal(target, f"{base.type.a} does not change", "make a new one")
             case ast.Subscript(value=owner, slice=key):
                 base = self.expr(owner)
                 if base.type == META:
@@ -264,7 +264,7 @@ class Checker(Calls):
                     call = self.helper("zs_py_meta_set", args, NONE, node, True)
                     return [*first, tree.Do(call, line=_line(node))]
                 hint = "state goes into a Table: TABLE.set(key, value)"
-                raise Refusal(target, f"a {base.type} does not change", hint)
+                raise Refusal(target, f"{base.type.a} does not change", hint)
             case ast.Starred():
                 raise Refusal(target, "unpacking with *", "write slices: head, tail = x[0], x[1:]")
         raise Refusal(target, "this can't be assigned to")
@@ -293,11 +293,13 @@ class Checker(Calls):
                 tree.Store(size, self.op("count", [again], INT, node), line=_line(node)),
             ]
             wanted = self.const(len(parts), node)
-            few = f"not enough values to unpack (expected {len(parts)})"
-            many = f"too many values to unpack (expected {len(parts)})"
-            for how, text in (("lt", few), ("gt", many)):
+            got = self.helper("zs_py_str_of_int", [count], STR, node)
+            few = [f"not enough values to unpack (expected {len(parts)}, got ", got, ")"]
+            many = [f"too many values to unpack (expected {len(parts)})"]
+            for how, texts in (("lt", few), ("gt", many)):
                 test = self.op("compare", [count, wanted], BOOL, node, (how, False, False))
-                bad = tree.Raise("ValueError", self.const(text, node), line=_line(node))
+                words = [self.const(t, node) if isinstance(t, str) else t for t in texts]
+                bad = tree.Raise("ValueError", self.concat(words, STR, node), line=_line(node))
                 stores.append(tree.If(test, [tree.Do(bad)], [], line=_line(node)))
             for at, part in enumerate(parts):
                 item = self.op(
@@ -305,12 +307,14 @@ class Checker(Calls):
                 )
                 stores += self.unpack(part, item, node)
             return stores
-        raise Refusal(node, f"a {value.type} can't be unpacked")
+        raise Refusal(node, f"{value.type.a} can't be unpacked")
 
     def stmt_Return(self, node: ast.Return) -> list[Stmt]:
         value = (
             self.const(None, node) if node.value is None else self.expr(node.value)
         )
+        if has_no_words(value.type) or value.type in (REQUEST, META, RESPONSE_HEAD, FLOAT):
+            raise Refusal(node, f"a function can't return {value.type.a}")
         if self.declared.result is None:
             found = value.type if self.inferred is None else join(self.inferred, value.type)
             if found is None:
@@ -547,6 +551,8 @@ class Checker(Calls):
                 inside = self.flow
                 self.flow = None if always else outside
                 self._not_none(case.pattern, slot, subject)
+                if isinstance(case.pattern, ast.MatchSingleton) and case.pattern.value is None:
+                    subject = self.unwrap(subject, case.pattern)
                 rest = self._cases(cases[1:], subject, source)
                 self.flow = merge(inside, self.flow)
                 return [tree.If(test, body, rest, line=case.pattern.lineno)]
@@ -606,7 +612,7 @@ class Checker(Calls):
                     return self.is_none(subject, pattern), [], NONE
                 constant = self.const(value, pattern)
                 if subject.type != BOOL:
-                    raise Refusal(pattern, f"case {value} of a {subject.type}")
+                    raise Refusal(pattern, f"case {value} of {subject.type.a}")
                 return self.equal(subject, constant, pattern), [], None
             case ast.MatchAs(pattern=None, name=name):
                 always = self.const(True, pattern)
@@ -655,7 +661,7 @@ class Checker(Calls):
             result = self.const(True, pattern)
             parts = [self.item(subject, at, pattern) for at in range(len(items))]
         else:
-            raise Refusal(pattern, f"a sequence pattern on a {subject.type}")
+            raise Refusal(pattern, f"a sequence pattern on {subject.type.a}")
         tests: list[Expr] = [result]
         for part, value in zip(patterns, parts, strict=True):
             test, more, _ = self._pattern_test(part, value)
@@ -777,7 +783,7 @@ class Checked:
         function = tree.Function(node.name, scope.path, node.lineno, [])
         if declared.result is not None:
             if declared.result in (REQUEST, META):
-                raise Refusal(node.returns, f"a function can't return a {declared.result}")
+                raise Refusal(node.returns, f"a function can't return {declared.result.a}")
             function.result = declared.result
         declared.annotated = declared.result
         declared.function = function
