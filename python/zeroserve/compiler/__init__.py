@@ -10,8 +10,12 @@ text) and ``backend`` (LLVM in a process of its own).
 
 import ast
 import hashlib
+import io
 import os
 import sys
+import threading
+import tokenize
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +23,7 @@ from functools import cache
 from zeroserve._core import Error
 from zeroserve.compiler import backend, check, lower, tree
 from zeroserve.compiler.diagnostics import CompileError, Diagnostic, Refusal
-from zeroserve.compiler.scope import Scope, module_path
+from zeroserve.compiler.scope import FunctionDecl, Scope, module_path
 from zeroserve.compiler.tree import Local
 from zeroserve.compiler.types import BOOL, INT, NONE, REQUEST
 from zeroserve.words import quoted, reason
@@ -39,6 +43,8 @@ __all__ = [
 MAX_SOURCE_BYTES = 1 << 20
 MAX_MODULES = 64
 MAX_DIAGNOSTICS = 50
+_warnings = threading.Lock()
+"""Who may change what becomes of warnings, which is the same for all threads."""
 SECTIONS = {"on_request": "zeroserve.request", "on_response": "zeroserve.response"}
 
 
@@ -114,7 +120,7 @@ def is_helper(path: str) -> bool:
     A file that is no Python counts as a script, so that its error is not overlooked.
     """
     try:
-        module = ast.parse(_read(path))
+        module = _parsed(_read(path), path)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     for node in module.body:
@@ -141,6 +147,14 @@ def _read(path: str) -> str:
         raise Error(f"can't read {quoted(path)}: {reason(error)}") from None
     if len(data) > MAX_SOURCE_BYTES:
         raise Error(f"{quoted(path)}: a script of more than {MAX_SOURCE_BYTES} bytes")
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError:
+        encoding = "another"
+    if encoding not in ("utf-8", "utf-8-sig"):
+        line = next((n for n, text in enumerate(data.splitlines()[:2], 1) if b"coding" in text), 1)
+        message, hint = "an encoding other than UTF-8", "save the file as UTF-8, without a cookie"
+        raise CompileError([Diagnostic(path, line, 1, message, hint)])
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -199,13 +213,15 @@ class _Front:
             scope.table_prefix = os.path.basename(path).removesuffix(".py") + ":"  # noqa: PTH119
         self.scopes[path] = scope
         try:
-            module = ast.parse(source, path)
+            module = _parsed(source, path)
         except SyntaxError as error:
-            line, column = error.lineno or 1, error.offset or 1
+            line, column = max(error.lineno or 1, 1), max(error.offset or 1, 1)
             text = _line_of(scope, line)
+            if text is not None:
+                column = min(column, len(text) + 1)
             message = (error.msg or "invalid syntax").removesuffix(".")
             message = f"{message[:1].lower()}{message[1:]}"
-            self.found.append(Diagnostic(path, line, max(column, 1), message, None, text))
+            self.found.append(Diagnostic(path, line, column, message, None, text))
             raise CompileError(self.found) from None
         except (ValueError, RecursionError, MemoryError) as error:
             message = str(error) or "nested too deep"
@@ -244,11 +260,21 @@ class _Front:
         )
 
 
+def _parsed(source: str, path: str) -> ast.Module:
+    """The syntax tree. Raises SyntaxError, and what else CPython does about a text like this."""
+    with _warnings, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = ast.parse(source, path)
+        # CPython finds some mistakes later only: break without a loop, a parameter twice.
+        compile(module, path, "exec", dont_inherit=True)
+    return module
+
+
 def _line_of(scope: Scope, line: int) -> str | None:
     return scope.lines[line - 1].rstrip() if 0 < line <= len(scope.lines) else None
 
 
-def _entry(declared: "check.FunctionDecl") -> tree.Function:
+def _entry(declared: FunctionDecl) -> tree.Function:
     """What the server calls: the hook, and for a request what it decided."""
     function = declared.function
     assert function is not None and declared.hook is not None

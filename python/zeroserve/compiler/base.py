@@ -13,6 +13,7 @@ from zeroserve.compiler.scope import (
     Constant,
     FunctionDecl,
     Scope,
+    has_no_words,
     type_of,
 )
 from zeroserve.compiler.tree import Const, Expr, Helper, Local, Op, Slot
@@ -125,10 +126,10 @@ class Base:
         from zeroserve.compiler.types import join
 
         type = value.type
-        if type.words == 0 and type not in (NONE, NEVER):
+        if has_no_words(type) or (type.words == 0 and type not in (NONE, NEVER)):
             raise Refusal(
                 node,
-                f"a variable can't hold a {type}",
+                f"a variable can't hold {type.a}",
                 "make it a constant of the module, or use it where it is made",
             )
         if type == FLOAT:
@@ -301,7 +302,9 @@ class Base:
         """One of the values that a tuple or record consists of."""
         items = parts_of(expr.type) or ()
         if isinstance(expr, tree.Tuple):
-            return expr.items[index]
+            others = [*expr.items[:index], *expr.items[index + 1 :]]
+            if all(isinstance(other, Const | Local) for other in others):
+                return expr.items[index]  # the others do nothing that would be missed
         if isinstance(expr, Const):
             return self.const(expr.value[index], node, items[index])
         return tree.Item(expr, index, type=items[index], line=_line(node))
@@ -358,7 +361,7 @@ class Base:
         if isinstance(type, RecordType | MatchType | HashType) or type in (RESPONSE, REQUEST):
             done = [tree.Do(expr, line=_line(node))]
             return self.block(done, self.const(True, node))
-        raise Refusal(node, f"the truth of a {type}", "compare it with something")
+        raise Refusal(node, f"the truth of {type.a}", "compare it with something")
 
     # ---- names
 

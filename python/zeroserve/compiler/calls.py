@@ -1,6 +1,8 @@
 """Calls: of the script's functions, of records, of what ``operations.py`` lists."""
 
 import ast
+import re
+from collections.abc import Callable
 from typing import Any
 
 from zeroserve.compiler import regex, tree, unroll
@@ -73,6 +75,8 @@ _NAMES: dict[str, Type] = {
 }
 CHANGES = {f"Request.{name}" for name in ("set_header", "delete_header", "rewrite", "set_method")}
 """Methods after which attributes of the request may be others."""
+DIRECTIVES = "aAbBdHIjmMpSyYzZ%"
+"""Of strftime; the others depend on the platform or are not known to the server."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -85,6 +89,13 @@ def named(text: str) -> Type:
     if text.startswith("("):
         return tuple_of(*map(named, text[1:-1].split(",")))
     return _NAMES[text]
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """Whether it does not matter when an expression is evaluated: it neither fails nor does
+    anything."""
+    plain = (ast.Constant, ast.Name, ast.Attribute, ast.Dict, ast.List, ast.Tuple, ast.expr_context)
+    return all(isinstance(part, plain) for part in ast.walk(node))
 
 
 class Calls(Iterables):
@@ -329,14 +340,14 @@ class Calls(Iterables):
         for param in params:
             if found[param.name] is None and param.default is None and not param.variadic:
                 raise Refusal(node, f"{short}() is called without {param.name}")
-        # Here they are evaluated in the order of the parameters.
-        acting = [arg for arg in found.values() if arg is not None and _acts(arg)]
-        written = sorted(acting, key=lambda arg: (arg.lineno, arg.col_offset))
-        if acting != written:
+        order = [word.arg for word in node.keywords]
+        if order != [name for name in found if name in order] and (
+            sum(arg is not None and not _is_plain(arg) for arg in found.values()) > 1
+        ):
             raise Refusal(
                 node,
-                f"the arguments of {short}() are calls in another order than its parameters",
-                "write them in the order of the parameters: " + ", ".join(found),
+                f"the arguments of {short}() by name are in another order than its parameters",
+                f"write them in this order: {', '.join(name for name in found if name in order)}",
             )
         return found
 
@@ -420,7 +431,7 @@ class Calls(Iterables):
         for part in reversed(parts):
             if part.type != value.type:
                 raise Refusal(
-                    affix_node, f"{name}() of a {value.type} is given {part.type}",
+                    affix_node, f"{name}() of {value.type.a} is given {part.type}",
                     "give it a text, or a tuple of texts",
                 )
             if whole and isinstance(part, Const) and len(part.value) <= 32:
@@ -444,9 +455,13 @@ class Calls(Iterables):
         assert value is not None and operation.helper is not None
         (arg,) = self.arguments(operation, node).values()
         assert arg is not None
-        items = self.listed(self.expr(arg), arg)
+        if isinstance(arg, ast.GeneratorExp):
+            elt = arg.elt
+            items = self.gathered(arg, lambda: self.expr(elt))
+        else:
+            items = self.listed(self.expr(arg), arg)
         if not isinstance(items.type, ListType) or items.type.item not in (value.type, NEVER):
-            raise Refusal(arg, f"join() of a {value.type} is given {items.type}")
+            raise Refusal(arg, f"join() of {value.type.a} is given {items.type}")
         return self.helper(operation.helper, [value, items], value.type, node)
 
     call_str_join = _join
@@ -540,7 +555,7 @@ class Calls(Iterables):
         if items is not None and (isinstance(found.type, TupleType) or found.type.is_tuple):  # type: ignore[attr-defined]
             done: list[tree.Stmt] = [tree.Do(found, line=_line(node))]
             return self.block(done, self.const(len(items), node))
-        raise Refusal(node, f"the length of a {found.type}")
+        raise Refusal(node, f"the length of {found.type.a}")
 
     def _extreme(self, node: ast.Call, how: str) -> Expr:
         if node.keywords:
@@ -552,7 +567,7 @@ class Calls(Iterables):
             raise Refusal(node, f"{how}() of nothing")
         for at, found in enumerate(values):
             if not is_int(found.type) and found.type not in (STR, BYTES):
-                raise Refusal(node.args[at], f"{how}() of a {found.type}")
+                raise Refusal(node.args[at], f"{how}() of {found.type.a}")
         result = values[0]
         for found in values[1:]:
             result = self._better(result, found, how, node)
@@ -672,7 +687,7 @@ class Calls(Iterables):
         if isinstance(found, Const):
             return self.const(self.constant_value(node), node)
         raise Refusal(
-            node, f"bytes() of a {found.type}", "write text.encode(), or number.to_bytes(...)"
+            node, f"bytes() of {found.type.a}", "write text.encode(), or number.to_bytes(...)"
         )
 
     def _based(self, node: ast.Call, operation: Operation, base: int) -> Expr:
@@ -742,12 +757,16 @@ class Calls(Iterables):
         hidden, poisoned = self.hidden, self.poisoned
         saved = dict(self.locals)
         body: list[tree.Stmt]
+        forget: list[str] = []
         tests: list[ast.expr] = []
         if isinstance(arg, ast.GeneratorExp):
             if len(arg.generators) != 1 or arg.generators[0].is_async:
                 raise Refusal(arg, "a generator expression with several loops", "write a for loop")
             generator = arg.generators[0]
             each = self.iterate(generator.iter)
+            if each.item.type == NEVER:
+                nothing = self.const(name == "all" if name != "sum" else 0, node)
+                return self.block(each.setup, nothing)
             tests = generator.ifs
             target: ast.expr | None = generator.target
             element: ast.expr | None = arg.elt
@@ -759,6 +778,7 @@ class Calls(Iterables):
         body = []
         if target is not None and element is not None:
             body += self._own_targets(target, each.item, node)
+            forget = self._forget
             flows: list[Flow] = []
             inner: list[tree.Stmt] = []
             conditions = []
@@ -776,7 +796,7 @@ class Calls(Iterables):
             body += self._accumulate(name, each.item, result, node)
         self.flow = before
         self.hidden, self.poisoned = hidden, poisoned
-        for name_ in self._forget:
+        for name_ in forget:
             self.locals.pop(name_, None)
         self._forget = []
         self.locals |= {key: slot for key, slot in saved.items() if key not in self.locals}
@@ -785,6 +805,48 @@ class Calls(Iterables):
         return self.block(
             [*each.setup, *first, loop], Local(result, type=result.type, line=_line(node))
         )
+
+    def gathered(
+        self, node: ast.ListComp | ast.GeneratorExp, make: Callable[[], Expr]
+    ) -> Expr:
+        """The list of a comprehension; ``make`` says what becomes of an item."""
+        if len(node.generators) != 1 or node.generators[0].is_async:
+            raise Refusal(node, "a comprehension with several loops", "write for loops")
+        generator = node.generators[0]
+        before = copy(self.flow)
+        hidden, poisoned, saved = self.hidden, self.poisoned, dict(self.locals)
+        each = self.iterate(generator.iter)
+        if each.item.type == NEVER:
+            return self.block(each.setup, self.op("pack_list", [], list_of(NEVER), node))
+        body = self._own_targets(generator.target, each.item, node)
+        forget = self._forget
+        conditions = []
+        for test in generator.ifs:
+            condition, then, _ = self.cond(test)
+            conditions.append(condition)
+            self.flow = then
+        item = make()
+        if item.type.words == 0 or item.type in (NEVER, FLOAT):
+            raise Refusal(node.elt, f"a list can't hold {item.type.a}")
+        result = self.temp(list_of(item.type))
+        whole = Local(result, type=result.type, line=_line(node))
+        push = self.op("list_push", [whole, item], result.type, node)
+        inner: list[tree.Stmt] = [tree.Store(result, push, line=_line(node))]
+        for condition in reversed(conditions):
+            inner = [tree.If(condition, inner, [], line=_line(node))]
+        self.flow = before
+        self.hidden, self.poisoned = hidden, poisoned
+        for name in forget:
+            self.locals.pop(name, None)
+        self._forget = []
+        self.locals |= {key: slot for key, slot in saved.items() if key not in self.locals}
+        empty = self.op("pack_list", [], result.type, node)
+        first: list[tree.Stmt] = [tree.Store(result, empty, line=_line(node))]
+        loop = tree.Loop(each.test, [*body, *inner], each.step, [], line=_line(node))
+        return self.block([*each.setup, *first, loop], whole)
+
+    def expr_ListComp(self, node: ast.ListComp) -> Expr:
+        return self.gathered(node, lambda: self.expr(node.elt))
 
     def _own_targets(self, target: ast.expr, item: Expr, node: ast.AST) -> list[tree.Stmt]:
         """Variables of a generator expression, which nobody else sees."""
@@ -1134,27 +1196,32 @@ class Calls(Iterables):
         node = self.display(node)
         if isinstance(node, ast.Dict):
             out.append(self.const("{", node))
-            names: set[str] = set()
+            names: set[Any] = set()
             for at, (key, item) in enumerate(zip(node.keys, node.values, strict=True)):
                 if key is None:
                     raise Refusal(node, "** in a dict", "write the members one by one")
                 name = self.expr(key)
                 if name.type != STR:
-                    raise Refusal(key, f"a member named by a {name.type}", "names are str")
-                if isinstance(name, Const):
-                    if name.value in names:
-                        raise Refusal(key, f"a second member {name.value!r}")
-                    names.add(name.value)
-                elif len(node.keys) > 1:
-                    raise Refusal(
-                        key, "a name that is not a constant", "two could be the same: use constants"
-                    )
+                    raise Refusal(key, f"a member named by {name.type.a}", "names are str")
+                self._distinct(name, key, node, names)
                 if at:
                     out.append(self.const(between[0], node))
                 out.append(self._quoted(name, ensure, node))
                 out.append(self.const(between[1], node))
                 self._dump(item, ensure, between, out)
             out.append(self.const("}", node))
+        elif isinstance(node, ast.ListComp):
+            elt = node.elt
+
+            def text() -> Expr:
+                parts: list[Expr] = []
+                self._dump(elt, ensure, between, parts)
+                return self.concat(parts, STR, node)
+
+            texts = self.gathered(node, text)
+            comma = self.const(between[0], node)
+            inside = self.helper("zs_py_str_join", [comma, texts], STR, node)
+            out += [self.const("[", node), inside, self.const("]", node)]
         elif isinstance(node, ast.List | ast.Tuple):
             out.append(self.const("[", node))
             for at, item in enumerate(node.elts):
@@ -1164,6 +1231,18 @@ class Calls(Iterables):
             out.append(self.const("]", node))
         else:
             self._dump_value(self.expr(node), ensure, between, out, node)
+
+    @staticmethod
+    def _distinct(name: Expr, key: ast.expr, display: ast.Dict, names: set[Any]) -> None:
+        """Refuse a dict that could have a key twice: the last value would count."""
+        if isinstance(name, Const):
+            if name.value in names:
+                raise Refusal(key, f"a second member {name.value!r}")
+            names.add(name.value)
+        elif len(display.keys) > 1:
+            raise Refusal(
+                key, "a name that is not a constant", "two could be the same: use constants"
+            )
 
     def _quoted(self, text: Expr, ensure: bool, node: ast.AST) -> Expr:
         import json
@@ -1217,7 +1296,7 @@ class Calls(Iterables):
             whole = [self.const("[", node), *parts, self.const("]", node)]
             out.append(self.block(first, self.concat(whole, STR, node)))
         else:
-            raise Refusal(node, f"json.dumps() of a {type}", "write a dict of its parts")
+            raise Refusal(node, f"json.dumps() of {type.a}", "write a dict of its parts")
 
     def _dump_list(
         self, value: Expr, ensure: bool, between: tuple[str, str], node: ast.expr
@@ -1255,6 +1334,20 @@ class Calls(Iterables):
     def call_time_time(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         self.arguments(operation, node)
         return self.helper("zs_py_time_ns", [], FLOAT, node)
+
+    def call_DateTime_strftime(
+        self, operation: Operation, value: Expr | None, node: ast.Call
+    ) -> Expr:
+        (arg,) = self.arguments(operation, node).values()
+        assert value is not None and arg is not None and operation.helper is not None
+        text = self.expr(arg)
+        if not isinstance(text, Const) or not isinstance(text.value, str):
+            raise Refusal(arg, "a format that is not a constant", "formats are constants")
+        for kind in re.findall("%(.?)", text.value, re.S):
+            if kind not in DIRECTIVES:
+                known = " ".join(f"%{letter}" for letter in DIRECTIVES)
+                raise Refusal(arg, f"the directive %{kind} is not available", f"known: {known}")
+        return self.helper(operation.helper, [value, text], STR, node, bool(operation.raises))
 
     def call_DateTime_timestamp(
         self, operation: Operation, value: Expr | None, node: ast.Call
@@ -1314,6 +1407,8 @@ class Calls(Iterables):
         else:
             raise Refusal(arg, "urlencode() takes a dict or a list of pairs written here")
         parts: list[Expr] = []
+        first: list[tree.Stmt] = []
+        names: set[Any] = set()
         for key, item in pairs:
             if parts:
                 parts.append(self.const("&", node))
@@ -1323,10 +1418,13 @@ class Calls(Iterables):
                 found = self.expr(part)
                 if found.type == BYTES:
                     raise Refusal(part, "bytes in urlencode()", "decode them first")
-                text = self.text_of(found, part)
+                if not at and isinstance(arg, ast.Dict):
+                    self._distinct(found, part, arg, names)
+                stores, text = self.before(self.text_of(found, part))
+                first += stores
                 call = [text, self.const("", node)]
                 parts.append(self.helper("zs_py_quote_plus", call, STR, node, True))
-        return self.concat(parts, STR, node)
+        return self.block(first, self.concat(parts, STR, node))
 
     def call_ipaddress_ip_network(
         self, operation: Operation, value: Expr | None, node: ast.Call
@@ -1366,13 +1464,22 @@ class Calls(Iterables):
         if args["content_type"] is not None:
             kind = self.convert(self.expr(args["content_type"]), optional(STR), node)
         flag = self.const(int(body.type == BYTES), node)
-        made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
         headers = args["headers"]
         if headers is None or (isinstance(headers, ast.Constant) and headers.value is None):
-            return made
-        first, response = self.twice(made)
-        stores = list(first)
-        for name, item in self._header_pairs(headers):
+            return self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
+        stores: list[tree.Stmt] = []
+
+        def kept(expr: Expr) -> Expr:
+            """All arguments are evaluated before there is a response."""
+            first, again = self.twice(expr)
+            stores.extend(first)
+            return again
+
+        status, body, kind = kept(status), kept(body), kept(kind)
+        pairs = [(kept(name), kept(item)) for name, item in self._header_pairs(headers)]
+        made = self.helper("zs_py_response", [status, body, kind, flag], RESPONSE, node, True)
+        response = kept(made)
+        for name, item in pairs:
             call = [response, name, item]
             set_one = self.helper("zs_py_response_header", call, NONE, node, True)
             stores.append(tree.Do(set_one, line=_line(node)))
@@ -1397,10 +1504,12 @@ class Calls(Iterables):
         node = self.display(node)
         if isinstance(node, ast.Dict):
             pairs = []
+            names: set[Any] = set()
             for key, item in zip(node.keys, node.values, strict=True):
                 if key is None:
                     raise Refusal(node, "** in headers", "write the fields one by one")
                 name = self.convert(self.expr(key), STR, key, "the name of a header")
+                self._distinct(name, key, node, names)
                 value = self.convert(self.expr(item), STR, item, "the value of a header")
                 pairs.append((name, value))
             return pairs
@@ -1511,11 +1620,3 @@ class Calls(Iterables):
         raise Refusal(
             node, "a Table made while running", "make it at module level: HITS = Table(str, int, ...)"
         )
-
-
-def _acts(node: ast.expr) -> bool:
-    """Whether evaluating an expression may do something or fail."""
-    return any(
-        isinstance(part, ast.Call | ast.NamedExpr | ast.Subscript | ast.BinOp)
-        for part in ast.walk(node)
-    )

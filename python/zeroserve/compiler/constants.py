@@ -24,6 +24,9 @@ MAX_ALL_STEPS = 20_000_000
 MAX_BITS = 4096
 MAX_ITEMS = 200_000
 
+MAX_VALUES = 1_000_000
+"""Values in a constant, with all that they consist of: an inner one counts wherever it stands."""
+
 MAX_COLLISIONS = 1000
 """Keys of a set or dict that have the hash of another one."""
 
@@ -127,6 +130,8 @@ class Constants:
         self._names = names
         self._resolve = resolve
         self._bound: list[dict[str, Any]] = []
+        self._counts: dict[int, tuple[Any, int]] = {}
+        """Of containers by their id; they are kept, so that no other gets the same."""
         self._steps = 0
         self._all_steps = 0
 
@@ -136,6 +141,7 @@ class Constants:
         ``hidden``: names that mean something else where the expression stands.
         """
         self._steps = 0
+        self._counts = {}
         self._bound = [dict.fromkeys(hidden, NotConstant)]
         try:
             if self._all_steps > MAX_ALL_STEPS:
@@ -168,7 +174,20 @@ class Constants:
             len(value) > (MAX_TEXT if isinstance(value, str | bytes) else MAX_ITEMS)
         ):
             raise Refusal(node, f"a constant of more than {MAX_ITEMS} items")
+        if self._count(value) > MAX_VALUES:
+            raise Refusal(node, f"a constant of more than {MAX_VALUES} values within each other")
         return value
+
+    def _count(self, value: Any) -> int:
+        """How many values a value consists of."""
+        if not isinstance(value, tuple | list | set | frozenset | dict):
+            return 1
+        known = self._counts.get(id(value))
+        if known is None:
+            items = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+            known = value, 1 + sum(map(self._count, items))
+            self._counts[id(value)] = known
+        return known[1]
 
     def _Constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, float | complex) or node.value is ...:

@@ -25,6 +25,7 @@ from zeroserve.compiler.scope import (
     Library,
     ModuleDecl,
     RecordDecl,
+    has_no_words,
     type_of,
 )
 from zeroserve.compiler.subset import BUILTINS, DIVISION, REFUSED
@@ -177,8 +178,8 @@ class Expressions(Displays):
     def expr_Tuple(self, node: ast.Tuple) -> Expr:
         items = [self.expr(item) for item in node.elts]
         for item, part in zip(items, node.elts, strict=True):
-            if item.type.words == 0 and item.type != NONE:
-                raise Refusal(part, f"a tuple can't hold a {item.type}")
+            if item.type.words == 0 and item.type not in (NONE, NEVER):
+                raise Refusal(part, f"a tuple can't hold {item.type.a}")
         from zeroserve.compiler.types import tuple_of
 
         return tree.Tuple(items, type=tuple_of(*[i.type for i in items]), line=_line(node))
@@ -334,8 +335,9 @@ class Expressions(Displays):
             then[slot] = NONE if raw.type != JSON else JSON
             if isinstance(raw.type, OptionalType):
                 other[slot] = raw.type.item
-        if isinstance(is_none, Const):
-            then, other = (then, None) if is_none.value else (None, other)
+        known = is_none.value if isinstance(is_none, tree.Block) else is_none
+        if isinstance(known, Const):
+            then, other = (then, None) if known.value else (None, other)
             self.flow = then if then is not None else other
         if positive:
             return is_none, then, other
@@ -347,7 +349,10 @@ class Expressions(Displays):
         """``value is None``."""
         if isinstance(value.type, OptionalType) or value.type == JSON:
             return tree.IsNone(value, type=BOOL, line=_line(node))
-        return self.const(value.type == NONE, node)
+        found = self.const(value.type == NONE, node)
+        if isinstance(value, Const | Local):
+            return found
+        return self.block([tree.Do(value, line=_line(node))], found)
 
     def _cond_equal(
         self, node: ast.Compare, left: ast.expr, positive: bool
@@ -424,6 +429,9 @@ class Expressions(Displays):
             if isinstance(test, Const) and test.type == BOOL and bool(test.value) != is_and:
                 value = self.block(first, again)
                 continue
+            if isinstance(test, Const) and test.type == BOOL:
+                value, slot = self.block(first, self.expr(part)), self._slot_of(part)
+                continue
             next_value = self.expr(part)
             self.flow = merge(before, self.flow)
             kept = again if is_and else self._when_true(again, node)
@@ -447,8 +455,8 @@ class Expressions(Displays):
                 if as_list is not None and join(as_list.type, b.type) is not None:
                     return b.type
             raise Refusal(node, f"one value is {one.type}, the other {other.type}")
-        if found.words == 0 and found not in (NONE, NEVER):
-            raise Refusal(node, f"a {found} can't be chosen while running")
+        if has_no_words(found) or (found.words == 0 and found not in (NONE, NEVER)):
+            raise Refusal(node, f"{found.a} can't be chosen while running")
         return found
 
     def expr_IfExp(self, node: ast.IfExp) -> Expr:
@@ -475,7 +483,7 @@ class Expressions(Displays):
             return value
         value = self.expr(node.operand)
         if not is_int(value.type):
-            raise Refusal(node, f"this operator on a {value.type}")
+            raise Refusal(node, f"this operator on {value.type.a}")
         value = self.convert(value, INT, node)
         if isinstance(node.op, ast.USub):
             return self.op("int.neg", [value], INT, node)
@@ -498,6 +506,8 @@ class Expressions(Displays):
     def binary(self, op: ast.operator, left: Expr, right: Expr, node: ast.expr | ast.stmt) -> Expr:
         """``left op right``."""
         symbol = _SYMBOLS[type(op)]
+        if NEVER in (left.type, right.type):
+            return self.never(left, right, node)
         if isinstance(op, ast.Div):
             raise Refusal(node, *DIVISION)
         for side, part in ((left, "left"), (right, "right")):
@@ -521,6 +531,11 @@ class Expressions(Displays):
             for text, count in ((left, right), (right, left)):
                 if text.type in (STR, BYTES) and is_int(count.type):
                     name = f"zs_py_{text.type}_repeat"
+                    if text is right and not isinstance(text, Const):
+                        first, count = self.twice(count)
+                        times = self.convert(count, INT, node)
+                        made = self.helper(name, [text, times], text.type, node)
+                        return self.block(first, made)
                     return self.helper(name, [text, self.convert(count, INT, node)], text.type, node)
         if isinstance(op, ast.Mod) and one in (STR, BYTES):
             raise Refusal(node, "% with a text is not compiled", "write an f-string")
@@ -528,6 +543,12 @@ class Expressions(Displays):
         if isinstance(op, ast.Add) and STR in (one, other):
             hint = "write an f-string, or str(...)"
         raise Refusal(node, f"{one} {symbol} {other}", hint)
+
+    def never(self, left: Expr, right: Expr, node: ast.AST) -> Expr:
+        """Two values of which one is an exception."""
+        if left.type == NEVER:
+            return left
+        return self.block([tree.Do(left, line=_line(node))], right)
 
     @staticmethod
     def _shown(expr: Expr) -> str:
@@ -746,6 +767,8 @@ class Expressions(Displays):
             if isinstance(found, Const):
                 return self.const(not found.value, node)
             return self.op("not", [found], BOOL, node)
+        if NEVER in (left.type, right.type):
+            return self.never(left, right, node)
         how = _ORDERS[type(op)]
         for side in (left, right):
             self.present(side, node, f"one side of {_SYMBOLS[type(op)]}")
@@ -808,14 +831,20 @@ class Expressions(Displays):
         if is_int(one) and is_int(other):
             extra = ("eq", one == U64, other == U64)
             return self.op("compare", [left, right], BOOL, node, extra)
+        if NEVER in (one, other):
+            return self.never(left, right, node)
         if NONE in (one, other):
-            first, again = self.twice(left if other == NONE else right)
-            return self.block(first, self.is_none(again, node))
+            first, a = self.twice(left)
+            second, b = self.twice(right)
+            return self.block([*first, *second], self.is_none(a if other == NONE else b, node))
         texts = (STR, BYTES)
         if strip(one) == strip(other) and strip(one) in texts:
             return self.op("text_eq", [left, right], BOOL, node)
         if JSON in (one, other):
-            value, plain = (left, right) if one == JSON else (right, left)
+            if one != JSON:
+                first, left = self.twice(left)
+                return self.block(first, self.equal(right, left, node))
+            value, plain = left, right
             if plain.type == JSON:
                 return self.helper("zs_py_json_eq", [value, plain], BOOL, node)
             if plain.type == STR:
@@ -830,10 +859,10 @@ class Expressions(Displays):
         if one == other and isinstance(one, RecordType):
             a = b = parts_of(one)
         if a is not None and b is not None:
-            if len(a) != len(b):
-                return self.const(False, node)
             first, x = self.twice(left)
             second, y = self.twice(right)
+            if len(a) != len(b):
+                return self.block([*first, *second], self.const(False, node))
             result: Expr = self.const(True, node)
             for at in reversed(range(len(a))):
                 same = self.equal(self.item(x, at, node), self.item(y, at, node), node)
@@ -873,6 +902,14 @@ class Expressions(Displays):
         """``left in right``."""
         value = self.expr(right)
         self.present(value, node, "the right side of in")
+        if isinstance(value, Const):
+            return self._contains(left, value, node)
+        first, again = self.twice(left)
+        return self.block(first, self._contains(again, value, node))
+
+    def _contains(self, left: Expr, value: Expr, node: ast.AST) -> Expr:
+        if NEVER in (left.type, value.type):
+            return self.never(left, value, node)
         if value.type in (SET, DICT):
             assert isinstance(value, Const)
             return self._in_keys(left, list(value.value), node)
@@ -971,7 +1008,7 @@ class Expressions(Displays):
             key = self.convert(self.expr(node.slice), STR, node, "the key")
             first, again = self.twice(key)
             found = self.helper("zs_py_meta_get", [again], optional(STR), node)
-            return self.block(first, self._or_raise(found, "KeyError", self._key_text(again), node))
+            return self.block(first, self._or_raise(found, "KeyError", self.key_text(again, node), node))
         if isinstance(type, MatchType):
             return self.group(value, node.slice, node)
         if type == JSON:
@@ -984,7 +1021,7 @@ class Expressions(Displays):
             key = self.convert(self.expr(node.slice), STR, node, "the key")
             first, again = self.twice(key)
             found = self.helper("zs_py_qs_get", [value, again], optional(list_of(STR)), node)
-            return self.block(first, self._or_raise(found, "KeyError", self._key_text(again), node))
+            return self.block(first, self._or_raise(found, "KeyError", self.key_text(again, node), node))
         index = self.expr(node.slice)
         items = items_of(type)
         if items is not None and isinstance(index, Const) and isinstance(index.value, int):
@@ -1010,12 +1047,16 @@ class Expressions(Displays):
             return self.op("str_at", [value, self.convert(index, INT, node)], STR, node)
         if type == BYTES:
             return self.op("bytes_at", [value, self.convert(index, INT, node)], INT, node)
-        raise Refusal(node, f"a {type} has no items")
+        raise Refusal(node, f"{type.a} has no items")
 
-    def _key_text(self, key: Expr) -> Expr:
-        return key
+    def key_text(self, key: Expr, node: ast.AST) -> Expr | None:
+        """What a KeyError says: the repr of the key."""
+        try:
+            return self.repr_of(key, node)
+        except Refusal:
+            return None
 
-    def _or_raise(self, found: Expr, kind: str, message: Expr, node: ast.AST) -> Expr:
+    def _or_raise(self, found: Expr, kind: str, message: Expr | None, node: ast.AST) -> Expr:
         """What is there, or an exception."""
         first, again = self.twice(found)
         raised = tree.Raise(kind, message, line=_line(node))
@@ -1053,17 +1094,19 @@ class Expressions(Displays):
         self, table: dict[Any, Any], key: Expr, default: Expr | None, node: ast.AST
     ) -> Expr:
         """``table[key]``, or with ``default`` ``table.get(key, default)``; a constant dict."""
+        # The default is made before anything is looked up.
+        early, default = self.twice(default) if default is not None else ([], None)
         if isinstance(key, Const):
+            if isinstance(key.value, list | dict | set):
+                raise Refusal(node, f"{key.type.a} is no key of a dict")
             if key.value in table:
-                done: list[tree.Stmt] = []
-                if default is not None and not isinstance(default, Const):
-                    done = [tree.Do(default, line=_line(node))]
-                return self.block(done, self.const(table[key.value], node))
-            if default is not None:
-                return default
-            return tree.Raise("KeyError", None, line=_line(node))
+                return self.block(early, self.const(table[key.value], node))
+            text = self.const(repr(key.value), node)
+            return self.block(early, default or tree.Raise("KeyError", text, line=_line(node)))
         if not table:
-            return default or tree.Raise("KeyError", None, line=_line(node))
+            first, again = self.twice(key)
+            nothing = default or tree.Raise("KeyError", self.key_text(again, node), line=_line(node))
+            return self.block([*first, *early], nothing)
         values = list(table.values())
         type: Type | None = NEVER
         for value in values:
@@ -1071,9 +1114,6 @@ class Expressions(Displays):
         if type is None or (type.words == 0 and type != NONE):
             raise Refusal(node, "the values of this dict are of different types, or dicts")
         first, again = self.twice(key)
-        if default is not None:
-            more, default = self.before(default)
-            first = [*first, *more]
         index = self.find(again, list(table), node)
         second, at = self.twice(index)
         whole = self.const(values, node, list_of(type))
@@ -1082,7 +1122,7 @@ class Expressions(Displays):
             "compare", [at, self.const(0, node)], BOOL, node, ("lt", False, False)
         )
         if default is None:
-            text = self._key_text(self.text_of(again, node, True))
+            text = self.key_text(again, node)
             other: Expr = tree.Raise("KeyError", text, line=_line(node))
             result_type = type
         else:
@@ -1092,7 +1132,7 @@ class Expressions(Displays):
             result_type = joined
             found, other = self.convert(found, joined, node), self.convert(default, joined, node)
         chosen = tree.Choose(missing, other, found, type=result_type, line=_line(node))
-        return self.block([*first, *second], chosen)
+        return self.block([*first, *early, *second], chosen)
 
     def _slice(self, value: Expr, slice: ast.Slice, node: ast.AST) -> Expr:
         def bound(part: ast.expr | None) -> Expr:
@@ -1124,7 +1164,7 @@ class Expressions(Displays):
             if not isinstance(step, Const):
                 raise Refusal(node, "a step that is not a constant")
             return self.op("list_slice", [value, low, high, step], value.type, node)
-        raise Refusal(node, f"a {value.type} can't be sliced")
+        raise Refusal(node, f"{value.type.a} can't be sliced")
 
     def _slice_tuple(self, value: Expr, slice: ast.Slice, node: ast.AST) -> Expr:
         from zeroserve.compiler.types import tuple_of
@@ -1183,7 +1223,7 @@ class Expressions(Displays):
             return self.helper("zs_py_int_format", [value, spec], STR, node, True)
         if value.type == STR:
             return self.helper("zs_py_str_format", [value, spec], STR, node, True)
-        raise Refusal(node, f"a format of a {value.type}", "format an int or a str")
+        raise Refusal(node, f"a format of {value.type.a}", "format an int or a str")
 
     def text_of(self, value: Expr, node: ast.AST, as_key: bool = False) -> Expr:
         """``str(value)``."""
@@ -1228,7 +1268,7 @@ class Expressions(Displays):
             return self.helper("zs_py_ip_str", [value], STR, node)
         if type == DATETIME:
             raise Refusal(node, "the text of a datetime", "write .isoformat() or .strftime()")
-        raise Refusal(node, f"the text of a {type}", "put the text together from its parts")
+        raise Refusal(node, f"the text of {type.a}", "put the text together from its parts")
 
     def repr_of(self, value: Expr, node: ast.AST) -> Expr:
         """``repr(value)``."""
@@ -1236,7 +1276,7 @@ class Expressions(Displays):
             if isinstance(value, Const):
                 return self.const(repr(value.value), node)
             return self.helper("zs_py_str_repr", [value], STR, node)
-        if value.type in (INT, U64, BOOL, NONE, BYTES):
+        if value.type in (INT, U64, BOOL, NONE, BYTES, NEVER):
             return self.text_of(value, node)
         if isinstance(value.type, OptionalType):
             first, again = self.twice(value)
@@ -1248,7 +1288,7 @@ class Expressions(Displays):
                 line=_line(node),
             )
             return self.block(first, chosen)
-        raise Refusal(node, f"the repr of a {value.type}", "put the text together from its parts")
+        raise Refusal(node, f"the repr of {value.type.a}", "put the text together from its parts")
 
     def expr_Call(self, node: ast.Call) -> Expr:
         return self.call(node)

@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass
 
 from zeroserve.compiler import tree
+from zeroserve.compiler.diagnostics import CompileError, Diagnostic
 from zeroserve.compiler.operations import EXCEPTIONS, LIMITS, PARENTS
 from zeroserve.compiler.pool import NON_ASCII, Pool, utf8
 from zeroserve.compiler.tree import (
@@ -43,6 +44,8 @@ from zeroserve.compiler.tree import (
 from zeroserve.compiler.types import STR, ListType, OptionalType, Type, parts_of
 
 MAX_ARGUMENTS = 5
+MAX_NAME = 200
+"""Characters of a function's name; the loader of objects has a bound, too."""
 INLINE_BYTES = 32
 """Constants up to this length are compared in place, others by a helper."""
 
@@ -85,7 +88,7 @@ class Module:
         """The LLVM module."""
         _spread_raising(self.program)
         names = _names(self.program.functions)
-        bodies = [_Writer(self, function, names).text() for function in self.program.functions]
+        bodies = [self.function(function, names) for function in self.program.functions]
         declared = "".join(
             f"declare i64 @{name}({', '.join(['i64'] * count)}) #1\n"
             for name, count in sorted(self.helpers.items())
@@ -102,6 +105,20 @@ class Module:
             + '\nattributes #0 = { nounwind "no-builtins" "no-jump-tables"="true" }\n'
             "attributes #1 = { nounwind }\n\n" + self.debug.text()
         )
+
+
+    def function(self, function: Function, names: dict[Function, str]) -> str:
+        """One function. Raises ``CompileError`` for one that is nested too deep."""
+        try:
+            return _Writer(self, function, names).text()
+        except RecursionError:
+            raise _too_deep(function) from None
+
+
+def _too_deep(function: Function) -> CompileError:
+    message = f"{function.name}() is nested too deep, or has too many branches one after another"
+    hint = "write a part of it as a function of its own, or look values up in a constant dict"
+    return CompileError([Diagnostic(function.path, function.line, 1, message, hint)])
 
 
 def _patterns(patterns: list[tuple[str, int]]) -> str:
@@ -122,9 +139,9 @@ def _patterns(patterns: list[tuple[str, int]]) -> str:
 def _names(functions: list[Function]) -> dict[Function, str]:
     """A symbol for each function, none twice and none a helper's."""
     names: dict[Function, str] = {}
-    taken: set[str] = set()
+    taken = {"patterns", "raised", "request", "texts", "words"}  # of data
     for function in functions:
-        name = function.name if function.name.isascii() else "function"
+        name = function.name[:MAX_NAME] if function.name.isascii() else "function"
         if name.startswith("zs_"):
             name = f"script.{name}"
         while name in taken:
@@ -159,7 +176,10 @@ def _spread_raising(program: Program) -> None:
                         look(handler.body, inside)
 
     for function in program.functions:
-        look(function.body, False)
+        try:
+            look(function.body, False)
+        except RecursionError:
+            raise _too_deep(function) from None
     while waiting:
         function = waiting.pop()
         if not function.raises_to_caller:
@@ -251,7 +271,7 @@ class _Writer:
         self.allocas: list[str] = []
         self.slots: dict[Slot, list[str]] = {}
         self.count = 0
-        self.label = "entry"
+        self.label = "start"
         self.ended = False
         self.line = function.line
         self.loops: list[_Around] = []
@@ -287,7 +307,19 @@ class _Writer:
             f"{kind} i64 @{_symbol(self.names[function])}({', '.join('i64 ' + p for p in params)})"
             f" #0{where} !dbg !{self.scope} {{\nentry:\n"
         )
-        return head + "".join(self.allocas) + "".join(self.lines) + "}\n"
+        first = "".join(self.allocas) + self._begin()
+        return f"{head}{first}start:\n{''.join(self.lines)}}}\n"
+
+    def _begin(self) -> str:
+        """How the first block leads to the next. A function that has no way out is given one, which
+        is never taken: see ``stopped``."""
+        if self.function.section or any("  ret " in line for line in self.lines):
+            return "  br label %start\n"
+        return (
+            "  %never = load volatile i64, ptr @words, align 8\n"
+            "  %taken = icmp ne i64 %never, 0\n"
+            "  br i1 %taken, label %out, label %start\nout:\n  ret i64 0\n"
+        )
 
     def emit(self, text: str) -> None:
         """An instruction, at the line that is being compiled."""
@@ -398,8 +430,7 @@ class _Writer:
             self.leave(None, False)
         else:
             self.helper("zs_py_raise", [kind, message, where])
-            self.emit("unreachable")
-            self.ended = True
+            self.stopped()
 
     def throw_if(self, condition: str, kind: str, message: str = "0") -> None:
         """Raise when an i1 is true; go on otherwise."""
@@ -423,9 +454,14 @@ class _Writer:
         self.branch(condition, bad, good)
         self.start(bad)
         self.helper("zs_py_stop", [str(LIMITS[limit]), self.where()])
-        self.emit("unreachable")
-        self.ended = True
+        self.stopped()
         self.start(good)
+
+    def stopped(self) -> None:
+        """Behind what does not come back. LLVM is not told so of functions that others call: it
+        would leave out what follows the call, and the caller would end in the middle."""
+        self.emit("unreachable" if self.function.section else "ret i64 0")
+        self.ended = True
 
     def leave(self, words: list[str] | None, out: bool) -> None:
         """Return; ``None`` for an exception on its way."""
@@ -592,11 +628,11 @@ class _Writer:
         then, other, end = self.new("then"), self.new("else"), self.new("end")
         self.branch(self.condition(expr.test), then, other)
         self.start(then)
-        one = self.words(expr.then)
+        one = self.words(expr.then) or ["0"] * expr.type.words  # of what raised before
         one_label, one_ended = self.label, self.ended
         self.jump(end)
         self.start(other)
-        two = self.words(expr.other)
+        two = self.words(expr.other) or ["0"] * expr.type.words
         two_label, two_ended = self.label, self.ended
         self.jump(end)
         self.start(end)
@@ -697,19 +733,21 @@ class _Writer:
         slow, fine = self.new("slow"), self.new("ok")
         self.branch(self.compare("ult", both, "4294967296"), fine, slow)
         self.start(slow)
-        # -1 by itself: MIN / -1 is no number that can be compared with.
-        negated = self.compare("eq", a, "-1")
-        least = self.compare("eq", b, str(MIN))
-        self.stop_if(self.value(f"and i1 {negated}, {least}"), "overflow")
-        zero = self.compare("eq", a, "0")
-        harmless = self.value(f"or i1 {zero}, {negated}")
-        by = self.value(f"select i1 {harmless}, i64 1, i64 {a}")
-        back = self.value(f"sdiv i64 {result}, {by}")
-        wrong = self.compare("ne", back, b)
-        checked = self.value(f"xor i1 {harmless}, true")
-        self.stop_if(self.value(f"and i1 {wrong}, {checked}"), "overflow")
+        # Of the amounts, and not by dividing the product: LLVM knows that for a multiplication of
+        # 128 bits, which needs a function that is not there.
+        size, by = self._amount(a), self._amount(b)
+        apart = self.truth(self.compare("slt", self.value(f"xor i64 {a}, {b}"), "0"))
+        most = self.value(f"add i64 {apart}, {MAX}")
+        none = self.truth(self.compare("eq", by, "0"))
+        rounds = self.value(f"udiv i64 {most}, {self.value(f'or i64 {by}, {none}')}")
+        self.stop_if(self.compare("ult", rounds, size), "overflow")
         self.start(fine)
         return result
+
+    def _amount(self, a: str) -> str:
+        """Without its sign, as a number that has none."""
+        negative = self.compare("slt", a, "0")
+        return self.value(f"select i1 {negative}, i64 {self.value(f'sub i64 0, {a}')}, i64 {a}")
 
     def op_int_neg(self, expr: Op) -> str:
         a = self.word(expr.args[0])
@@ -719,8 +757,7 @@ class _Writer:
     def op_int_abs(self, expr: Op) -> str:
         a = self.word(expr.args[0])
         self.stop_if(self.compare("eq", a, str(MIN)), "overflow")
-        negative = self.compare("slt", a, "0")
-        return self.value(f"select i1 {negative}, i64 {self.value(f'sub i64 0, {a}')}, i64 {a}")
+        return self._amount(a)
 
     def _divided(self, expr: Op) -> tuple[str, str, str, str]:
         """Operands, quotient and remainder, both towards zero."""
@@ -1094,19 +1131,54 @@ class _Writer:
             self.store(word, self.address(address, index))
         return self.value(f"or i64 {address}, {len(expr.args) << 32}")
 
+    def op_list_push(self, expr: Op) -> str:
+        """A list with one more item. There is room for four of them, then for twice as many."""
+        a = self.word(expr.args[0])
+        words = self.words(expr.args[1])
+        count, old = self.value(f"lshr i64 {a}, 32"), self.value(f"and i64 {a}, 4294967295")
+        less = self.value(f"sub i64 {count}, 1")
+        power = self.compare("eq", self.value(f"and i64 {count}, {less}"), "0")
+        full = self.value(f"and i1 {power}, {self.compare('ugt', less, '1')}")
+        grow, test, copy, put = (self.new(name) for name in ("grow", "test", "copy", "put"))
+        before = self.label
+        self.branch(full, grow, put)
+        self.start(grow)
+        none = self.compare("eq", count, "0")
+        twice = self.value(f"shl i64 {count}, 1")
+        room = self.value(f"select i1 {none}, i64 4, i64 {twice}")
+        size = self.value(f"mul i64 {room}, {8 * len(words)}")
+        new = self.helper("zs_py_alloc", [size])
+        end = self.value(f"mul i64 {count}, {len(words)}")
+        first = self.label
+        self.jump(test)
+        self.start(test)
+        index = self.value(f"phi i64 [ 0, %{first} ], [ %{copy}.next, %{copy} ]")
+        self.branch(self.compare("ult", index, end), copy, put)
+        self.start(copy)
+        offset = self.value(f"shl i64 {index}, 3")
+        word = self.load(self.address(self.value(f"add i64 {old}, {offset}"), 0))
+        self.store(word, self.address(self.value(f"add i64 {new}, {offset}"), 0))
+        self.lines.append(f"  %{copy}.next = add i64 {index}, 1\n")
+        self.jump(test)
+        self.start(put)
+        there = self.value(f"phi i64 [ {old}, %{before} ], [ {new}, %{test} ]")
+        place = self.value(f"add i64 {there}, {self.value(f'mul i64 {count}, {8 * len(words)}')}")
+        for at, word in enumerate(words):
+            self.store(word, self.address(place, at))
+        more = self.value(f"shl i64 {self.value(f'add i64 {count}, 1')}, 32")
+        return self.value(f"or i64 {there}, {more}")
+
     def op_bit_length(self, expr: Op) -> str:
         a = self.word(expr.args[0])
         if not expr.extra:
-            negative = self.compare("slt", a, "0")
-            a = self.value(f"select i1 {negative}, i64 {self.value(f'sub i64 0, {a}')}, i64 {a}")
+            a = self._amount(a)
         zeros = self.value(f"call i64 @llvm.ctlz.i64(i64 {a}, i1 false)")
         return self.value(f"sub i64 64, {zeros}")
 
     def op_bit_count(self, expr: Op) -> str:
         a = self.word(expr.args[0])
         if not expr.extra:
-            negative = self.compare("slt", a, "0")
-            a = self.value(f"select i1 {negative}, i64 {self.value(f'sub i64 0, {a}')}, i64 {a}")
+            a = self._amount(a)
         return self.value(f"call i64 @llvm.ctpop.i64(i64 {a})")
 
     def op_number_of(self, expr: Op) -> str:

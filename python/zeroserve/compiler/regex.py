@@ -48,7 +48,9 @@ class _Unable(Exception):
 def translate(pattern: str, flags: int, how: str) -> Translated:
     """``how``: search, match or fullmatch. Raises ``Refusal`` without a place."""
     if flags & ~int(_FLAGS):
-        raise Refusal(None, "a flag of re that is not available", "use re.I, re.M, re.S, re.X, re.A")
+        raise Refusal(
+            None, "a flag of re that is not available", "use re.I, re.M, re.S, re.X, re.A"
+        )
     try:
         tree = parser.parse(pattern, flags)
     except re.error as error:
@@ -64,9 +66,7 @@ def translate(pattern: str, flags: int, how: str) -> Translated:
     except RecursionError:
         raise Refusal(None, "a pattern that is nested too deep") from None
     names = {number: name for name, number in tree.state.groupdict.items()}
-    groups = tuple(
-        (names.get(at), at in writer.certain) for at in range(1, tree.state.groups)
-    )
+    groups = tuple((names.get(at), at in writer.certain) for at in range(1, tree.state.groups))
     text = f"(?:{body})"
     if how != "search":
         text = r"\A" + text
@@ -271,9 +271,7 @@ class _Writer:
 
 def _ranges(pairs: list[tuple[int, int]]) -> str:
     """Members of a class."""
-    return "".join(
-        f"\\x{{{a:x}}}" if a == b else f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in pairs
-    )
+    return "".join(f"\\x{{{a:x}}}" if a == b else f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in pairs)
 
 
 @cache

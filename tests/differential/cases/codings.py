@@ -129,24 +129,24 @@ def crc32_start(data: bytes, number: int) -> tuple[int, int]:
 
 
 def json_round(json_text: str) -> tuple[str, str]:
-    """Stops: 64 bits|float|fraction|pairs|deep|key"""
+    """Stops: limit"""
     found: Any = json.loads(json_text)
     return json.dumps(found), json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 
 
 def json_round_bytes(json_data: bytes) -> str:
-    """Stops: 64 bits|float|fraction|pairs|deep|key"""
+    """Stops: limit"""
     found: Any = json.loads(json_data)
     return json.dumps(found)
 
 
 def json_text_of(json_text: str) -> str:
-    """Stops: 64 bits|float|fraction|pairs|deep|key"""
+    """Stops: limit|where the script needs a str"""
     return str(json.loads(json_text))
 
 
 def json_kind(json_text: str) -> str:
-    """Stops: 64 bits|float|fraction"""
+    """Stops: limit"""
     found = json.loads(json_text)
     if found is None:
         return "none"
@@ -164,23 +164,23 @@ def json_kind(json_text: str) -> str:
 
 
 def json_length(json_text: str) -> int:
-    """Stops: 64 bits|float|fraction"""
+    """Stops: limit"""
     return len(json.loads(json_text))
 
 
 def json_truth(json_text: str) -> bool:
-    """Stops: 64 bits|float|fraction"""
+    """Stops: limit"""
     return bool(json.loads(json_text))
 
 
 def json_member(json_object: str) -> str:
-    """Stops: 64 bits|float|fraction"""
+    """Stops: limit"""
     found = json.loads(json_object)
     return json.dumps(found["a"])
 
 
 def json_members(json_object: str, key: str) -> str:
-    """Stops: 64 bits|float|fraction"""
+    """Stops: limit"""
     found = json.loads(json_object)
     inner = found.get("a")
     text = f"{json.dumps(found.get(key))} {json.dumps(found.get('b', 3))} {key in found} "
@@ -192,27 +192,27 @@ def json_members(json_object: str, key: str) -> str:
 
 
 def json_get_missing(json_text: str) -> str:
-    """Stops: 64 bits|float|fraction|AttributeError"""
+    """Stops: limit|AttributeError"""
     return json.dumps(json.loads(json_text).get("a", "none"))
 
 
 def json_index(json_text: str, index: int) -> str:
-    """Stops: 64 bits|float|fraction|no way|TypeError"""
+    """Stops: limit|TypeError"""
     return json.dumps(json.loads(json_text)[index])
 
 
 def json_item(json_text: str, key: str) -> str:
-    """Stops: 64 bits|float|fraction|TypeError"""
+    """Stops: limit|TypeError"""
     return json.dumps(json.loads(json_text)[key])
 
 
 def json_in(json_text: str, key: str) -> bool:
-    """Stops: 64 bits|float|fraction|TypeError"""
+    """Stops: limit|TypeError"""
     return key in json.loads(json_text)
 
 
 def json_each(json_text: str) -> str:
-    """Stops: 64 bits|float|fraction|TypeError"""
+    """Stops: limit|TypeError"""
     out = ""
     for item in json.loads(json_text):
         out += json.dumps(item) + ";"
@@ -220,10 +220,10 @@ def json_each(json_text: str) -> str:
 
 
 def json_views(json_object: str) -> str:
-    """Stops: 64 bits|float|fraction|AttributeError"""
+    """Stops: limit|AttributeError"""
     found = json.loads(json_object)
     out = ""
-    for name in found.keys():  # noqa: SIM118
+    for name in found.keys():
         out += name + ","
     for value in found.values():
         out += json.dumps(value)
@@ -233,18 +233,20 @@ def json_views(json_object: str) -> str:
 
 
 def json_equal(json_text: str, json_object: str, key: str, small: int) -> tuple[bool, bool, bool]:
-    """Stops: 64 bits|float|fraction"""
+    """Stops: limit"""
     one = json.loads(json_text)
     return one == json.loads(json_object), one == key, one == small
 
 
 def json_equal_self(json_text: str, flag: bool) -> tuple[bool, bool, bool]:
-    """Stops: 64 bits|float|fraction"""
+    """Stops: limit"""
     one = json.loads(json_text)
-    return one == json.loads(json_text), one == flag, one != None  # noqa: E711
+    return one == json.loads(json_text), one == flag, one != None
 
 
-def json_dumps_display(text: str, number: int, flag: bool, maybe: str | None, words: list[str]) -> str:
+def json_dumps_display(
+    text: str, number: int, flag: bool, maybe: str | None, words: list[str]
+) -> str:
     return json.dumps({"t": text, "n": [number, flag, None], "m": {"x": maybe}, "w": words, "": ()})
 
 
@@ -262,7 +264,7 @@ def json_dumps_key(text: str, words: list[str]) -> str:
 
 
 def json_formatted(json_object: str) -> str:
-    """Stops: 64 bits|float|fraction|TypeError"""
+    """Stops: limit|TypeError"""
     found = json.loads(json_object)
     name = found.get("a")
     return f"{name} {found.get('b')}" if isinstance(name, str) else "no text"

@@ -73,10 +73,14 @@ def tuples(small: int, few: str, flag: bool) -> str:
     one, (two, three) = flag, both
     longer = both + (flag,)
     a = b = text + few
-    return f"{both[0]} {both[-1]} {twice} {text} {one} {two} {three} {longer[2]} {a} {b} {both[1:][0]}"
+    return (
+        f"{both[0]} {both[-1]} {twice} {text} {one} {two} {three} {longer[2]} {a} {b} {both[1:][0]}"
+    )
 
 
-def tuples_compare(small: int, few_times: int, few: str, part: str) -> tuple[bool, bool, bool, bool, bool]:
+def tuples_compare(
+    small: int, few_times: int, few: str, part: str
+) -> tuple[bool, bool, bool, bool, bool]:
     one = (small, few)
     two = (few_times, part)
     return one < two, one <= two, one == two, one > two, (small, few, 1) >= two
@@ -125,7 +129,7 @@ def dict_get(key: str, few: str, small: int) -> str:
 
 
 def dict_get_maybe(maybe: str | None, piece: bytes) -> str:
-    return f"{_BYTES.get(piece)} {_LARGE.get(maybe, 0) if maybe is not None else -1}"
+    return f"{_BYTES.get(piece)!r} {_LARGE.get(maybe, 0) if maybe is not None else -1}"
 
 
 def dict_get_pair(key: str) -> tuple[str, int]:
@@ -133,7 +137,9 @@ def dict_get_pair(key: str) -> tuple[str, int]:
     return name, number
 
 
-def dict_contains(key: str, few: str, small: int, piece: bytes) -> tuple[bool, bool, bool, bool, bool]:
+def dict_contains(
+    key: str, few: str, small: int, piece: bytes
+) -> tuple[bool, bool, bool, bool, bool]:
     return key in _COLORS, few in _LARGE, small in _NAMES, small in _NUMBERS, piece not in _BYTES
 
 
@@ -152,7 +158,7 @@ def dict_loops(few: str, small: int) -> str:
     for number, name in _NAMES.items():
         if number > small:
             out += f"{number}={name};"
-    for name in _COLORS.keys():  # noqa: SIM118
+    for name in _COLORS.keys():
         out += name + few
     for number in _COLORS.values():
         out += str(number)
@@ -200,9 +206,9 @@ def loop_nested(few_times: int, other_times: int) -> str:
 
 def loop_zip(few: str, words: list[str]) -> str:
     out = ""
-    for letter, word, n in zip(few, words, range(5)):  # noqa: B905
+    for letter, word, n in zip(few, words, range(5)):
         out += f"{letter}{word}{n}"
-    for at, (letter, word) in enumerate(zip(words, few), start=3):  # noqa: B905
+    for at, (letter, word) in enumerate(zip(words, few), start=3):
         out += f"{at}{letter}{word}"
     return out
 
@@ -239,7 +245,9 @@ def loop_changes(words: list[str], few_times: int) -> tuple[int, str]:
     return longest, last
 
 
-def loop_quantified(words: list[str], part: str, few_times: int) -> tuple[bool, bool, bool, int, int]:
+def loop_quantified(
+    words: list[str], part: str, few_times: int
+) -> tuple[bool, bool, bool, int, int]:
     return (
         any(word == part for word in words),
         all(word for word in words),
@@ -305,11 +313,15 @@ def optional_return(maybe: str | None, maybe_number: int | None) -> int:
     return len(maybe) if maybe_number else 7
 
 
-def optional_equal(maybe: str | None, other_maybe: str | None, maybe_number: int | None, small: int) -> tuple[bool, bool, bool, bool]:
+def optional_equal(
+    maybe: str | None, other_maybe: str | None, maybe_number: int | None, small: int
+) -> tuple[bool, bool, bool, bool]:
     return maybe == other_maybe, maybe_number == small, maybe_number != 0, maybe in ("a", None)
 
 
-def optional_truth(maybe: str | None, maybe_number: int | None, maybe_data: bytes | None) -> tuple[bool, bool, bool]:
+def optional_truth(
+    maybe: str | None, maybe_number: int | None, maybe_data: bytes | None
+) -> tuple[bool, bool, bool]:
     return bool(maybe), not maybe_number, maybe_data is not None and not maybe_data
 
 
@@ -478,7 +490,7 @@ def try_assigned(numeral: str, few: str) -> str:
 def try_bare(few_times: int, small: int) -> int:
     try:
         return small % few_times
-    except:  # noqa: E722
+    except:
         return -1
 
 
@@ -539,7 +551,11 @@ def _defaults(a: int, /, b: int = 2, *, c: str = "c", d: int | None = None) -> s
 
 
 def functions_defaults(small: int, few: str, maybe_number: int | None) -> str:
-    return _defaults(small) + _defaults(small, c=few, b=small + 1) + _defaults(1, small, d=maybe_number)
+    return (
+        _defaults(small)
+        + _defaults(small, c=few, b=small + 1)
+        + _defaults(1, small, d=maybe_number)
+    )
 
 
 def _noted(text: str) -> str:

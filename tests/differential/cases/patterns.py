@@ -233,7 +233,11 @@ def re_lazy(subject: str) -> tuple[list[str], list[str], str]:
 
 def re_dot(subject: str) -> tuple[list[str], list[str], list[str]]:
     """Stops: surrogate"""
-    return re.findall(r".", subject), re.findall(r"a.", subject, re.S), re.findall(r"(?s).+", subject)
+    return (
+        re.findall(r".", subject),
+        re.findall(r"a.", subject, re.S),
+        re.findall(r"(?s).+", subject),
+    )
 
 
 def re_findall_empty(subject: str) -> tuple[list[str], list[str], list[str]]:

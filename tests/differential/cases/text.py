@@ -13,10 +13,17 @@ def str_startswith_bounds(few: str, part: str, start: int, end: int) -> bool:
 
 
 def str_startswith_constant(few: str, start: int) -> tuple[bool, bool, bool, bool]:
-    return few.startswith("a"), few.startswith(""), few.startswith("ab", start), few.startswith("", start)
+    return (
+        few.startswith("a"),
+        few.startswith(""),
+        few.startswith("ab", start),
+        few.startswith("", start),
+    )
 
 
-def str_startswith_several(few: str, part: str, other_part: str, start: int) -> tuple[bool, bool, bool]:
+def str_startswith_several(
+    few: str, part: str, other_part: str, start: int
+) -> tuple[bool, bool, bool]:
     return (
         few.startswith((part, other_part)),
         few.startswith(("b", "aa", part), start),
@@ -362,11 +369,19 @@ def str_encode_latin1(text: str) -> bytes:
 
 
 def str_encode_ignore(text: str) -> tuple[bytes, bytes, bytes]:
-    return text.encode(errors="ignore"), text.encode("ascii", "ignore"), text.encode("latin1", "ignore")
+    return (
+        text.encode(errors="ignore"),
+        text.encode("ascii", "ignore"),
+        text.encode("latin1", "ignore"),
+    )
 
 
 def str_encode_replace(text: str) -> tuple[bytes, bytes, bytes]:
-    return text.encode("utf-8", "replace"), text.encode("ascii", "replace"), text.encode("latin1", "replace")
+    return (
+        text.encode("utf-8", "replace"),
+        text.encode("ascii", "replace"),
+        text.encode("latin1", "replace"),
+    )
 
 
 def str_encode_escape(text: str) -> tuple[bytes, bytes]:

@@ -14,7 +14,6 @@ from urllib.parse import (
     urlsplit,
 )
 
-
 _LOCAL = ip_network("192.168.0.0/16")
 _HOST = ip_network("127.0.0.1")
 _LOOSE = ip_network("172.16.1.1/12", strict=False)
@@ -84,74 +83,89 @@ def query_encode(text: str, number: int, flag: bool) -> str:
 
 
 def query_encode_maybe(maybe: str | None, few: str) -> str:
-    return urlencode({"a": maybe, few: few})
+    return urlencode({"a": maybe}) + urlencode([(few, few), (few, maybe)])
+
+
+def query_encode_order(text: str, small: int) -> str:
+    return urlencode({"a": text, "b": 10 // small})
 
 
 def address_of(address: str) -> tuple[str, int, bool]:
+    """Stops: zone"""
     found = ip_address(address)
     return str(found), found.version, found.is_loopback
 
 
 def address_in(address: str) -> tuple[bool, bool, bool, bool]:
+    """Stops: zone"""
     found = ip_address(address)
     return found in _LOCAL, found in _HOST, found in _LOOSE, found not in ip_network("::/0")
 
 
 def address_equal(address: str, other_address: str) -> tuple[bool, bool]:
+    """Stops: zone"""
     one = ip_address(address)
     return one == ip_address(other_address), one != ip_address("127.0.0.1")
 
 
 def address_shown(address: str) -> str:
+    """Stops: zone"""
     return f"{ip_address(address)}"
 
 
 def address_any(text: str) -> str:
+    """Stops: zone"""
     return str(ip_address(text))
 
 
 def date_format(seconds: int) -> str:
+    """Stops: OSError|year"""
     return formatdate(seconds)
 
 
 def date_format_gmt(seconds: int) -> str:
+    """Stops: OSError|year"""
     return formatdate(seconds, usegmt=True)
 
 
 def date_parse(date: str) -> str:
-    """Stops: zone|year|naive"""
+    """Stops: time zone|ASCII"""
     return parsedate_to_datetime(date).isoformat()
 
 
 def date_parse_seconds(date: str) -> int:
-    """Stops: zone|year|naive"""
+    """Stops: time zone|ASCII|64 bits"""
     return int(parsedate_to_datetime(date).timestamp())
 
 
 def date_parse_any(text: str) -> str:
-    """Stops: zone|year|naive"""
+    """Stops: time zone|ASCII"""
     return parsedate_to_datetime(text).isoformat()
 
 
 def date_iso(seconds: int) -> str:
+    """Stops: OSError"""
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def date_strftime(seconds: int) -> str:
-    found = datetime.fromtimestamp(seconds, tz=timezone.utc)  # noqa: UP017
-    return found.strftime("%Y-%m-%d %H:%M:%S %a %A %b %B %j %y %p %I %% %w %z %Z %f")
+    """Stops: OSError"""
+    found = datetime.fromtimestamp(seconds, tz=timezone.utc)
+    return found.strftime("%Y-%m-%d %H:%M:%S %a %A %b %B %j %y %p %I %% %z %Z")
 
 
 def date_strftime_more(seconds: int) -> str:
-    found = datetime.fromtimestamp(seconds, UTC)
-    return found.strftime("%d/%b/%Y:%H:%M:%S %U|%W|%u|%G|%V|%e|%D|%T|%F|%R|%h|%n|%t|%C")
+    """Stops: OSError"""
+    return datetime.fromtimestamp(seconds, UTC).strftime("[%d/%b/%Y:%H:%M:%S] ä %%d")
 
 
 def date_seconds(seconds: int) -> int:
+    """Stops: OSError|64 bits"""
     return int(datetime.fromtimestamp(seconds, UTC).timestamp())
 
 
 def date_compare(seconds: int, number: int) -> tuple[bool, bool, bool]:
+    """Stops: OSError"""
     one = datetime.fromtimestamp(seconds, UTC)
     two = datetime.fromtimestamp(number & 0xFFFFFFFF, UTC)
     return one < two, one == two, one >= two
