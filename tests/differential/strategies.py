@@ -197,6 +197,8 @@ _JSON_VALUES: SearchStrategy[Any] = st.recursive(
         ANY_TEXT,
         st.sampled_from(["", "a", "b", "ä"]),
         st.integers(-(1 << 66), 1 << 66),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 1e16, 1e22, 123456.789, 1e-7, 5e-324]),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),

@@ -259,11 +259,19 @@ class Checker(Calls):
                 tree.Store(size, self.op("count", [again], INT, node), line=_line(node)),
             ]
             wanted = self.const(len(parts), node)
-            few = f"not enough values to unpack (expected {len(parts)})"
-            many = f"too many values to unpack (expected {len(parts)})"
+            few = self.concat(
+                [
+                    self.const(f"not enough values to unpack (expected {len(parts)}, got ", node),
+                    self.text_of(count, node),
+                    self.const(")", node),
+                ],
+                STR,
+                node,
+            )
+            many = self.const(f"too many values to unpack (expected {len(parts)})", node)
             for how, text in (("lt", few), ("gt", many)):
                 test = self.op("compare", [count, wanted], BOOL, node, (how, False, False))
-                bad = tree.Raise("ValueError", self.const(text, node), line=_line(node))
+                bad = tree.Raise("ValueError", text, line=_line(node))
                 stores.append(tree.If(test, [tree.Do(bad)], [], line=_line(node)))
             for at, part in enumerate(parts):
                 item = self.op(
