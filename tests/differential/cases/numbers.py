@@ -551,3 +551,19 @@ def int_sum_any(number: int, other: int, third: int) -> tuple[int, int]:
 
 def int_compare_chain_calls(number: int, other: int) -> tuple[bool, bool]:
     return abs(number >> 1) < abs(other >> 1) <= 1 << 62, -1 < number % 7 < 7
+
+
+def int_format_any(small: int, spec: str) -> str:
+    return f"{small:{spec}}"
+
+
+def int_format_any_large(number: int, spec: str) -> str:
+    return f"{number:{spec}}"
+
+
+def int_format_any_unsigned(number: int, spec: str) -> str:
+    return f"{number & _M64:{spec}}"
+
+
+def int_format_any_bool(flag: bool, spec: str) -> str:
+    return f"{flag:{spec}}"
