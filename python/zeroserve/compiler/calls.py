@@ -251,8 +251,9 @@ class Calls(Iterables):
             raise Refusal(node, f"{short}() is called on a value", "write value.method()")
         if short in EXCEPTIONS:
             raise Refusal(node, "an exception is no value", "write raise in front of it")
-        if short in METHODS:
-            raise Refusal(node, f"{short} is not available in scripts", METHODS[short])
+        hint = METHODS.get(short) or BUILTINS.get(short)
+        if hint is not None:
+            raise Refusal(node, f"{short}() is not available in scripts", hint)
         from zeroserve.compiler.scope import _nearest
 
         raise Refusal(node, f"{short}() is not available in scripts", _nearest(name))
@@ -840,8 +841,17 @@ class Calls(Iterables):
     call_builtins_enumerate = _only_in_for
     call_builtins_zip = _only_in_for
     call_builtins_reversed = _only_in_for
-    call_builtins_frozenset = _only_in_for
-    call_builtins_set = _only_in_for
+
+    def _made_set(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
+        name = operation.name.removeprefix("builtins.")
+        try:
+            return self.const(self.scope.constants.of(node, self.hidden), node)
+        except NotConstant:
+            hint = BUILTINS["set"]
+            raise Refusal(node, f"{name}() is not available in scripts", hint) from None
+
+    call_builtins_frozenset = _made_set
+    call_builtins_set = _made_set
 
     def call_builtins_tuple(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)
@@ -1101,16 +1111,18 @@ class Calls(Iterables):
         args = self.arguments(operation, node)
         assert args["key"] is not None
         key = self.convert(self.expr(args["key"]), STR, node, "the key")
-        default: Expr = self.const(None, node)
-        if args["default"] is not None:
-            default = self.expr(args["default"])
+        owner, value = self.twice(value)
+        before, (key, default) = self._in_order(key, args["default"], node)
         pair = tuple_of(BOOL, JSON)
         first, found = self.twice(self.helper("zs_py_json_get", [value, key], pair, node, True))
-        second, other = self.twice(self.convert(default, JSON, node))
         chosen = tree.Choose(
-            self.item(found, 0, node), self.item(found, 1, node), other, type=JSON, line=_line(node)
+            self.item(found, 0, node),
+            self.item(found, 1, node),
+            self.convert(default, JSON, node),
+            type=JSON,
+            line=_line(node),
         )
-        return self.block([*first, *second], chosen)
+        return self.block([*owner, *before, *first], chosen)
 
     def call_json_dumps(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)
@@ -1427,14 +1439,23 @@ class Calls(Iterables):
         args = self.arguments(operation, node)
         assert args["key"] is not None
         key = self.convert(self.expr(args["key"]), STR, node, "the key")
+        before, (key, default) = self._in_order(key, args["default"], node)
         found = self.helper("zs_py_meta_get", [key], optional(STR), node)
-        if args["default"] is None:
-            return found
-        default = self.expr(args["default"])
-        return self._or_default(found, default, node)
+        return self.block(before, self._or_default(found, default, node))
+
+    def _in_order(
+        self, key: Expr, default: ast.expr | None, node: ast.AST
+    ) -> tuple[list[tree.Stmt], tuple[Expr, Expr]]:
+        """Key and default, both evaluated before anything is looked up."""
+        first, key = self.twice(key)
+        value = self.const(None, node) if default is None else self.expr(default)
+        second, value = self.twice(value)
+        return [*first, *second], (key, value)
 
     def _or_default(self, found: Expr, default: Expr, node: ast.AST) -> Expr:
         first, again = self.twice(found)
+        if default.type == NONE and isinstance(default, Const):
+            return self.block(first, again)
         second, other = self.twice(default)
         inner = self.unwrap(again, node)
         type = join(inner.type, default.type)
@@ -1479,10 +1500,9 @@ class Calls(Iterables):
         table, type = self._table(value, node)
         args = self.arguments(operation, node)
         key = self._key(operation, type, args["key"])
+        before, (key, default) = self._in_order(key, args["default"], node)
         found = self.op("found", [table, key], optional(type.value), node, "zs_py_table_get")
-        if args["default"] is None:
-            return found
-        return self._or_default(found, self.expr(args["default"]), node)
+        return self.block(before, self._or_default(found, default, node))
 
     def call_Table_set(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         table, type = self._table(value, node)

@@ -704,6 +704,7 @@ class Expressions(Displays):
         if len(node.ops) == 1:
             right_node = node.comparators[0]
             return self.compare(node.ops[0], left, right_node, node)
+        begin, left = self.twice(left)
         steps: list[tuple[list[tree.Stmt], Expr]] = []
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot):
@@ -722,7 +723,7 @@ class Expressions(Displays):
             )
             result = self.block(first, whole)
         assert result is not None
-        return result
+        return self.block(begin, result)
 
     def compare(self, op: ast.cmpop, left: Expr, right: ast.expr, node: ast.AST) -> Expr:
         """``left op right``."""
