@@ -1,12 +1,14 @@
 """`compute`: what programs compute, beside the same C compiled for this machine; and loading them.
 
 The kernels of programs/kernels.c run natively (`gcc -O2`, in a small host program), compiled from
-eBPF by the engine, and interpreted: CPU time of one call with many rounds in it, so that starting
-counts for nothing. Executors take turns, and their results have to agree.
+eBPF by the engine, and interpreted; those of programs/kernels.py as scripts in Python are, and in
+CPython: CPU time of one call with many rounds in it, so that starting counts for nothing.
+Executors take turns, and their results have to agree.
 """
 
 from __future__ import annotations
 
+import runpy
 import shutil
 import subprocess
 import tempfile
@@ -16,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import zeroserve
-from zeroserve import clang
+from zeroserve import clang, compiler
 
 from bench.errors import BenchError
 from bench.loading import Loading, loading
@@ -24,8 +26,8 @@ from bench.machine import Machine, describe
 from bench.scripts import PROGRAMS
 from bench.stats import Spread, spread
 
-NATIVE, JIT, INTERPRETER = "native", "jit", "interpreter"
-EXECUTORS = (NATIVE, JIT, INTERPRETER)
+NATIVE, JIT, INTERPRETER, PYTHON, CPYTHON = "native", "jit", "interpreter", "python", "cpython"
+EXECUTORS = (NATIVE, JIT, INTERPRETER, PYTHON, CPYTHON)
 NATIVE_FLAGS = ("-O2",)
 
 # Above what any kernel uses; a slice is what the server gives a request at a time.
@@ -44,6 +46,10 @@ class Kernel:
     rounds: int
     interpreted_rounds: int
 
+
+# What looks a name up asks the server's hash table, which nobody answers for here.
+NOT_IN_PYTHON = ("match",)
+M64 = (1 << 64) - 1
 
 _DATA = bytes(i * 7 & 0xFF for i in range(4096))
 _NAME = b"x-request-id"
@@ -70,10 +76,10 @@ class Measured:
         """Nanoseconds per round."""
         return spread(self.ns.get(executor, []))
 
-    def ratio(self, executor: str) -> Spread | None:
-        """CPU time by that of native code, of each sample and the native one before it."""
-        pairs = zip(self.ns.get(executor, []), self.ns.get(NATIVE, []), strict=False)
-        return spread(ours / native for ours, native in pairs)
+    def ratio(self, executor: str, other: str = NATIVE) -> Spread | None:
+        """CPU time by that of another executor, of each sample and the other's before it."""
+        pairs = zip(self.ns.get(executor, []), self.ns.get(other, []), strict=False)
+        return spread(ours / theirs for ours, theirs in pairs)
 
 
 @dataclass
@@ -98,31 +104,34 @@ def compute(
 ) -> Computed:
     """Measure; `scale` is multiplied to the rounds of a call, `loads` programs are loaded."""
     cc = programs.get("gcc") or _program("gcc")
-    compiler = next(clang.compilers(), None)
-    if compiler is None:
+    cc_bpf = next(clang.compilers(), None)
+    if cc_bpf is None:
         raise BenchError("there is no C compiler for eBPF", clang.NO_COMPILER_HINT)
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         work = Path(directory)
         build = [*NATIVE_FLAGS, "-o", "host", "bench/programs/host.c", "bench/programs/kernels.c"]
         host = build_host(cc, work)
-        made = compile_ebpf(PROGRAMS / "kernels.c", compiler)
+        made = compile_ebpf(PROGRAMS / "kernels.c", cc_bpf)
         program = zeroserve.Program(made)
+        python = PythonKernels.load(PROGRAMS / "kernels.py")
         kernels = [Measured(kernel.name, kernel.what) for kernel in KERNELS]
         for sample in range(1, samples + 1):
             for kernel, measured in zip(KERNELS, kernels, strict=True):
                 tell(f"sample {sample}/{samples}: {kernel.what}")
                 measure(kernel, measured, host, program, scale)
+                if kernel.name not in NOT_IN_PYTHON:
+                    python.measure(kernel, measured, host, scale)
         return Computed(
             machine=describe(work),
             version=zeroserve.__version__,
             native_compiler=_first_line([str(cc), "--version"]),
-            ebpf_compiler=_first_line([*compiler.command, "--version"]),
+            ebpf_compiler=_first_line([*cc_bpf.command, "--version"]),
             commands=[
                 " ".join(["gcc", *build]),
-                " ".join([compiler.name, *clang.FLAGS, "bench/programs/kernels.c"]),
+                " ".join([cc_bpf.name, *clang.FLAGS, "bench/programs/kernels.c"]),
             ],
             kernels=kernels,
-            loading=loading(compiler, loads, work, tell),
+            loading=loading(cc_bpf, loads, work, tell),
         )
 
 
@@ -137,10 +146,10 @@ def build_host(cc: Path, work: Path) -> Path:
     return host
 
 
-def compile_ebpf(source: Path, compiler: clang.Compiler) -> bytes:
+def compile_ebpf(source: Path, cc_bpf: clang.Compiler) -> bytes:
     """The object that the server would get of `source`."""
     try:
-        return clang.compile(source, compiler=compiler).object
+        return clang.compile(source, compiler=cc_bpf).object
     except zeroserve.Error as error:
         raise BenchError(str(error.args[0])) from error
 
@@ -164,6 +173,48 @@ def measure(
         (INTERPRETER, interpreted_spent, few),
     ):
         measured.ns.setdefault(executor, []).append(total / count)
+
+
+@dataclass
+class PythonKernels:
+    """kernels.py: compiled like a script, and as CPython runs it."""
+
+    program: zeroserve.Program
+    functions: dict[str, Callable[[bytes | int, int], int]]
+
+    @classmethod
+    def load(cls, source: Path) -> PythonKernels:
+        """Compile it, and import it."""
+        names = [kernel.name for kernel in KERNELS]
+        text = source.read_text()
+        try:
+            made = compiler.compile_text(text, source.name, functions=names)
+        except zeroserve.Error as error:
+            raise BenchError(str(error.args[0])) from error
+        module = runpy.run_path(str(source))
+        return cls(zeroserve.Program(made), {name: module[name] for name in names})
+
+    def measure(self, kernel: Kernel, measured: Measured, host: Path, scale: float) -> None:
+        """One sample of both; raise when their results differ from native code's."""
+        rounds = max(1, round(kernel.rounds * scale))
+        few = max(1, round(kernel.interpreted_rounds * scale / 4))
+        data = kernel.data
+        first = self.program.memory_address | len(data) << 32 if data else kernel.argument
+        arguments = [first, rounds]
+        run = self.program.run(data, function=kernel.name, args=[first, 1], fuel=FUEL)
+        before = time.thread_time_ns()
+        run = self.program.run(data, function=kernel.name, args=arguments, fuel=FUEL)
+        spent = time.thread_time_ns() - before
+        if run.trap is not None or run.result is None:
+            raise BenchError(f"the script stopped in {kernel.name}: {run.trap}")
+        before = time.thread_time_ns()
+        result = self.functions[kernel.name](data or kernel.argument, few)
+        slow = time.thread_time_ns() - before
+        natively = native_run(host, kernel, rounds)[0], native_run(host, kernel, few)[0]
+        if natively != (run.result, result & M64):
+            raise BenchError(f"Python and C disagree on: {kernel.what}")
+        measured.ns.setdefault(PYTHON, []).append(spent / rounds)
+        measured.ns.setdefault(CPYTHON, []).append(slow / few)
 
 
 def native_run(host: Path, kernel: Kernel, rounds: int) -> tuple[int, int]:

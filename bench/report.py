@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def _figure(value: Spread | None, digits: int, scale: float = 1.0) -> str:
     """Median and, when there was more than one round, minimum and maximum."""
     if value is None:
-        return "invalid"
+        return "-"
     if value.min == value.max:
         return f"{value.median / scale:,.{digits}f}"
     low, high = value.min / scale, value.max / scale
@@ -194,12 +194,15 @@ def _write_rounds(
 
 def compute_tables(result: Computed) -> list[Table]:
     """The kernels, then loading."""
-    columns = ("kernel", "native ns", "compiled / native", "interpreted / native", "fuel")
-    kernels = Table("Computing, CPU time of one round", columns)
+    ebpf = ("compiled / native", "interpreted / native", "fuel")
+    python = ("Python compiled / native", "CPython / Python compiled")
+    kernels = Table("Computing, CPU time of one round", ("kernel", "native ns", *ebpf, *python))
     for one in result.kernels:
         row = (one.what, _figure(one.spread("native"), 1), _figure(one.ratio("jit"), 2))
         fuel = f"{one.fuel:,.0f}"
-        kernels.rows.append((*row, _figure(one.ratio("interpreter"), 1), fuel))
+        slow = _figure(one.ratio("interpreter"), 1)
+        script = _figure(one.ratio("python"), 2), _figure(one.ratio("cpython", "python"), 1)
+        kernels.rows.append((*row, slow, fuel, *script))
     loads = result.loading
     columns = ("instructions", "object kB", "machine code kB", "ms", "CPU ms")
     loading = Table("Loading a program: verified and compiled", columns, left=0)

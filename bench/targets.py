@@ -53,6 +53,8 @@ PYTHON_JSON_RATIO = 1.15
 ROUTER_US = 0.5
 
 JIT_RATIO = 2.0
+PYTHON_RATIO = 3.0
+CPYTHON_RATIO = 30.0
 LOAD_MS = 25.0
 LOADS_GROWTH = 1.05
 
@@ -161,6 +163,15 @@ def compute_targets(result: Computed) -> list[Target]:
         ratio = kernel.ratio("jit")
         what = f"CPU time, {kernel.what}: compiled eBPF / native"
         targets.append(_at_most(what, ratio.median if ratio else None, JIT_RATIO, ""))
+    for kernel in result.kernels:
+        ours, theirs = kernel.ratio("python"), kernel.ratio("cpython", "python")
+        if ours is None or theirs is None:
+            continue
+        what = f"CPU time, {kernel.what}: script in Python / native"
+        targets.append(_at_most(what, ours.median, PYTHON_RATIO, ""))
+        what = f"CPU time, {kernel.what}: CPython / script in Python"
+        status = PASS if theirs.median >= CPYTHON_RATIO else MISSED
+        targets.append(Target(what, theirs.median, CPYTHON_RATIO, False, "", status))
     loading = result.loading
     wall = loading.wall()
     what = f"loading an object of {loading.instructions:,} instructions"

@@ -8,6 +8,7 @@
 
 mod executors;
 mod generate;
+mod helpers;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ use zeroserve_server::{Site, SiteOptions, offline};
 use zeroserve_vm::{Engine, Helper, HelperTable, Program};
 
 pub use executors::{Summary, compare, executors};
+pub use helpers::helpers;
 
 /// A foreign tar: what is indexed lies inside the archive under a name that can't leave it.
 pub fn tar(data: &[u8]) {

@@ -8,7 +8,7 @@ const MUTATIONS: u64 = 2000;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 10] = [
+const TARGETS: [(&str, Target); 11] = [
     ("tar", zeroserve_fuzz::tar),
     ("packed", zeroserve_fuzz::packed),
     ("request", zeroserve_fuzz::request),
@@ -19,6 +19,7 @@ const TARGETS: [(&str, Target); 10] = [
     ("hello", zeroserve_fuzz::hello),
     ("objects", zeroserve_fuzz::objects),
     ("executors", zeroserve_fuzz::executors),
+    ("helpers", zeroserve_fuzz::helpers),
 ];
 
 #[test]

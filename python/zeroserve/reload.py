@@ -84,7 +84,8 @@ class Reloader:
         """``scripts``: those to run before the archive's own, made anew for each opening.
 
         ``host``: the one that the site is for; None for all that have no site of their own.
-        ``live``: browsers on this machine are shown why a state is refused.
+        ``live``: browsers on this machine are shown why a state is refused, unless the site is
+        an archive.
         """
         self._core = core
         self.host = host
@@ -93,7 +94,11 @@ class Reloader:
         self._path = path
         self._name = name
         self._report = report
-        self._live = live
+        self._page: Callable[[str, list[str]], str] | None = None
+        if live and not path.endswith(".tar"):
+            from zeroserve import overlay  # now: when it is needed, files may be what is missing
+
+            self._page = overlay.page
         self._lock = threading.Lock()
         self._others: dict[str, FileState | None] = {}
         self._warned: list[str] = []
@@ -180,8 +185,10 @@ class Reloader:
             )
             more = details(error)
             self._report("error", "\n".join(filter(None, [f"{goes_on}: {brief(error)}", more])))
-            if self._live and serving:
-                self._show(error)
+            if self._page is not None and serving:
+                diagnostics = [str(one) for one in getattr(error, "diagnostics", ())]
+                blocks = diagnostics or list(filter(None, [str(error), more]))
+                self._core.show_failure(self._page(self._name, blocks), host=self.host)
             return brief(error)
         if self._closed:
             return "the server is stopped already"
@@ -191,14 +198,6 @@ class Reloader:
         self._report("info", f"reloaded {self._name}: {what}")
         self.report_warnings()
         return None
-
-    def _show(self, error: _core.Error) -> None:
-        """In browsers on this machine, until a state is not refused."""
-        from zeroserve import overlay  # late: most servers never need it
-
-        diagnostics = [str(one) for one in getattr(error, "diagnostics", ())]
-        blocks = diagnostics or [str(error), *([details(error)] if details(error) else [])]
-        self._core.show_failure(overlay.page(self._name, blocks), host=self.host)
 
     def report_warnings(self) -> None:
         """Name the entries that are left out of the site, unless they were the last time too."""

@@ -7,8 +7,8 @@ Passwords are kept as PBKDF2-HMAC-SHA256. Make an entry of USERS with
 
 The server allows 20,000 iterations, because nothing else happens in a worker while it derives a
 key. That is few by today's standards: choose long random passwords, and keep the archive to
-yourself. A header that was right is remembered by its hash for MEMORY_S seconds, so that a page with fifty
-images derives one key. Wrong ones are limited by address. Use it over HTTPS only.
+yourself. A header that was right is remembered by its hash for MEMORY_S seconds, so that a page
+with fifty images derives one key. Wrong ones are limited by address. Use it over HTTPS only.
 """
 
 import base64
@@ -28,12 +28,12 @@ USERS = {
     # "correct horse battery staple"
     "ada": (
         "3f1c9a52d7e84b06a9d1c5e2f7b3806d",
-        "0000000000000000000000000000000000000000000000000000000000000000",
+        "d99510a3bc8e79efc6cb8beadc86cf7d3d6a75edf067e9da48d91133d0f10779",
     ),
     # "tr0ub4dor&3"
     "grace": (
         "b0a7e61c94d24f3f8c5d6e7f80912a3b",
-        "0000000000000000000000000000000000000000000000000000000000000000",
+        "4a48181b885805a5bd9c73f4f5e28789be5802e5c61836a012f58f9eeb23ecee",
     ),
 }
 """Name: salt and hash, in hexadecimal digits."""
@@ -67,7 +67,9 @@ def is_right(name: str, password: str) -> bool:
 def challenge() -> Response:
     """What makes a browser ask."""
     value = f'Basic realm="{REALM}", charset="UTF-8"'
-    return Response(401, "sign in\n", headers={"WWW-Authenticate": value, "Cache-Control": "no-store"})
+    return Response(
+        401, "sign in\n", headers={"WWW-Authenticate": value, "Cache-Control": "no-store"}
+    )
 
 
 @on_request

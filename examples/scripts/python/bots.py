@@ -1,7 +1,8 @@
 """Keeps out crawlers by their User-Agent, and scanners by what they look for.
 
-A name is only what a program says of itself: this saves work, it protects nothing. Crawlers that are refused
-may still read robots.txt, where they should have looked. Refusals are logged, one line a minute for each address.
+A name is only what a program says of itself: this saves work, it protects nothing. Crawlers that
+are refused may still read robots.txt, where they should have looked. Refusals are logged, one
+line a minute for each address.
 """
 
 import re

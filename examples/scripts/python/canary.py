@@ -1,9 +1,9 @@
 """A new version of a backend for a share of the clients, by address: the same client stays with
 the same version, on every server, without a cookie.
 
-Raise PERCENT step by step: who had the new version keeps it. SALT makes the next rollout begin with other
-clients. Testers choose with the header X-Canary: new or old, if TESTERS is True. The upstream
-gets the header X-Version, and so does the client.
+Raise PERCENT step by step: who had the new version keeps it. SALT makes the next rollout begin
+with other clients. Testers choose with the header X-Canary: new or old, if TESTERS is True. The
+upstream gets the header X-Version, and so does the client.
 
 Needs client_address.py beside it.
 """
@@ -11,7 +11,6 @@ Needs client_address.py beside it.
 import hashlib
 
 from client_address import client_address
-
 from zeroserve.script import Request, Response, on_request, on_response, proxy
 
 PREFIX = "/app/"

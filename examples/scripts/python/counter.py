@@ -1,8 +1,8 @@
 """A hit counter as a picture: <img src="/badge/home.svg">.
 
 Counts are kept in memory, over reloads, not over the end of the process. A visitor counts once in
-WINDOW_S seconds, by a hash of address and User-Agent that changes with the window, so nothing that is kept
-says who it was.
+WINDOW_S seconds, by a hash of address and User-Agent that changes with the window, so nothing
+that is kept says who it was.
 """
 
 import hashlib
@@ -53,12 +53,14 @@ def counter(req: Request) -> Response | None:
     if found is None:
         return None
     page = found[1]
-    number = counts.add(page, 1) if req.method == "GET" and is_new(req, page) else counts.get(page, 0)
+    number = (
+        counts.add(page, 1) if req.method == "GET" and is_new(req, page) else counts.get(page, 0)
+    )
     text = short(number)
     width = 24 + 8 * len(text)
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img">'
-        f'<title>{number:,} visits</title>'
+        f"<title>{number:,} visits</title>"
         f'<rect width="{width}" height="20" rx="3" fill="{colour(number)}"/>'
         f'<text x="{width // 2}" y="14" fill="#fff" text-anchor="middle" '
         f'font-family="sans-serif" font-size="12">{text}</text></svg>\n'

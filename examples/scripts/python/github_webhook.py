@@ -1,8 +1,8 @@
 """Lets webhooks of GitHub through to the service behind, if their signature is right.
 
-The secret is the environment variable WEBHOOK_SECRET, the same as in the webhook's settings. A delivery
-that comes again is answered without bothering the service. Bodies may have 256 KiB; larger ones
-get a 413 (GitHub sends up to 25 MiB, rarely).
+The secret is the environment variable WEBHOOK_SECRET, the same as in the webhook's settings. A
+delivery that comes again is answered without bothering the service. Bodies may have 256 KiB;
+larger ones get a 413 (GitHub sends up to 25 MiB, rarely).
 """
 
 import hashlib

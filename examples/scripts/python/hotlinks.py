@@ -1,8 +1,8 @@
 """Images for our own pages only: other sites that embed them get a small notice instead.
 
 Visitors without Referer are let through: some browsers never send it, and neither do links in
-e-mails. Search engines that show images are welcome. A Referer is easily forged by
-programs, never by a page, and pages are what this is about.
+e-mails. Search engines that show images are welcome. A Referer is easily forged by programs,
+never by a page, and pages are what this is about.
 """
 
 from urllib.parse import urlsplit

@@ -1,13 +1,11 @@
 """A part of the site for some networks only; everybody else gets a 404, as if it was not there.
 
-Needs client_address.py beside it. An IPv4 address that comes as IPv6 (::ffff:192.0.2.1) is taken
-as what it is.
+Needs client_address.py beside it.
 """
 
 from ipaddress import ip_address, ip_network
 
 from client_address import client_address
-
 from zeroserve.script import Request, Response, on_request
 
 OFFICE = ip_network("192.0.2.0/24")
@@ -20,10 +18,11 @@ RULES = (
 )
 """The beginning of a path, and the networks that may see what is there."""
 
+
 @on_request
 def ip_allow(req: Request) -> Response | None:
     try:
-        ip = ip_address(client_address(req).removeprefix("::ffff:"))
+        ip = ip_address(client_address(req))
     except ValueError:
         ip = ip_address("::")  # a Unix socket, in no network
     for prefix, networks in RULES:

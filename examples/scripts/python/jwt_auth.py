@@ -1,15 +1,14 @@
 """An API that wants a bearer token: JSON Web Tokens signed with HMAC-SHA256 (RFC 7519).
 
 The secret is the environment variable JWT_SECRET, of 32 bytes at least; without it nothing below
-PREFIX is answered. The algorithm is fixed here, not read from the token; `exp` is required; `nbf`, `iss`
-and `aud` are checked, `aud` also as a list. Later scripts and the upstream get the subject in the header X-User,
-which clients can't set themselves.
+PREFIX is answered. The algorithm is fixed here, not read from the token; `exp` is required;
+`nbf`, `iss` and `aud` are checked, `aud` also as a list. Later scripts and the upstream get the
+subject in the header X-User, which clients can't set themselves.
 
 A token can't be taken back before it expires: keep them short-lived.
 """
 
 import base64
-import hashlib
 import hmac
 import json
 import time

@@ -1,8 +1,8 @@
 """Visitors of / are sent to the language that they prefer: /en/, /de/, /fr/ ...
 
 A cookie that the site's language menu sets counts most, then Accept-Language with its weights
-(RFC 9110, section 12.5.4): de-AT is served by de, and q=0 means never. Crawlers, which send neither,
-get DEFAULT. Only / is redirected: links to a language stay what they are.
+(RFC 9110, section 12.5.4): de-AT is served by de, and q=0 means never. Crawlers, which send
+neither, get DEFAULT. Only / is redirected: links to a language stay what they are.
 """
 
 import re
@@ -28,9 +28,7 @@ def weight(text: str) -> int:
 def fits(language: str, wanted: str) -> bool:
     """Whether a language serves a range: de serves de-AT, and pt-br serves pt."""
     return (
-        language == wanted
-        or wanted.startswith(f"{language}-")
-        or language.startswith(f"{wanted}-")
+        language == wanted or wanted.startswith(f"{language}-") or language.startswith(f"{wanted}-")
     )
 
 

@@ -1,9 +1,10 @@
 """Down for maintenance: 503 for everybody but those who do the work.
 
 It is on while the environment variable MAINTENANCE is set and not empty; its value may be the
-time of the end, as in "Sun, 06 Nov 1994 08:49:37 GMT", which becomes Retry-After. Addresses in STAFF, and whoever
-has the cookie of a visit to /?preview=TOKEN (the environment variable PREVIEW_TOKEN), see the
-site. Health checks are answered either way. Pages get PAGE, everything else a line of text.
+time of the end, as in "Sun, 06 Nov 1994 08:49:37 GMT", which becomes Retry-After. Addresses in
+STAFF, and whoever has the cookie of a visit to /?preview=TOKEN (the environment variable
+PREVIEW_TOKEN), see the site. Health checks are answered either way. Pages get PAGE, everything
+else a line of text.
 
 Needs client_address.py beside it.
 """
@@ -13,7 +14,6 @@ from email.utils import parsedate_to_datetime
 from ipaddress import ip_address, ip_network
 
 from client_address import client_address
-
 from zeroserve.script import Request, Response, env, on_request, redirect
 
 HEALTH = "/health"

@@ -11,7 +11,6 @@ import hashlib
 from ipaddress import ip_address
 
 from client_address import client_address
-
 from zeroserve.script import Request, Response, on_request, rate_limit
 
 PER_SECOND = 20
@@ -23,7 +22,7 @@ API_PER_MINUTE = 60
 KEYS = {
     # sha256 of the key: python3 -c "import hashlib; print(hashlib.sha256(b'...').hexdigest())"
     "2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683": 600,  # "key"
-    "3fcaa1d8a7cc4ac5d8b1a9d2b6e7d5a1ed1bd22cf3d2d3cf3d6c2b1a0f9e8d7c": 6000,
+    "2aa50b47c92342ddda1dccb774e50e497d759632db2c3a8b86b31a9d737f8151": 6000,  # "another key"
 }
 """Requests per minute of each API key, by its hash."""
 

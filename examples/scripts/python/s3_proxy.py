@@ -1,14 +1,13 @@
 """Files of a private S3 bucket below /files/: requests are signed and passed on.
 
-Needs sigv4.py beside it. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are environment variables. Only GET and
-HEAD are passed on, with ranges and conditions; what a client sends as credentials is removed.
-Give the key a policy that allows s3:GetObject on this bucket and nothing else.
+Needs sigv4.py beside it. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are environment variables.
+Only GET and HEAD are passed on, with ranges and conditions; what a client sends as credentials is
+removed. Give the key a policy that allows s3:GetObject on this bucket and nothing else.
 """
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 from sigv4 import EMPTY_HASH, Credentials, authorization
-
 from zeroserve.script import Request, Response, env, log, on_request, proxy
 
 PREFIX = "/files/"
@@ -29,7 +28,7 @@ def s3_proxy(req: Request) -> Response | None:
     if "?" in req.raw_path or req.path.endswith("/"):
         return Response(404, "not found\n")
     req.rewrite("/" + req.path.removeprefix(PREFIX))
-    time = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     credentials = Credentials(access_key, secret_key, REGION, "s3")
     headers = [("host", HOST), ("x-amz-content-sha256", EMPTY_HASH), ("x-amz-date", time)]
     value = authorization(credentials, req.method, req.raw_path, "", headers, time)

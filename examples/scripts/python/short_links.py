@@ -1,12 +1,13 @@
 """A link shortener: PUT or POST makes a link, GET follows it and counts.
 
-    curl -H "Authorization: Bearer $LINKS_TOKEN" -d https://example.com/a/long/one http://localhost:8080/go/
-    curl -H "Authorization: Bearer $LINKS_TOKEN" -X PUT -d https://example.com/ http://localhost:8080/go/home
-    curl -H "Authorization: Bearer $LINKS_TOKEN" http://localhost:8080/go/home+      # what, how often
+    auth="Authorization: Bearer $LINKS_TOKEN" site=http://localhost:8080
+    curl -H "$auth" -d https://example.com/a/long/one $site/go/
+    curl -H "$auth" -X PUT -d https://example.com/ $site/go/home
+    curl -H "$auth" $site/go/home+                       # where it leads, and how often
 
-Links are kept in memory: over reloads, not over the end of the process, and the one that nobody used for
-the longest time goes when there are MAX_LINKS. PERMANENT holds those that must stay. The token
-is the environment variable LINKS_TOKEN; without it links are followed, not made.
+Links are kept in memory: over reloads, not over the end of the process, and the one that nobody
+used for the longest time goes when there are MAX_LINKS. PERMANENT holds those that must stay. The
+token is the environment variable LINKS_TOKEN; without it links are followed, not made.
 """
 
 import hmac

@@ -1,9 +1,9 @@
 """A single-page application: paths that are no files are answered by its index page, with 200.
 
-Files have a suffix, pages of the application have none; so a picture that is missing is still
-a 404, and not an HTML page. Put it last (99-single-page.py): scripts that answer come before.
-Cache lifetimes: files with a hash in the name (app.3f9a1c2e.js) for a year, everything else is
-asked for again each time, which costs a 304.
+Files have a suffix, pages of the application have none; so a picture that is missing is still a
+404, and not an HTML page. Put it last (99-single-page.py): scripts that answer come before. Cache
+lifetimes: files with a hash in the name (app.3f9a1c2e.js) for a year, everything else is asked
+for again each time, which costs a 304.
 """
 
 import re
@@ -31,4 +31,6 @@ def page(req: Request) -> Response | None:
 def cache(req: Request, res: Response) -> None:
     if res.status in (200, 206, 304):
         is_fixed = HASHED.search(req.path) is not None
-        res.set_header("Cache-Control", "public, max-age=31536000, immutable" if is_fixed else "no-cache")
+        res.set_header(
+            "Cache-Control", "public, max-age=31536000, immutable" if is_fixed else "no-cache"
+        )

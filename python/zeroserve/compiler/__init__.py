@@ -12,6 +12,7 @@ import ast
 import hashlib
 import io
 import os
+import sys
 import threading
 import tokenize
 import warnings
@@ -24,7 +25,7 @@ from zeroserve.compiler import backend, check, lower, tree
 from zeroserve.compiler.diagnostics import CompileError, Diagnostic, Refusal
 from zeroserve.compiler.scope import FunctionDecl, Scope, module_path
 from zeroserve.compiler.tree import Local
-from zeroserve.compiler.types import BOOL, INT, NONE
+from zeroserve.compiler.types import BOOL, INT, NONE, REQUEST
 from zeroserve.words import quoted, reason
 
 __all__ = [
@@ -61,10 +62,11 @@ class Compiled:
 
 @cache
 def version() -> str:
-    """Changes when the compiler does: of its own sources and LLVM's version."""
+    """Changes when the compiler does: of its own sources and the versions of LLVM and of Python,
+    which parses scripts and computes their constants."""
     from importlib import metadata
 
-    digest = hashlib.sha256(metadata.version("llvmlite").encode())
+    digest = hashlib.sha256(f"{metadata.version('llvmlite')}\0{sys.version}\0".encode())
     directory = os.path.dirname(__file__)  # noqa: PTH120
     for name in sorted(os.listdir(directory)):
         if name.endswith(".py"):
@@ -85,9 +87,7 @@ def compile_file(path: str, *, search: Sequence[str] | None = None) -> Compiled:
     return Compiled(backend.run(text, "object"), files, hooks)
 
 
-def compile_text(
-    source: str, path: str = "script.py", *, functions: Sequence[str] = ()
-) -> bytes:
+def compile_text(source: str, path: str = "script.py", *, functions: Sequence[str] = ()) -> bytes:
     """The object of a script that is no file; it imports no modules of its own.
 
     ``functions``: names of some that ``Program.run`` can start by themselves. Their arguments are
@@ -285,7 +285,9 @@ def _entry(declared: FunctionDecl) -> tree.Function:
     entry = tree.Function(function.name, function.path, function.line, [], INT, section=section)
     entry.calls = {function}
     line = function.line
-    call = tree.Call(function, [], type=function.result, line=line)
+    request = tree.Op("request", [], None, type=REQUEST, line=line)
+    hidden = [tree.constant(None, slot.type) for slot in function.params[1:]]
+    call = tree.Call(function, [request, *hidden], type=function.result, line=line)
     if function.result == NONE:
         entry.body = [tree.Do(call, line=line)]
     else:

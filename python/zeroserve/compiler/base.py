@@ -40,6 +40,7 @@ from zeroserve.compiler.types import (
     Type,
     is_int,
     items_of,
+    parts_of,
     list_of,
     tuple_of,
 )
@@ -102,6 +103,13 @@ class Base:
         slot = self.temp(expr.type)
         store = tree.Store(slot, expr, line=expr.line)
         return [store], Local(slot, type=expr.type, line=expr.line)
+
+    def before(self, expr: Expr) -> tuple[list[tree.Stmt], Expr]:
+        """As ``twice``, for what CPython evaluates before something that stands in front of it
+        here; what has no effect and can't change stays where it is."""
+        if isinstance(expr, Const) or (isinstance(expr, tree.Op) and expr.name == "field"):
+            return [], expr
+        return self.twice(expr)
 
     def block(self, body: list[tree.Stmt], value: Expr) -> Expr:
         """Statements in front of a value."""
@@ -211,6 +219,12 @@ class Base:
             hint = "write .decode()"
         raise Refusal(node, f"{what} is {found}, not {wanted}", hint)
 
+    def as_given(self, expr: Expr, wanted: Type, node: ast.AST, what: str = "the value") -> Expr:
+        """As ``convert``, where the value keeps its type in CPython: a bool is no int there."""
+        if expr.type == BOOL and wanted in (INT, U64):
+            raise Refusal(node, f"{what} is bool, not int", "write int(...)")
+        return self.convert(expr, wanted, node, what)
+
     def _to_optional(self, expr: Expr, wanted: OptionalType, node: ast.AST, what: str) -> Expr:
         if expr.type == NONE:
             if isinstance(expr, Const):
@@ -286,7 +300,7 @@ class Base:
 
     def item(self, expr: Expr, index: int, node: ast.AST) -> Expr:
         """One of the values that a tuple or record consists of."""
-        items = items_of(expr.type) or ()
+        items = parts_of(expr.type) or ()
         if isinstance(expr, tree.Tuple):
             others = [*expr.items[:index], *expr.items[index + 1 :]]
             if all(isinstance(other, Const | Local) for other in others):
@@ -362,7 +376,7 @@ class Base:
                 node, "this has to be a constant", "write the value, or a name of the module"
             ) from None
 
-    def field(self, name: str, node: ast.AST) -> Expr:
+    def field(self, request: Expr, name: str, node: ast.AST) -> Expr:
         """An attribute of the request."""
         from zeroserve.compiler.operations import ATTRIBUTES
         from zeroserve.compiler.types import optional
@@ -378,7 +392,7 @@ class Base:
         if kind == "str?":
             number: list[Expr] = [self.const(index, node)]
             return self.helper("zs_py_req_field", number, optional(STR), node)
-        return self.op("field", [], STR, node, index)
+        return self.op("field", [request], STR, node, index)
 
     def no_attribute(
         self, node: ast.AST, owner: object, name: str, known: Iterable[str]

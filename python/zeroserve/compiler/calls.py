@@ -1,6 +1,8 @@
 """Calls: of the script's functions, of records, of what ``operations.py`` lists."""
 
 import ast
+import re
+from collections.abc import Callable
 from typing import Any
 
 from zeroserve.compiler import regex, tree, unroll
@@ -71,6 +73,10 @@ _NAMES: dict[str, Type] = {
     **{"Response": RESPONSE, "DateTime": DATETIME, "IPAddress": IP_ADDRESS, "Qs": QS},
     **{"SplitResult": SPLIT_RESULT, "float": FLOAT},
 }
+CHANGES = {f"Request.{name}" for name in ("set_header", "delete_header", "rewrite", "set_method")}
+"""Methods after which attributes of the request may be others."""
+DIRECTIVES = "aAbBdHIjmMpSyYzZ%"
+"""Of strftime; the others depend on the platform or are not known to the server."""
 NANOSECONDS = 1_000_000_000
 
 
@@ -206,7 +212,7 @@ class Calls(Iterables):
             value_ = self.expr(arg)
             large = isinstance(value_, Const) and value_.type == U64 and value_.value < 1 << 63
             if not (wide and value_.type == U64 and types[arg_name] == INT and not large):
-                value_ = self.convert(value_, types[arg_name], arg, what)
+                value_ = self.as_given(value_, types[arg_name], arg, what)
             values[arg_name] = value_
         missing = [p.name for p in params if p.name not in values and p.default is None]
         if missing:
@@ -354,7 +360,7 @@ class Calls(Iterables):
             return found
         if operation.helper is None:
             raise Refusal(node, f"{operation.name}() is not available here")
-        args: list[Expr] = [] if value is None else [value]
+        args: list[Expr] = [] if value is None or value.type == REQUEST else [value]
         given = self.arguments(operation, node)
         for param in operation.parameters:
             arg = given[param.name]
@@ -375,7 +381,10 @@ class Calls(Iterables):
                 continue
             args.append(self.convert(self.expr(arg), wanted, arg, what))
         result = named(operation.result)
-        return self.helper(operation.helper, args, result, node, bool(operation.raises))
+        call = self.helper(operation.helper, args, result, node, bool(operation.raises))
+        if value is not None and operation.name in CHANGES:
+            return self.op("changed", [value, call], result, node)
+        return call
 
     def default_of(self, text: str, kind: str, node: ast.AST) -> Expr:
         """The default of a row."""
@@ -447,7 +456,11 @@ class Calls(Iterables):
         assert value is not None and operation.helper is not None
         (arg,) = self.arguments(operation, node).values()
         assert arg is not None
-        items = self.listed(self.expr(arg), arg)
+        if isinstance(arg, ast.GeneratorExp):
+            elt = arg.elt
+            items = self.gathered(arg, lambda: self.expr(elt))
+        else:
+            items = self.listed(self.expr(arg), arg)
         if not isinstance(items.type, ListType) or items.type.item not in (value.type, NEVER):
             raise Refusal(arg, f"join() of {value.type.a} is given {items.type}")
         return self.helper(operation.helper, [value, items], value.type, node)
@@ -745,12 +758,16 @@ class Calls(Iterables):
         hidden, poisoned = self.hidden, self.poisoned
         saved = dict(self.locals)
         body: list[tree.Stmt]
+        forget: list[str] = []
         tests: list[ast.expr] = []
         if isinstance(arg, ast.GeneratorExp):
             if len(arg.generators) != 1 or arg.generators[0].is_async:
                 raise Refusal(arg, "a generator expression with several loops", "write a for loop")
             generator = arg.generators[0]
             each = self.iterate(generator.iter)
+            if each.item.type == NEVER:
+                nothing = self.const(name == "all" if name != "sum" else 0, node)
+                return self.block(each.setup, nothing)
             tests = generator.ifs
             target: ast.expr | None = generator.target
             element: ast.expr | None = arg.elt
@@ -762,6 +779,7 @@ class Calls(Iterables):
         body = []
         if target is not None and element is not None:
             body += self._own_targets(target, each.item, node)
+            forget = self._forget
             flows: list[Flow] = []
             inner: list[tree.Stmt] = []
             conditions = []
@@ -779,7 +797,7 @@ class Calls(Iterables):
             body += self._accumulate(name, each.item, result, node)
         self.flow = before
         self.hidden, self.poisoned = hidden, poisoned
-        for name_ in self._forget:
+        for name_ in forget:
             self.locals.pop(name_, None)
         self._forget = []
         self.locals |= {key: slot for key, slot in saved.items() if key not in self.locals}
@@ -788,6 +806,48 @@ class Calls(Iterables):
         return self.block(
             [*each.setup, *first, loop], Local(result, type=result.type, line=_line(node))
         )
+
+    def gathered(
+        self, node: ast.ListComp | ast.GeneratorExp, make: Callable[[], Expr]
+    ) -> Expr:
+        """The list of a comprehension; ``make`` says what becomes of an item."""
+        if len(node.generators) != 1 or node.generators[0].is_async:
+            raise Refusal(node, "a comprehension with several loops", "write for loops")
+        generator = node.generators[0]
+        before = copy(self.flow)
+        hidden, poisoned, saved = self.hidden, self.poisoned, dict(self.locals)
+        each = self.iterate(generator.iter)
+        if each.item.type == NEVER:
+            return self.block(each.setup, self.op("pack_list", [], list_of(NEVER), node))
+        body = self._own_targets(generator.target, each.item, node)
+        forget = self._forget
+        conditions = []
+        for test in generator.ifs:
+            condition, then, _ = self.cond(test)
+            conditions.append(condition)
+            self.flow = then
+        item = make()
+        if item.type.words == 0 or item.type in (NEVER, FLOAT):
+            raise Refusal(node.elt, f"a list can't hold {item.type.a}")
+        result = self.temp(list_of(item.type))
+        whole = Local(result, type=result.type, line=_line(node))
+        push = self.op("list_push", [whole, item], result.type, node)
+        inner: list[tree.Stmt] = [tree.Store(result, push, line=_line(node))]
+        for condition in reversed(conditions):
+            inner = [tree.If(condition, inner, [], line=_line(node))]
+        self.flow = before
+        self.hidden, self.poisoned = hidden, poisoned
+        for name in forget:
+            self.locals.pop(name, None)
+        self._forget = []
+        self.locals |= {key: slot for key, slot in saved.items() if key not in self.locals}
+        empty = self.op("pack_list", [], result.type, node)
+        first: list[tree.Stmt] = [tree.Store(result, empty, line=_line(node))]
+        loop = tree.Loop(each.test, [*body, *inner], each.step, [], line=_line(node))
+        return self.block([*each.setup, *first, loop], whole)
+
+    def expr_ListComp(self, node: ast.ListComp) -> Expr:
+        return self.gathered(node, lambda: self.expr(node.elt))
 
     def _own_targets(self, target: ast.expr, item: Expr, node: ast.AST) -> list[tree.Stmt]:
         """Variables of a generator expression, which nobody else sees."""
@@ -1032,7 +1092,7 @@ class Calls(Iterables):
         )
         count = self.convert(self.expr(args["iterations"]), INT, node)  # type: ignore[arg-type]
         call = [algorithm, password, salt, count]
-        return self.helper("zs_py_pbkdf2", call, BYTES, node)
+        return self.helper("zs_py_pbkdf2", call, BYTES, node, True)
 
     def call_hmac_new(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)
@@ -1111,18 +1171,19 @@ class Calls(Iterables):
         args = self.arguments(operation, node)
         assert args["key"] is not None
         key = self.convert(self.expr(args["key"]), STR, node, "the key")
-        owner, value = self.twice(value)
-        before, (key, default) = self._in_order(key, args["default"], node)
+        default: Expr = self.const(None, node)
+        if args["default"] is not None:
+            default = self.expr(args["default"])
         pair = tuple_of(BOOL, JSON)
+        before, value = self.before(value)
+        more, key = self.before(key)
+        second, other = self.before(self.convert(default, JSON, node))
         first, found = self.twice(self.helper("zs_py_json_get", [value, key], pair, node, True))
+        first, second = [*before, *more, *second], first
         chosen = tree.Choose(
-            self.item(found, 0, node),
-            self.item(found, 1, node),
-            self.convert(default, JSON, node),
-            type=JSON,
-            line=_line(node),
+            self.item(found, 0, node), self.item(found, 1, node), other, type=JSON, line=_line(node)
         )
-        return self.block([*owner, *before, *first], chosen)
+        return self.block([*first, *second], chosen)
 
     def call_json_dumps(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)
@@ -1145,27 +1206,32 @@ class Calls(Iterables):
         node = self.display(node)
         if isinstance(node, ast.Dict):
             out.append(self.const("{", node))
-            names: set[str] = set()
+            names: set[Any] = set()
             for at, (key, item) in enumerate(zip(node.keys, node.values, strict=True)):
                 if key is None:
                     raise Refusal(node, "** in a dict", "write the members one by one")
                 name = self.expr(key)
                 if name.type != STR:
                     raise Refusal(key, f"a member named by {name.type.a}", "names are str")
-                if isinstance(name, Const):
-                    if name.value in names:
-                        raise Refusal(key, f"a second member {name.value!r}")
-                    names.add(name.value)
-                elif len(node.keys) > 1:
-                    raise Refusal(
-                        key, "a name that is not a constant", "two could be the same: use constants"
-                    )
+                self._distinct(name, key, node, names)
                 if at:
                     out.append(self.const(between[0], node))
                 out.append(self._quoted(name, ensure, node))
                 out.append(self.const(between[1], node))
                 self._dump(item, ensure, between, out)
             out.append(self.const("}", node))
+        elif isinstance(node, ast.ListComp):
+            elt = node.elt
+
+            def text() -> Expr:
+                parts: list[Expr] = []
+                self._dump(elt, ensure, between, parts)
+                return self.concat(parts, STR, node)
+
+            texts = self.gathered(node, text)
+            comma = self.const(between[0], node)
+            inside = self.helper("zs_py_str_join", [comma, texts], STR, node)
+            out += [self.const("[", node), inside, self.const("]", node)]
         elif isinstance(node, ast.List | ast.Tuple):
             out.append(self.const("[", node))
             for at, item in enumerate(node.elts):
@@ -1175,6 +1241,18 @@ class Calls(Iterables):
             out.append(self.const("]", node))
         else:
             self._dump_value(self.expr(node), ensure, between, out, node)
+
+    @staticmethod
+    def _distinct(name: Expr, key: ast.expr, display: ast.Dict, names: set[Any]) -> None:
+        """Refuse a dict that could have a key twice: the last value would count."""
+        if isinstance(name, Const):
+            if name.value in names:
+                raise Refusal(key, f"a second member {name.value!r}")
+            names.add(name.value)
+        elif len(display.keys) > 1:
+            raise Refusal(
+                key, "a name that is not a constant", "two could be the same: use constants"
+            )
 
     def _quoted(self, text: Expr, ensure: bool, node: ast.AST) -> Expr:
         import json
@@ -1267,6 +1345,20 @@ class Calls(Iterables):
         self.arguments(operation, node)
         return self.helper("zs_py_time_ns", [], FLOAT, node)
 
+    def call_DateTime_strftime(
+        self, operation: Operation, value: Expr | None, node: ast.Call
+    ) -> Expr:
+        (arg,) = self.arguments(operation, node).values()
+        assert value is not None and arg is not None and operation.helper is not None
+        text = self.expr(arg)
+        if not isinstance(text, Const) or not isinstance(text.value, str):
+            raise Refusal(arg, "a format that is not a constant", "formats are constants")
+        for kind in re.findall("%(.?)", text.value, re.S):
+            if kind not in DIRECTIVES:
+                known = " ".join(f"%{letter}" for letter in DIRECTIVES)
+                raise Refusal(arg, f"the directive %{kind} is not available", f"known: {known}")
+        return self.helper(operation.helper, [value, text], STR, node, bool(operation.raises))
+
     def call_DateTime_timestamp(
         self, operation: Operation, value: Expr | None, node: ast.Call
     ) -> Expr:
@@ -1325,6 +1417,8 @@ class Calls(Iterables):
         else:
             raise Refusal(arg, "urlencode() takes a dict or a list of pairs written here")
         parts: list[Expr] = []
+        first: list[tree.Stmt] = []
+        names: set[Any] = set()
         for key, item in pairs:
             if parts:
                 parts.append(self.const("&", node))
@@ -1334,10 +1428,13 @@ class Calls(Iterables):
                 found = self.expr(part)
                 if found.type == BYTES:
                     raise Refusal(part, "bytes in urlencode()", "decode them first")
-                text = self.text_of(found, part)
+                if not at and isinstance(arg, ast.Dict):
+                    self._distinct(found, part, arg, names)
+                stores, text = self.before(self.text_of(found, part))
+                first += stores
                 call = [text, self.const("", node)]
                 parts.append(self.helper("zs_py_quote_plus", call, STR, node, True))
-        return self.concat(parts, STR, node)
+        return self.block(first, self.concat(parts, STR, node))
 
     def call_ipaddress_ip_network(
         self, operation: Operation, value: Expr | None, node: ast.Call
@@ -1417,10 +1514,12 @@ class Calls(Iterables):
         node = self.display(node)
         if isinstance(node, ast.Dict):
             pairs = []
+            names: set[Any] = set()
             for key, item in zip(node.keys, node.values, strict=True):
                 if key is None:
                     raise Refusal(node, "** in headers", "write the fields one by one")
                 name = self.convert(self.expr(key), STR, key, "the name of a header")
+                self._distinct(name, key, node, names)
                 value = self.convert(self.expr(item), STR, item, "the value of a header")
                 pairs.append((name, value))
             return pairs
@@ -1438,29 +1537,21 @@ class Calls(Iterables):
     def call_Meta_get(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)
         assert args["key"] is not None
-        key = self.convert(self.expr(args["key"]), STR, node, "the key")
-        before, (key, default) = self._in_order(key, args["default"], node)
-        found = self.helper("zs_py_meta_get", [key], optional(STR), node)
-        return self.block(before, self._or_default(found, default, node))
+        key = self.convert(self.expr(args["key"]), STR, args["key"], "the key")
+        first, again = self.before(key)
+        found = self.helper("zs_py_meta_get", [again], optional(STR), node)
+        return self.block(first, self._or_default(found, args["default"], node))
 
-    def _in_order(
-        self, key: Expr, default: ast.expr | None, node: ast.AST
-    ) -> tuple[list[tree.Stmt], tuple[Expr, Expr]]:
-        """Key and default, both evaluated before anything is looked up."""
-        first, key = self.twice(key)
-        value = self.const(None, node) if default is None else self.expr(default)
-        second, value = self.twice(value)
-        return [*first, *second], (key, value)
-
-    def _or_default(self, found: Expr, default: Expr, node: ast.AST) -> Expr:
-        first, again = self.twice(found)
-        if default.type == NONE and isinstance(default, Const):
-            return self.block(first, again)
-        second, other = self.twice(default)
+    def _or_default(self, found: Expr, default: ast.expr | None, node: ast.AST) -> Expr:
+        """What was found, or a default, which is evaluated first."""
+        if default is None:
+            return found
+        first, other = self.before(self.expr(default))
+        second, again = self.twice(found)
         inner = self.unwrap(again, node)
-        type = join(inner.type, default.type)
+        type = join(inner.type, other.type)
         if type is None:
-            raise Refusal(node, f"the default is {default.type}, the values are {inner.type}")
+            raise Refusal(node, f"the default is {other.type}, the values are {inner.type}")
         chosen = tree.Choose(
             self.is_none(again, node),
             self.convert(other, type, node),
@@ -1500,9 +1591,9 @@ class Calls(Iterables):
         table, type = self._table(value, node)
         args = self.arguments(operation, node)
         key = self._key(operation, type, args["key"])
-        before, (key, default) = self._in_order(key, args["default"], node)
-        found = self.op("found", [table, key], optional(type.value), node, "zs_py_table_get")
-        return self.block(before, self._or_default(found, default, node))
+        first, again = self.before(key)
+        found = self.op("found", [table, again], optional(type.value), node, "zs_py_table_get")
+        return self.block(first, self._or_default(found, args["default"], node))
 
     def call_Table_set(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         table, type = self._table(value, node)

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable
 
-from zeroserve.compiler import tree, unroll
+from zeroserve.compiler import growing, tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.diagnostics import Refusal
@@ -29,6 +29,7 @@ from zeroserve.compiler.types import (
     has_int,
     items_of,
     join,
+    list_of,
     optional,
     widened,
 )
@@ -134,10 +135,7 @@ class Checker(Calls):
 
     def _poison(self, stmt: ast.stmt) -> None:
         """Variables of a refused statement: what is said of them later would be noise."""
-        names = assigned([stmt])
-        self.poisoned |= names
-        if isinstance(stmt, ast.For | ast.While):
-            pass
+        self.poisoned |= assigned([stmt])
 
     def stmt_Pass(self, node: ast.Pass) -> list[Stmt]:
         return []
@@ -145,10 +143,42 @@ class Checker(Calls):
     def stmt_Expr(self, node: ast.Expr) -> list[Stmt]:
         if isinstance(node.value, ast.Constant):
             return []
+        grown = self._append(node.value)
+        if grown is not None:
+            return [grown]
         value = self.expr(node.value)
         if value.type == NEVER:
             self.flow = None
         return [tree.Do(value, line=_line(node))]
+
+    def _append(self, node: ast.expr) -> Stmt | None:
+        """``name.append(item)``: the variable gets a longer list."""
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name) as owner, attr="append"),
+                args=[item],
+                keywords=[],
+            ) if name in self.locals and isinstance(self.locals[name].type, ListType):
+                pass
+            case _:
+                return None
+        if any(param.name == name for param in self.declared.params):
+            raise Refusal(node, f"{name} is of who calls", "make a list here, and return it")
+        growing.require_one_name(self.declared.node, name, self._called)
+        before = self.expr(owner)
+        value = self.expr(item)
+        assert isinstance(before.type, ListType)
+        kind = before.type.item if before.type.item != NEVER else value.type
+        if kind.words == 0 or kind in (NEVER, FLOAT):
+            raise Refusal(item, f"a list can't hold {kind.a}")
+        value = self.convert(value, kind, item, "what is appended")
+        return self.assign(name, self.op("list_push", [before, value], list_of(kind), node), node)
+
+    def _called(self, func: ast.expr) -> str | None:
+        known = self._library(func)
+        if known is None and isinstance(func, ast.Attribute) and func.attr == "join":
+            return "join" if self._declared(func) is None else None
+        return known
 
     def stmt_Import(self, node: ast.Import) -> list[Stmt]:
         raise Refusal(node, "an import in a function", "import at the top of the file")
@@ -180,7 +210,7 @@ class Checker(Calls):
         wanted = self.scope.annotation(node.annotation)
         if node.value is None:
             return []
-        value = self.convert(self.expr(node.value), wanted, node.value)
+        value = self.as_given(self.expr(node.value), wanted, node.value)
         if isinstance(node.target, ast.Name):
             slot = self.locals.get(node.target.id)
             if slot is None:
@@ -229,12 +259,10 @@ class Checker(Calls):
             case ast.Subscript(value=owner, slice=key):
                 base = self.expr(owner)
                 if base.type == META:
-                    args = [
-                        self.convert(self.expr(key), STR, key, "the key"),
-                        self.convert(value, STR, node, "the value"),
-                    ]
+                    first, text = self.before(self.convert(value, STR, node, "the value"))
+                    args = [self.convert(self.expr(key), STR, key, "the key"), text]
                     call = self.helper("zs_py_meta_set", args, NONE, node, True)
-                    return [tree.Do(call, line=_line(node))]
+                    return [*first, tree.Do(call, line=_line(node))]
                 hint = "state goes into a Table: TABLE.set(key, value)"
                 raise Refusal(target, f"{base.type.a} does not change", hint)
             case ast.Starred():
@@ -312,12 +340,12 @@ class Checker(Calls):
             self.changed = True
         if self.declared.function is not None:
             self.declared.function.result = result
-        converted = self.convert(value, result, node.value or node, "what is returned")
+        converted = self.as_given(value, result, node.value or node, "what is returned")
         self.flow = None
         return [tree.Return(converted, line=_line(node))]
 
     def stmt_If(self, node: ast.If) -> list[Stmt]:
-        test, then, other = self.cond(node.test)
+        test, then, other = self._test(node.test)
         self.flow = then
         one = self.body(node.body)
         then = self.flow
@@ -325,6 +353,18 @@ class Checker(Calls):
         two = self.body(node.orelse)
         self.flow = merge(then, self.flow)
         return [tree.If(test, one, two, line=_line(node))]
+
+    def _test(self, node: ast.expr) -> tuple[Expr, Flow, Flow]:
+        """A condition; when it is refused, what depends on it is looked at all the same."""
+        before = copy(self.flow)
+        try:
+            return self.cond(node)
+        except Refusal as refusal:
+            if refusal.message:
+                self.problems.append(refusal)
+            self.poisoned |= assigned([node])
+            self.flow = before
+            return self.const(False, node), before, copy(before)
 
     def _widen(self, nodes: list[ast.stmt] | list[ast.expr]) -> None:
         """At the head of a loop: what the loop sets may be of any of its types."""
@@ -337,7 +377,7 @@ class Checker(Calls):
 
     def stmt_While(self, node: ast.While) -> list[Stmt]:
         self._widen([node])
-        test, then, other = self.cond(node.test)
+        test, then, other = self._test(node.test)
         self.flow = then
         self.breaks.append([])
         self.continues.append([])
@@ -358,7 +398,16 @@ class Checker(Calls):
                 for values in items:
                     found += self.body([unroll.replaced(stmt, values) for stmt in node.body])
                 return found
-        each = self.iterate(node.iter)
+        try:
+            each = self.iterate(node.iter)
+        except Refusal:
+            self.poisoned |= assigned([node.target])
+            self.breaks.append([])
+            self.body(node.body)
+            self.breaks.pop()
+            raise
+        if each.item.type == NEVER:  # it is known to be empty
+            return [*each.setup, *self.body(node.orelse)]
         self._widen([node])
         before = copy(self.flow)
         self.breaks.append([])

@@ -38,7 +38,9 @@ class Displays(Base):
         if isinstance(node, ast.Dict):
             if None in node.keys:
                 raise Refusal(node, "** in a dict", "write the members one by one")
-            keys = [self._kept(k, f"{name}.key {at}", stores) for at, k in enumerate(node.keys) if k]
+            keys = [
+                self._kept(k, f"{name}.key {at}", stores) for at, k in enumerate(node.keys) if k
+            ]
             values = [self._kept(v, f"{name}.{at}", stores) for at, v in enumerate(node.values)]
             return ast.copy_location(ast.Dict(list(keys), values), node)
         if isinstance(node, ast.List | ast.Tuple):

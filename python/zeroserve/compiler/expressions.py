@@ -56,6 +56,7 @@ from zeroserve.compiler.types import (
     join,
     list_of,
     optional,
+    parts_of,
     strip,
 )
 
@@ -228,7 +229,7 @@ class Expressions(Displays):
         """``value.name``."""
         type = value.type
         if type == REQUEST:
-            return self.field(name, node)
+            return self.field(value, name, node)
         if type == RESPONSE_HEAD and name == "status":
             return self.helper("zs_py_res_status", [], INT, node)
         if isinstance(type, RecordType):
@@ -701,10 +702,13 @@ class Expressions(Displays):
 
     def expr_Compare(self, node: ast.Compare) -> Expr:
         left = self.expr(node.left)
-        if len(node.ops) == 1:
-            right_node = node.comparators[0]
-            return self.compare(node.ops[0], left, right_node, node)
-        begin, left = self.twice(left)
+        if len(node.ops) > 1:
+            begin, left = self.before(left)
+            return self.block(begin, self._chain(left, node))
+        return self.compare(node.ops[0], left, node.comparators[0], node)
+
+    def _chain(self, left: Expr, node: ast.Compare) -> Expr:
+        """``a < b < c``: what comes later is evaluated if what came before holds."""
         steps: list[tuple[list[tree.Stmt], Expr]] = []
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             if isinstance(op, ast.In | ast.NotIn | ast.Is | ast.IsNot):
@@ -723,17 +727,19 @@ class Expressions(Displays):
             )
             result = self.block(first, whole)
         assert result is not None
-        return self.block(begin, result)
+        return result
 
     def compare(self, op: ast.cmpop, left: Expr, right: ast.expr, node: ast.AST) -> Expr:
         """``left op right``."""
         if isinstance(op, ast.In | ast.NotIn):
+            first, left = self.before(left)
             found = self.contains(left, right, node)
             if isinstance(op, ast.NotIn):
                 if isinstance(found, Const):
-                    return self.const(not found.value, node)
-                return self.op("not", [found], BOOL, node)
-            return found
+                    found = self.const(not found.value, node)
+                else:
+                    found = self.op("not", [found], BOOL, node)
+            return self.block(first, found)
         value = self.expr(right)
         if isinstance(op, ast.Is | ast.IsNot):
             return self._identity(op, left, value, node)
@@ -850,6 +856,8 @@ class Expressions(Displays):
         if isinstance(one, OptionalType) or isinstance(other, OptionalType):
             return self._equal_optional(left, right, node)
         a, b = items_of(one), items_of(other)
+        if one == other and isinstance(one, RecordType):
+            a = b = parts_of(one)
         if a is not None and b is not None:
             first, x = self.twice(left)
             second, y = self.twice(right)

@@ -41,7 +41,7 @@ from zeroserve.compiler.tree import (
     Unwrap,
     Wrap,
 )
-from zeroserve.compiler.types import STR, ListType, OptionalType, Type, items_of
+from zeroserve.compiler.types import STR, ListType, OptionalType, Type, parts_of
 
 MAX_ARGUMENTS = 5
 MAX_NAME = 200
@@ -49,7 +49,8 @@ MAX_NAME = 200
 INLINE_BYTES = 32
 """Constants up to this length are compared in place, others by a helper."""
 
-NO_WHERE = "0"
+CACHED_FIELDS = 8
+"""Attributes of a request that are asked for once: the first of REQUEST_FIELDS."""
 MIN = -(1 << 63)
 MAX = (1 << 63) - 1
 
@@ -96,8 +97,7 @@ class Module:
         return (
             'target datalayout = "e-m:e-p:64:64-i64:64-i128:128-n32:64-S128"\n'
             'target triple = "bpfel"\n\n'
-            "@request = internal unnamed_addr global [16 x i64] zeroinitializer, align 8\n"
-            "@raised = internal unnamed_addr global [3 x i64] zeroinitializer, align 8\n"
+            "@.raised = internal unnamed_addr global [3 x i64] zeroinitializer, align 8\n"
             f"{self.pool.globals()}{patterns}\n{declared}\n"
             "declare i64 @llvm.ctlz.i64(i64, i1)\n"
             "declare i64 @llvm.ctpop.i64(i64)\n\n"
@@ -130,8 +130,8 @@ def _patterns(patterns: list[tuple[str, int]]) -> str:
         data += len(text).to_bytes(4, "little") + text + flags.to_bytes(4, "little")
     escaped = "".join(f"\\{byte:02X}" for byte in data)
     return (
-        f'@patterns = constant [{len(data)} x i8] c"{escaped}", section "zeroserve.patterns", '
-        "align 1\n@llvm.used = appending global [1 x ptr] [ptr @patterns], "
+        f'@.patterns = constant [{len(data)} x i8] c"{escaped}", section "zeroserve.patterns", '
+        "align 1\n@llvm.used = appending global [1 x ptr] [ptr @.patterns], "
         'section "llvm.metadata"\n'
     )
 
@@ -426,7 +426,7 @@ class _Writer:
             self.jump(handling.label)
         elif self.function.raises_to_caller:
             for index, word in enumerate((kind, message, where)):
-                self.store(word, self.at("@raised", index))
+                self.store(word, self.at("@.raised", index))
             self.leave(None, False)
         else:
             self.helper("zs_py_raise", [kind, message, where])
@@ -606,7 +606,7 @@ class _Writer:
         return [word for item in expr.items for word in self.words(item)]
 
     def expr_Item(self, expr: Item) -> list[str]:
-        items = items_of(expr.value.type) or ()
+        items = parts_of(expr.value.type) or ()
         begin = sum(item.words for item in items[: expr.index])
         return self.words(expr.value)[begin : begin + items[expr.index].words]
 
@@ -677,12 +677,12 @@ class _Writer:
 
     def forward(self) -> None:
         """Behind a call: an exception goes on to who handles it."""
-        kind = self.load("@raised")
+        kind = self.load("@.raised")
         bad, good = self.new("bad"), self.new("ok")
         self.branch(self.compare("ne", kind, "0"), bad, good)
         self.start(bad)
-        message, where = (self.load(self.at("@raised", index)) for index in (1, 2))
-        self.store("0", "@raised")
+        message, where = (self.load(self.at("@.raised", index)) for index in (1, 2))
+        self.store("0", "@.raised")
         self.throw(kind, message, where)
         self.start(good)
 
@@ -691,22 +691,12 @@ class _Writer:
         count = expr.type.words
         if not expr.raises and count <= 1:
             result = self.helper(expr.name, args)
-            self.changed(expr.name)
             return [result] if count else []
         room = self.room(count)
         kind = self.helper(expr.name, [*args, self.number(room)])
         if expr.raises:
             self.throw_if(self.compare("ne", kind, "0"), kind)
-        self.changed(expr.name)
         return [self.load(self.at(room, index)) for index in range(count)]
-
-    def changed(self, name: str) -> None:
-        """What is remembered of the request is asked for again behind what changes it."""
-        if name in ("zs_py_req_rewrite", "zs_py_req_set_method", "zs_py_req_set_header") or (
-            name == "zs_py_req_delete_header"
-        ):
-            for index in range(7):
-                self.store("0", self.at("@request", index))
 
     # ---- primitive operations
 
@@ -792,7 +782,11 @@ class _Writer:
         return self.value(f"sub i64 {quotient}, {down}")
 
     def op_int_mod(self, expr: Op) -> str:
-        _, b, _, rest = self._divided(expr)
+        a, b = self._two(expr)
+        self.raise_if(self.compare("eq", b, "0"), "ZeroDivisionError", expr.extra)
+        # Nothing is left by -1, as by 1, whose quotient always fits.
+        by = self.value(f"select i1 {self.compare('eq', b, '-1')}, i64 1, i64 {b}")
+        rest = self.value(f"srem i64 {a}, {by}")
         more = self.value(f"add i64 {rest}, {b}")
         return self.value(f"select i1 {self._needs_floor(rest, b)}, i64 {more}, i64 {rest}")
 
@@ -1137,6 +1131,43 @@ class _Writer:
             self.store(word, self.address(address, index))
         return self.value(f"or i64 {address}, {len(expr.args) << 32}")
 
+    def op_list_push(self, expr: Op) -> str:
+        """A list with one more item. There is room for four of them, then for twice as many."""
+        a = self.word(expr.args[0])
+        words = self.words(expr.args[1])
+        count, old = self.value(f"lshr i64 {a}, 32"), self.value(f"and i64 {a}, 4294967295")
+        less = self.value(f"sub i64 {count}, 1")
+        power = self.compare("eq", self.value(f"and i64 {count}, {less}"), "0")
+        full = self.value(f"and i1 {power}, {self.compare('ugt', less, '1')}")
+        grow, test, copy, put = (self.new(name) for name in ("grow", "test", "copy", "put"))
+        before = self.label
+        self.branch(full, grow, put)
+        self.start(grow)
+        none = self.compare("eq", count, "0")
+        twice = self.value(f"shl i64 {count}, 1")
+        room = self.value(f"select i1 {none}, i64 4, i64 {twice}")
+        size = self.value(f"mul i64 {room}, {8 * len(words)}")
+        new = self.helper("zs_py_alloc", [size])
+        end = self.value(f"mul i64 {count}, {len(words)}")
+        first = self.label
+        self.jump(test)
+        self.start(test)
+        index = self.value(f"phi i64 [ 0, %{first} ], [ %{copy}.next, %{copy} ]")
+        self.branch(self.compare("ult", index, end), copy, put)
+        self.start(copy)
+        offset = self.value(f"shl i64 {index}, 3")
+        word = self.load(self.address(self.value(f"add i64 {old}, {offset}"), 0))
+        self.store(word, self.address(self.value(f"add i64 {new}, {offset}"), 0))
+        self.lines.append(f"  %{copy}.next = add i64 {index}, 1\n")
+        self.jump(test)
+        self.start(put)
+        there = self.value(f"phi i64 [ {old}, %{before} ], [ {new}, %{test} ]")
+        place = self.value(f"add i64 {there}, {self.value(f'mul i64 {count}, {8 * len(words)}')}")
+        for at, word in enumerate(words):
+            self.store(word, self.address(place, at))
+        more = self.value(f"shl i64 {self.value(f'add i64 {count}, 1')}, 32")
+        return self.value(f"or i64 {there}, {more}")
+
     def op_bit_length(self, expr: Op) -> str:
         a = self.word(expr.args[0])
         if not expr.extra:
@@ -1173,10 +1204,18 @@ class _Writer:
         """The address of constant bytes."""
         return self.pool.blob(expr.extra, 8)
 
+    def op_request(self, expr: Op) -> str:
+        """The request, of which nothing is known yet. Where all functions that use it become one,
+        what is known of it lies in registers."""
+        room = self.room(CACHED_FIELDS)
+        for index in range(CACHED_FIELDS):
+            self.store("0", self.at(room, index))
+        return self.number(room)
+
     def op_field(self, expr: Op) -> str:
         """An attribute of the request, which is asked for once."""
         index = expr.extra
-        place = self.at("@request", index)
+        place = self.address(self.word(expr.args[0]), index)
         known = self.load(place)
         ask, end = self.new("ask"), self.new("end")
         self.branch(self.compare("eq", known, "0"), ask, end)
@@ -1187,6 +1226,14 @@ class _Writer:
         second = self.label
         self.start(end)
         return self.value(f"phi i64 [ {known}, %{first} ], [ {found}, %{second} ]")
+
+    def op_changed(self, expr: Op) -> list[str]:
+        """A call that changes the request: what is known of it is asked for again."""
+        request = self.word(expr.args[0])
+        words = self.words(expr.args[1])
+        for index in range(CACHED_FIELDS):
+            self.store("0", self.address(request, index))
+        return words
 
     def op_found(self, expr: Op) -> list[str]:
         """A helper that says in its result whether there is something: ``T | None``."""

@@ -102,14 +102,14 @@ class Pool:
             found = len(self._text)
             self._offsets[data] = found
             self._text += data or b"\0"
-        return f"add (i64 ptrtoint (ptr @texts to i64), i64 {found})"
+        return f"add (i64 ptrtoint (ptr @.texts to i64), i64 {found})"
 
     def text(self, data: bytes, flag: int = 0) -> str:
         """The word of a str or bytes."""
         self.blob(data)
         high = len(data) << 32 | flag
         value = self._offsets[data] + high
-        return f"add (i64 ptrtoint (ptr @texts to i64), i64 {_signed(value)})"
+        return f"add (i64 ptrtoint (ptr @.texts to i64), i64 {_signed(value)})"
 
     def string(self, text: str) -> str:
         """The word of a str."""
@@ -123,7 +123,7 @@ class Pool:
             at = len(self._words)
             self._lists[key] = at
             self._words += words
-        return f"add (i64 ptrtoint (ptr @words to i64), i64 {8 * at})"
+        return f"add (i64 ptrtoint (ptr @.words to i64), i64 {8 * at})"
 
     def words(self, value: Any, type: Type) -> list[str]:
         """The words of a constant of a type."""
@@ -164,8 +164,8 @@ class Pool:
         text = "".join(_escaped(byte) for byte in self._text)
         words = ", ".join(f"i64 {word}" for word in self._words)
         return (
-            f'@texts = internal unnamed_addr constant [{len(self._text)} x i8] c"{text}", align 8\n'
-            f"@words = internal unnamed_addr constant [{len(self._words)} x i64] [{words}], align 8\n"
+            f'@.texts = internal unnamed_addr constant [{len(self._text)} x i8] c"{text}", align 8\n'
+            f"@.words = internal unnamed_addr constant [{len(self._words)} x i64] [{words}], align 8\n"
         )
 
 

@@ -6,6 +6,8 @@ time, or would match differently, is refused with the reason.
 """
 
 import re
+from bisect import bisect_left, bisect_right
+from functools import cache
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
@@ -19,6 +21,11 @@ EOL_FLAG = 1
 """The pattern ends in a group ``zs_eol`` that is no part of the match."""
 ASCII_FLAG = 2
 """The pattern has word boundaries: they mean the same to both for ASCII texts only."""
+ANY_TEXT_FLAG = 4
+"""The pattern says nothing of single characters from U+D7FF on: lone surrogates in a text can be
+stood in for by U+FFFF, which is no letter, digit or space either."""
+NOT_EMPTY_FLAG = 8
+r"""The pattern has ``\B``: versions of CPython differ in whether an empty text has one."""
 
 _FLAGS = re.I | re.M | re.S | re.X | re.A | re.U
 
@@ -41,7 +48,9 @@ class _Unable(Exception):
 def translate(pattern: str, flags: int, how: str) -> Translated:
     """``how``: search, match or fullmatch. Raises ``Refusal`` without a place."""
     if flags & ~int(_FLAGS):
-        raise Refusal(None, "a flag of re that is not available", "use re.I, re.M, re.S, re.X, re.A")
+        raise Refusal(
+            None, "a flag of re that is not available", "use re.I, re.M, re.S, re.X, re.A"
+        )
     try:
         tree = parser.parse(pattern, flags)
     except re.error as error:
@@ -57,15 +66,16 @@ def translate(pattern: str, flags: int, how: str) -> Translated:
     except RecursionError:
         raise Refusal(None, "a pattern that is nested too deep") from None
     names = {number: name for name, number in tree.state.groupdict.items()}
-    groups = tuple(
-        (names.get(at), at in writer.certain) for at in range(1, tree.state.groups)
-    )
+    groups = tuple((names.get(at), at in writer.certain) for at in range(1, tree.state.groups))
     text = f"(?:{body})"
     if how != "search":
         text = r"\A" + text
     if how == "fullmatch":
         text += r"\z"
-    found = (EOL_FLAG if writer.has_eol else 0) | (ASCII_FLAG if writer.needs_ascii else 0)
+    found = EOL_FLAG if writer.has_eol else 0
+    found |= ASCII_FLAG if writer.needs_ascii else 0
+    found |= NOT_EMPTY_FLAG if writer.not_empty else 0
+    found |= 0 if writer.is_particular else ANY_TEXT_FLAG
     return Translated(text, found, groups)
 
 
@@ -75,6 +85,8 @@ class _Writer:
         self.how = how
         self.has_eol = False
         self.needs_ascii = False
+        self.is_particular = False
+        self.not_empty = False
         self.certain: set[int] = set()
         self.uncertain = 0
 
@@ -97,6 +109,7 @@ class _Writer:
     def _literal(self, value: int, last: bool) -> str:
         if 0xD800 <= value <= 0xDFFF:
             raise _Unable("a lone surrogate")
+        self.is_particular |= value >= 0xD7FF
         text = re.escape(chr(value)) if chr(value).isascii() else chr(value)
         if value < 32 or value == 127:
             text = f"\\x{{{value:x}}}"
@@ -107,9 +120,8 @@ class _Writer:
     def _cased(self, text: str, char: str) -> str:
         if not self.flags & re.I:
             return text
-        if self.flags & re.A and not char.isascii():
-            return text
-        return f"(?i-u:{text})" if self.flags & re.A else f"(?i:{text})"
+        same = _variants(re.escape(char), self.flags & (re.I | re.A))
+        return f"[{_ranges([(ord(c), ord(c)) for c in same])}]" if len(same) > 1 else text
 
     def _not_literal(self, value: int, last: bool) -> str:
         return self._in([(sre.NEGATE, None), (sre.LITERAL, value)], last)
@@ -120,35 +132,31 @@ class _Writer:
     def _in(self, items: list[tuple[Any, Any]], last: bool) -> str:
         out = ""
         negate = False
+        pairs: list[tuple[int, int]] = []
+        source = ""
         for op, value in items:
             name = str(op)
             if name == "NEGATE":
                 negate = True
             elif name == "LITERAL":
-                out += self._member(value)
+                if 0xD800 <= value <= 0xDFFF:
+                    raise _Unable("a lone surrogate")
+                self.is_particular |= value >= 0xD7FF
+                pairs.append((value, value))
+                source += f"\\U{value:08x}"
             elif name == "RANGE":
                 low, high = value
-                if low <= 0xDFFF and high >= 0xD800:
-                    parts = [(low, 0xD7FF), (0xE000, high)]
-                    pairs = [(a, b) for a, b in parts if a <= b]
-                else:
-                    pairs = [(low, high)]
-                out += "".join(f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in pairs)
+                self.is_particular |= high >= 0xD7FF and not (low <= 0xD800 and high >= 0xFFFF)
+                parts = [(low, min(high, 0xD7FF)), (max(low, 0xE000), high)]
+                pairs += [(a, b) for a, b in parts if a <= b]
+                source += f"\\U{low:08x}-\\U{high:08x}"
             elif name == "CATEGORY":
                 out += self._class(str(value))
             else:
                 raise _Unable(f"a class with {name.lower()}")
-        text = f"[{'^' if negate else ''}{out}]"
-        if self.flags & re.I:
-            if self.flags & re.A:
-                raise _Unable("re.A together with re.I and a class", "leave out re.A")
-            return f"(?i:{text})"
-        return text
-
-    def _member(self, value: int) -> str:
-        if 0xD800 <= value <= 0xDFFF:
-            raise _Unable("a lone surrogate")
-        return f"\\x{{{value:x}}}"
+        if self.flags & re.I and pairs:
+            pairs = _caseless(pairs, _variants(f"[{source}]", self.flags & (re.I | re.A)))
+        return f"[{'^' if negate else ''}{_ranges(pairs)}{out}]"
 
     def _class(self, category: str) -> str:
         ascii_only = bool(self.flags & re.A)
@@ -190,6 +198,7 @@ class _Writer:
         if name in ("AT_BOUNDARY", "AT_NON_BOUNDARY"):
             self.needs_ascii |= not self.flags & re.A or name == "AT_NON_BOUNDARY"
             if name == "AT_NON_BOUNDARY":
+                self.not_empty = True
                 return r"\B"
             return r"(?-u:\b)"
         raise _Unable(f"the position {name.lower()}")
@@ -258,6 +267,40 @@ class _Writer:
 
     def _failure(self, value: Any, last: bool) -> str:
         return r"[^\s\S]"
+
+
+def _ranges(pairs: list[tuple[int, int]]) -> str:
+    """Members of a class."""
+    return "".join(f"\\x{{{a:x}}}" if a == b else f"\\x{{{a:x}}}-\\x{{{b:x}}}" for a, b in pairs)
+
+
+@cache
+def _with_case() -> str:
+    """All characters of which there are capitals and others."""
+    return "".join(c for c in map(chr, range(0x20000)) if not c.lower() == c == c.upper())
+
+
+@cache
+def _variants(pattern: str, flags: int) -> str:
+    """What a pattern of one character matches. CPython is asked, which goes by rules of its own:
+    ``i`` is the Turkish ones, too, for instance."""
+    found = re.compile(pattern, flags)
+    return "".join(filter(found.match, _with_case()))
+
+
+def _caseless(pairs: list[tuple[int, int]], members: str) -> list[tuple[int, int]]:
+    """A class of ranges that is to have these members of all characters with case."""
+    cased = [ord(c) for c in _with_case()]
+    found = [(ord(c), ord(c)) for c in members]
+    for low, high in pairs:
+        at = low
+        for number in cased[bisect_left(cased, low) : bisect_right(cased, high)]:
+            if at < number:
+                found.append((at, number - 1))
+            at = number + 1
+        if at <= high:
+            found.append((at, high))
+    return found
 
 
 def template(repl: str, groups: int, names: dict[str, int]) -> bytes:

@@ -389,7 +389,7 @@ class Scope:
         """The constant that a parameter or field has when nothing is given."""
         value = self._constant(node)
         found = type_of(value, node)
-        if join(found, type) != type and not (found == BOOL and type == INT):
+        if join(found, type) != type:
             raise Refusal(node, f"the default is {found}, not {type}")
         return tree.Const(value, type=type, line=node.lineno)
 

@@ -51,6 +51,8 @@ class Type:
     @property
     def a(self) -> str:
         """With an article, for messages: ``a str``, ``an int``."""
+        if self.name == "None":
+            return "None"
         return f"{'an' if self.name[0] in 'aeiouAEIOU' else 'a'} {self.name}"
 
 
@@ -67,7 +69,8 @@ NEVER = Type("Never", 0)
 FLOAT = Type("float")
 """Only of clocks, and only to be given to int(): its word counts nanoseconds."""
 JSON = Type("JSON value")
-REQUEST = Type("Request", 0)
+REQUEST = Type("Request")
+"""The address of what is known of the request already: see ``op_field`` in lower.py."""
 RESPONSE = Type("Response")
 RESPONSE_HEAD = Type("Response of a hook", 0)
 META = Type("meta", 0)
@@ -177,7 +180,12 @@ def is_int(type: Type) -> bool:
 
 
 def items_of(type: Type) -> tuple[Type, ...] | None:
-    """The types of what a tuple or NamedTuple consists of."""
+    """The types of what a tuple or NamedTuple consists of; a dataclass is no tuple."""
+    return None if isinstance(type, RecordType) and not type.is_tuple else parts_of(type)
+
+
+def parts_of(type: Type) -> tuple[Type, ...] | None:
+    """The same, or the types of the fields of any record."""
     if isinstance(type, TupleType):
         return type.items
     if isinstance(type, RecordType):

@@ -38,12 +38,16 @@ def _leaves(node: ast.stmt) -> bool:
         return True
     if isinstance(node, ast.For | ast.While):
         return any(_leaves(part) for part in node.orelse)
-    return any(_leaves(part) for part in ast.iter_child_nodes(node) if isinstance(part, ast.stmt)) or (
-        isinstance(node, ast.Match)
-        and any(_leaves(part) for case in node.cases for part in case.body)
-    ) or (
-        isinstance(node, ast.Try)
-        and any(_leaves(part) for handler in node.handlers for part in handler.body)
+    return (
+        any(_leaves(part) for part in ast.iter_child_nodes(node) if isinstance(part, ast.stmt))
+        or (
+            isinstance(node, ast.Match)
+            and any(_leaves(part) for case in node.cases for part in case.body)
+        )
+        or (
+            isinstance(node, ast.Try)
+            and any(_leaves(part) for handler in node.handlers for part in handler.body)
+        )
     )
 
 

@@ -92,7 +92,8 @@ def int_power(small: int) -> tuple[int, int, int]:
 
 
 def int_pow(small: int, few_times: int) -> int:
-    return pow(small, few_times)
+    found: int = pow(small, few_times)
+    return found
 
 
 def int_pow_modulo(number: int, other: int, small: int) -> int:
@@ -100,12 +101,12 @@ def int_pow_modulo(number: int, other: int, small: int) -> int:
 
 
 def int_pow_modulo_large(number: int, up_to_70: int, other: int) -> int:
+    """Stops: 64 bits"""
     return pow(number, up_to_70, other)
 
 
 def int_mask_64(number: int, other: int) -> str:
     return f"{number + other & _M64} {number * other & _M64} {number - other & _M64}"
-
 
 
 def int_mask_32(number: int, other: int) -> tuple[int, int, int]:
@@ -116,10 +117,8 @@ def int_mask_shift(number: int, up_to_70: int) -> str:
     return f"{number << up_to_70 & _M64} {number << up_to_70 & _M32}"
 
 
-
 def int_mask_invert(number: int, other: int) -> str:
     return f"{~number & _M64} {~(number | other) + 1 & _M64}"
-
 
 
 def int_masked_twice(number: int, other: int) -> int:
@@ -142,14 +141,13 @@ def int_unsigned_divide(number: int, third: int) -> str:
     return f"{one // by} {one % by}"
 
 
-
 def int_unsigned_divide_small(number: int) -> str:
     one = number & _M64
     return f"{one // 10} {one % 10}"
 
 
-
 def int_unsigned_divide_signed(number: int, small: int) -> int:
+    """Stops: 64 bits"""
     return (number & _M64) // small
 
 
@@ -159,18 +157,18 @@ def int_unsigned_bitwise(number: int, other: int) -> str:
     return f"{one & two} {one | two} {one ^ two}"
 
 
-
 def int_unsigned_mixed(number: int, other: int) -> str:
     one = number & _M64
     return f"{one & other} {one & 255}"
 
 
-
 def int_unsigned_or_signed(number: int, other: int) -> int:
+    """Stops: 64 bits"""
     return (number & _M64) | other
 
 
 def int_unsigned_arithmetic(number: int, other: int) -> int:
+    """Stops: 64 bits"""
     return (number & _M64) + other
 
 
@@ -181,15 +179,13 @@ def int_unsigned_text(number: int) -> tuple[str, str, str, str, str]:
 
 def int_unsigned_methods(number: int) -> str:
     one = number & _M64
-    return f"{one.bit_length()} {one.bit_count()} {one.to_bytes(8, 'big')} {one.to_bytes(8, 'little')} {abs(one)}"
-
+    return f"{one.bit_length()} {one.bit_count()} {one.to_bytes(8, 'big')!r} {one.to_bytes(8, 'little')!r} {abs(one)}"
 
 
 def int_unsigned_truth(number: int, other: int) -> str:
     one = number & _M64
     two = other & _M64
     return f"{bool(one)} {one or two} {max(one, two)} {min(one, 5)}"
-
 
 
 def _mix(value: int) -> int:
@@ -209,7 +205,6 @@ def int_fnv(data: bytes) -> str:
         wide = ((wide ^ byte) * 0x100000001B3) & _M64
         narrow = ((narrow ^ byte) * 0x01000193) & _M32
     return f"{wide} {narrow}"
-
 
 
 def int_rotate(number: int, few_times: int) -> int:
@@ -368,7 +363,9 @@ def int_truth(number: int, flag: bool) -> tuple[bool, bool, bool]:
 
 
 def int_format(number: int) -> str:
-    return f"{number:d}|{number:x}|{number:X}|{number:o}|{number:b}|{number:+}|{number: }|{number:-}"
+    return (
+        f"{number:d}|{number:x}|{number:X}|{number:o}|{number:b}|{number:+}|{number: }|{number:-}"
+    )
 
 
 def int_format_width(number: int) -> str:
@@ -376,7 +373,9 @@ def int_format_width(number: int) -> str:
 
 
 def int_format_groups(number: int) -> str:
-    return f"{number:,}|{number:_}|{number:_x}|{number:#x}|{number:#010b}|{number:#_X}|{number:025,}"
+    return (
+        f"{number:,}|{number:_}|{number:_x}|{number:#x}|{number:#010b}|{number:#_X}|{number:025,}"
+    )
 
 
 def int_format_more(number: int) -> str:
@@ -435,7 +434,9 @@ _MANY = (0, 1, 2, 3, 5, 8, 13, 21, 34, -1, -2, -3, 9223372036854775807)
 _SET = frozenset({1, 4, 9, 16, 25, 36, -1, -4, -9, 0})
 
 
-def int_isinstance(number: int, flag: bool, maybe_number: int | None) -> tuple[bool, bool, bool, bool]:
+def int_isinstance(
+    number: int, flag: bool, maybe_number: int | None
+) -> tuple[bool, bool, bool, bool]:
     return (
         isinstance(number, int),
         isinstance(flag, int),

@@ -13,10 +13,17 @@ def bytes_startswith_bounds(few_data: bytes, piece: bytes, start: int, end: int)
 
 
 def bytes_startswith_constant(few_data: bytes, start: int) -> tuple[bool, bool, bool, bool]:
-    return few_data.startswith(b"a"), few_data.startswith(b""), few_data.startswith(b"ab", start), few_data.startswith(b"", start)
+    return (
+        few_data.startswith(b"a"),
+        few_data.startswith(b""),
+        few_data.startswith(b"ab", start),
+        few_data.startswith(b"", start),
+    )
 
 
-def bytes_startswith_several(few_data: bytes, piece: bytes, other_piece: bytes, start: int) -> tuple[bool, bool, bool]:
+def bytes_startswith_several(
+    few_data: bytes, piece: bytes, other_piece: bytes, start: int
+) -> tuple[bool, bool, bool]:
     return (
         few_data.startswith((piece, other_piece)),
         few_data.startswith((b"b", b"aa", piece), start),
@@ -33,10 +40,17 @@ def bytes_endswith_bounds(few_data: bytes, piece: bytes, start: int, end: int) -
 
 
 def bytes_endswith_constant(few_data: bytes, start: int) -> tuple[bool, bool, bool, bool]:
-    return few_data.endswith(b"a"), few_data.endswith(b""), few_data.endswith(b"ab", start), few_data.endswith(b"", start)
+    return (
+        few_data.endswith(b"a"),
+        few_data.endswith(b""),
+        few_data.endswith(b"ab", start),
+        few_data.endswith(b"", start),
+    )
 
 
-def bytes_endswith_several(few_data: bytes, piece: bytes, other_piece: bytes, end: int) -> tuple[bool, bool]:
+def bytes_endswith_several(
+    few_data: bytes, piece: bytes, other_piece: bytes, end: int
+) -> tuple[bool, bool]:
     return few_data.endswith((piece, other_piece)), few_data.endswith((b"b", piece), 0, end)
 
 
@@ -273,7 +287,9 @@ def bytes_slice_steps(few_data: bytes, start: int) -> tuple[bytes, bytes, bytes]
 
 
 def bytes_slice_maybe(few_data: bytes, maybe_start: int | None, maybe_end: int | None) -> bytes:
-    return few_data[maybe_start:maybe_end]
+    if maybe_start is None:
+        return few_data[:maybe_end] if maybe_end is not None else few_data[None:]
+    return few_data[maybe_start:maybe_end] if maybe_end is not None else few_data[maybe_start:None]
 
 
 def bytes_contains(few_data: bytes, piece: bytes) -> tuple[bool, bool]:

@@ -13,10 +13,17 @@ def str_startswith_bounds(few: str, part: str, start: int, end: int) -> bool:
 
 
 def str_startswith_constant(few: str, start: int) -> tuple[bool, bool, bool, bool]:
-    return few.startswith("a"), few.startswith(""), few.startswith("ab", start), few.startswith("", start)
+    return (
+        few.startswith("a"),
+        few.startswith(""),
+        few.startswith("ab", start),
+        few.startswith("", start),
+    )
 
 
-def str_startswith_several(few: str, part: str, other_part: str, start: int) -> tuple[bool, bool, bool]:
+def str_startswith_several(
+    few: str, part: str, other_part: str, start: int
+) -> tuple[bool, bool, bool]:
     return (
         few.startswith((part, other_part)),
         few.startswith(("b", "aa", part), start),
@@ -273,7 +280,9 @@ def str_slice_steps(few: str, start: int) -> tuple[str, str, str]:
 
 
 def str_slice_maybe(few: str, maybe_start: int | None, maybe_end: int | None) -> str:
-    return few[maybe_start:maybe_end]
+    if maybe_start is None:
+        return few[:maybe_end] if maybe_end is not None else few[None:]
+    return few[maybe_start:maybe_end] if maybe_end is not None else few[maybe_start:None]
 
 
 def str_contains(few: str, part: str) -> tuple[bool, bool]:
@@ -360,11 +369,19 @@ def str_encode_latin1(text: str) -> bytes:
 
 
 def str_encode_ignore(text: str) -> tuple[bytes, bytes, bytes]:
-    return text.encode(errors="ignore"), text.encode("ascii", "ignore"), text.encode("latin1", "ignore")
+    return (
+        text.encode(errors="ignore"),
+        text.encode("ascii", "ignore"),
+        text.encode("latin1", "ignore"),
+    )
 
 
 def str_encode_replace(text: str) -> tuple[bytes, bytes, bytes]:
-    return text.encode("utf-8", "replace"), text.encode("ascii", "replace"), text.encode("latin1", "replace")
+    return (
+        text.encode("utf-8", "replace"),
+        text.encode("ascii", "replace"),
+        text.encode("latin1", "replace"),
+    )
 
 
 def str_encode_escape(text: str) -> tuple[bytes, bytes]:
@@ -392,14 +409,17 @@ def str_ord(char: str) -> int:
 
 
 def str_chr(code: int) -> str:
+    """Stops: chr"""
     return chr(code)
 
 
 def str_chr_ord(code: int) -> tuple[int, int, str]:
+    """Stops: chr"""
     return ord(chr(code)), len(chr(code)), chr(code).upper() + chr(code).lower() + chr(code).title()
 
 
 def str_chr_is(code: int) -> tuple[bool, bool, bool, bool, bool, bool, bool, bool]:
+    """Stops: chr"""
     c = chr(code)
     return (
         c.isalpha(),
@@ -414,6 +434,7 @@ def str_chr_is(code: int) -> tuple[bool, bool, bool, bool, bool, bool, bool, boo
 
 
 def str_chr_names(code: int) -> tuple[bool, bool, bool, str, str]:
+    """Stops: chr"""
     c = chr(code)
     return c.isalnum(), c.istitle(), ("a" + c).isidentifier(), c.casefold(), repr(c)
 
@@ -446,8 +467,12 @@ def str_list_slice(words: list[str], start: int, end: int) -> list[str]:
     return words[start:end]
 
 
-def str_list_slice_step(words: list[str], start: int, end: int, step: int) -> list[str]:
-    return words[start:end:step]
+def str_list_slice_step(words: list[str], start: int, end: int) -> list[str]:
+    return words[start:end:2]
+
+
+def str_list_slice_back(words: list[str], start: int, end: int) -> tuple[list[str], list[str]]:
+    return words[start:end:-1], words[::-2]
 
 
 def str_list_contains(words: list[str], part: str) -> tuple[bool, bool, int, bool]:

@@ -1,6 +1,7 @@
 //! `re` for compiled Python. A match is a record on the script's heap: the word of the subject, a
 //! number of groups, and for each a word with where it begins (low half) and ends, in bytes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use zeroserve_vm::limits::BUDGET_FUEL;
@@ -32,12 +33,35 @@ fn chosen(patterns: &Patterns, number: u64) -> Result<&Pattern, Instead> {
     patterns.get(number).ok_or_else(|| limit(format!("there is no pattern {number}")))
 }
 
-/// A subject as text.
-fn text<'a>(call: &'a mut Call<'_>, subject: u64) -> Result<&'a str, Instead> {
+/// A subject as it is, and as text of the same length that can be searched.
+fn text<'a>(
+    call: &'a mut Call<'_>,
+    subject: u64,
+    pattern: &Pattern,
+) -> Result<(&'a [u8], Cow<'a, str>), Instead> {
     let bytes = call.guest.input().content("string", subject)?;
     call.fuel += copying(bytes.len());
-    std::str::from_utf8(bytes)
-        .map_err(|_| limit("re: a string with lone surrogates, a limit of compiled scripts"))
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Ok((bytes, text.into()));
+    }
+    call.fuel += bytes.len() as u64;
+    let replaced = Some(bytes).filter(|_| pattern.takes_any_text()).map(without_surrogates);
+    let text = replaced.and_then(|bytes| String::from_utf8(bytes).ok());
+    let text = text.ok_or_else(|| {
+        limit("re: a string with lone surrogates and a pattern with characters like them")
+    })?;
+    Ok((bytes, text.into()))
+}
+
+/// U+FFFF in place of each lone surrogate.
+fn without_surrogates(bytes: &[u8]) -> Vec<u8> {
+    let mut out = bytes.to_vec();
+    for at in memchr::memchr_iter(0xED, bytes) {
+        if let Some([_, 0xA0..=0xBF, _]) = bytes.get(at..at + 3) {
+            out[at..at + 3].copy_from_slice("\u{FFFF}".as_bytes());
+        }
+    }
+    out
 }
 
 /// The word of a part of a str: it stays where it is.
@@ -63,9 +87,10 @@ pub(crate) fn search(call: &mut Call<'_>) -> Reply {
     let pattern = chosen(&patterns, number)?;
     let mut locations = pattern.locations();
     let mut fuel = 0;
-    let text = text(call, subject)?;
-    check(pattern, text)?;
-    let found = pattern.find(text, 0, &mut locations, &mut fuel);
+    let (_, text) = text(call, subject, pattern)?;
+    check(pattern, &text)?;
+    let found = pattern.find(&text, 0, &mut locations, &mut fuel);
+    drop(text);
     call.fuel += fuel;
     if found.is_none() {
         return Ok(0);
@@ -128,11 +153,19 @@ fn check(pattern: &Pattern, text: &str) -> Result<(), Instead> {
             "re: \\b or \\B and a string beyond ASCII: words may differ from Python's",
         ));
     }
+    if pattern.is_not_for_empty() && text.is_empty() {
+        return Err(limit("re: \\B and an empty string: versions of CPython differ"));
+    }
     if pattern.is_too_much(text.len()) {
         let why = format!("re: a pattern this large for a string of {} bytes", text.len());
         return Err(limit(why));
     }
     Ok(())
+}
+
+/// Nothing is left for the script to go on with.
+fn beyond_budget() -> Instead {
+    limit(format!("re: one call used up the budget of {BUDGET_FUEL} fuel"))
 }
 
 /// All matches, as CPython finds them: also nothing at the end of something, but nowhere nothing
@@ -150,7 +183,7 @@ fn each(
         && let Some((start, end)) = pattern.find(text, from, &mut locations, fuel)
     {
         if *fuel > BUDGET_FUEL {
-            return Err(limit(format!("re: one call used up the budget of {BUDGET_FUEL} fuel")));
+            return Err(beyond_budget());
         }
         if !found(start, end, &locations)? {
             break;
@@ -169,27 +202,35 @@ fn each(
     Ok(())
 }
 
-/// Append what a template makes of a match.
+/// Append what a template makes of a match: at most as much as the heap has room for.
 fn expand(
     out: &mut Vec<u8>,
+    room: usize,
     template: &[u8],
     mut group: impl FnMut(usize) -> (usize, usize),
-    text: &str,
-) {
+    subject: &[u8],
+) -> Result<(), Instead> {
+    let mut put = |bytes: &[u8]| {
+        if bytes.len() > room.saturating_sub(out.len()) {
+            return Err(used_up());
+        }
+        out.extend_from_slice(bytes);
+        Ok(())
+    };
     let mut rest = template;
     while let Some(at) = memchr::memchr(0, rest) {
-        out.extend_from_slice(&rest[..at]);
+        put(&rest[..at])?;
         match rest.get(at + 1) {
-            Some(0) => out.push(0),
+            Some(0) => put(&[0])?,
             Some(number) => {
                 let (start, end) = group(usize::from(*number) - 1);
-                out.extend_from_slice(text.as_bytes().get(start..end).unwrap_or_default());
+                put(subject.get(start..end).unwrap_or_default())?;
             }
             None => {}
         }
         rest = rest.get(at + 2..).unwrap_or_default();
     }
-    out.extend_from_slice(rest);
+    put(rest)
 }
 
 pub(crate) fn sub(call: &mut Call<'_>) -> Reply {
@@ -198,20 +239,27 @@ pub(crate) fn sub(call: &mut Call<'_>) -> Reply {
     let pattern = chosen(&patterns, number)?;
     let room = call.guest.room();
     let template = call.guest.input().content("repl", template)?.to_vec();
-    let text = text(call, subject)?;
+    call.fuel += copying(template.len());
+    let references = memchr::memchr_iter(0, &template).count() as u64;
+    let each_match = 10 + copying(template.len()) + 2 * references;
+    let (bytes, text) = text(call, subject, pattern)?;
     let (mut out, mut at, mut fuel, mut left) = (Vec::new(), 0, 0_u64, most as i64);
     let mut work = 0_u64;
     let groups = pattern.groups();
     if most as i64 >= 0 {
-        each(pattern, text, &mut fuel, |start, end, locations| {
-            out.extend_from_slice(&text.as_bytes()[at..start]);
+        each(pattern, &text, &mut fuel, |start, end, locations| {
+            out.extend_from_slice(&bytes[at..start]);
             let span = |group| match group {
                 0 => (start, end),
                 _ if group < groups => locations.get(group).unwrap_or_default(),
                 _ => (0, 0),
             };
-            expand(&mut out, &template, span, text);
-            work += 10 + copying(template.len());
+            // Before anything is done: groups that are empty fill no heap.
+            work += each_match;
+            if work > BUDGET_FUEL {
+                return Err(beyond_budget());
+            }
+            expand(&mut out, room, &template, span, bytes)?;
             at = end;
             if out.len() > room {
                 return Err(used_up());
@@ -220,7 +268,8 @@ pub(crate) fn sub(call: &mut Call<'_>) -> Reply {
             Ok(left != 0)
         })?;
     }
-    out.extend_from_slice(&text.as_bytes()[at..]);
+    out.extend_from_slice(&bytes[at..]);
+    drop(text);
     call.fuel += fuel + work;
     call.give_str(&out)
 }
@@ -230,13 +279,14 @@ pub(crate) fn findall(call: &mut Call<'_>) -> Reply {
     let patterns = patterns(call, number)?;
     let pattern = chosen(&patterns, number)?;
     let room = call.guest.room() / 8;
-    let text = text(call, subject)?;
+    let (_, text) = text(call, subject, pattern)?;
     let (mut spans, mut fuel) = (Vec::new(), 0);
     let single = pattern.groups() > 1;
-    each(pattern, text, &mut fuel, |start, end, locations| {
+    each(pattern, &text, &mut fuel, |start, end, locations| {
         spans.push(if single { locations.get(1).unwrap_or((start, start)) } else { (start, end) });
         if spans.len() > room { Err(used_up()) } else { Ok(true) }
     })?;
+    drop(text);
     call.fuel += fuel + 10 * spans.len() as u64;
     let mut words = Vec::with_capacity(spans.len());
     for (start, end) in spans {

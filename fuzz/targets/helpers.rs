@@ -1,0 +1,5 @@
+//! `helpers`, driven by libFuzzer.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| zeroserve_fuzz::helpers(data));
