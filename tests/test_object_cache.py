@@ -204,6 +204,12 @@ def test_the_cache_has_a_bound(
     asked = len(fake.asked)
     object_cache.compile(script)
     assert len(fake.asked) == asked
+    # Objects of one size.
+    size = next(Path(object_cache.directory()).iterdir()).stat().st_size
+    monkeypatch.setattr(object_cache, "MAX_KEPT_BYTES", 2 * size + size // 2)
+    change(script, HOOK % "g")
+    object_cache.compile(script)
+    assert len(list(Path(object_cache.directory()).iterdir())) == 2
 
 
 def test_what_is_saved_meanwhile_is_not_kept(

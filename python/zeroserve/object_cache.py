@@ -26,6 +26,9 @@ __all__ = ["Made", "compile", "directory"]
 MAX_KEPT = 256
 """Objects in the cache directory; those that were used longest ago go first."""
 
+MAX_KEPT_BYTES = 256 << 20
+"""Of all of them."""
+
 MAX_OBJECT_BYTES = 16 << 20
 """Nothing larger is kept, and no larger file is taken for an object."""
 
@@ -220,7 +223,11 @@ def _save(place: str, script: str, digests: tuple[str, ...], made: Made) -> None
 def _prune(where: str) -> None:
     """Keep the ones that were used last."""
     with os.scandir(where) as entries:
-        found = sorted((entry.stat().st_mtime_ns, entry.path) for entry in entries)
-    for _, path in found[: max(0, len(found) - MAX_KEPT)]:
-        with suppress(OSError):
-            os.unlink(path)  # noqa: PTH108
+        states = [(entry.stat(), entry.path) for entry in entries]
+    found = sorted((state.st_mtime_ns, path, state.st_size) for state, path in states)
+    kept = bytes = 0
+    for _, path, size in reversed(found):
+        kept, bytes = kept + 1, bytes + size
+        if kept > MAX_KEPT or bytes > MAX_KEPT_BYTES:
+            with suppress(OSError):
+                os.unlink(path)  # noqa: PTH108
