@@ -311,4 +311,5 @@ def json_compared(json_text: str, json_object: str) -> tuple[bool, bool, bool, b
 
 def json_bytes(json_data: bytes) -> bool:
     """Stops: limit|UTF-8 alone"""
-    return json.loads(json_data) == json.loads(json_data)
+    same: bool = json.loads(json_data) == json.loads(json_data)
+    return same

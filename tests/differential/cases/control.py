@@ -584,3 +584,140 @@ def module_constants(small: int) -> tuple[int, str, int, bool]:
 
 def chain_texts(few: str, part: str, key: str) -> tuple[bool, bool]:
     return few < part <= key, "a" <= few != part
+
+
+def _say(log: str, value: int) -> int:
+    if value == 3:
+        raise KeyError(log)
+    if value == 5:
+        raise IndexError(log)
+    return value
+
+
+def order_of_arguments(few_times: int, other_times: int, small: int) -> str:
+    return _defaults(_say("a", few_times), c=str(10 // small), b=_say("b", other_times))
+
+
+def order_of_operands(few_times: int, other_times: int, small: int) -> int:
+    return _say("a", few_times) + 10 // small * _say("b", other_times)
+
+
+def order_of_items(few_times: int, words: list[str], index: int) -> str:
+    pair = (words[index], _say("a", few_times))
+    made = [_say("b", few_times), 10 // few_times]
+    return f"{pair[0]} {made[1]} {words[few_times]}"
+
+
+def order_of_comparison(few_times: int, other_times: int, small: int) -> bool:
+    return _say("a", few_times) < 10 // small < _say("b", other_times)
+
+
+def order_of_assignment(few: str, small: int) -> str:
+    a, b = few, few
+    a, b = b + "1", a + "2"
+    n = small
+    n, m = n + 1, n
+    n = m = n + m
+    return f"{a} {b} {n} {m}"
+
+
+def order_of_walrus(few_times: int) -> tuple[int, int, bool]:
+    n = few_times
+    total = n + (n := n + 1) + n
+    return total, n, (n := n * 2) > few_times and (n := n + 1) > 0
+
+
+def variables_of_loops(words: list[str], few_times: int) -> str:
+    word = "before"
+    n = -1
+    for n, word in enumerate(words):  # noqa: B007
+        if n == few_times:
+            word = "changed"
+            break
+    for few_times in range(2):
+        pass
+    return f"{word} {n} {few_times}"
+
+
+def variables_of_generators(words: list[str], few: str) -> tuple[bool, str]:
+    word = "kept"
+    found = any(word == few for word in words)
+    return found, word
+
+
+def strings_nested(few: str, small: int, maybe: str | None) -> str:
+    return f"{f'{few}{small:>{small % 5}}':*^{small % 20}}{maybe or f'<{few!r}>'}{{{small}}}"
+
+
+def conditions_mixed(maybe: str | None, small: int, flag: bool) -> str:
+    if (maybe is None or len(maybe) > 2) and not (flag and small > 3):
+        return "one"
+    if maybe and (small if flag else 0):
+        return "two" + maybe
+    return "three" if maybe is not None and small in (1, 2, 3) else "four"
+
+
+def loop_else_raise(words: list[str], part: str) -> str:
+    out = ""
+    for word in words:
+        try:
+            if not word:
+                raise ValueError(word)
+            if word == part:
+                break
+        except ValueError:
+            out += "!"
+        else:
+            out += word
+    else:
+        out += "."
+    return out
+
+
+def while_with_walrus(few: str, part: str) -> int:
+    at = -1
+    count = 0
+    while part and (at := few.find(part, at + 1)) != -1:
+        count += 1
+        if count > 20:
+            break
+    return count * 100 + at
+
+
+def records_in_records(small: int, few: str, flag: bool) -> str:
+    first = _Point(small, name=few) if flag else _Point(1, 2, "three")
+    pair = (first, _Entry(few, small))
+    x, y, name = pair[0]
+    again = pair[1]
+    return f"{x} {y} {name} {again.key} {again.value} {first == pair[0]} {first > _Point(0, 0)}"
+
+
+def tuples_of_maybes(maybe: str | None, maybe_number: int | None) -> str:
+    pair = (maybe, maybe_number)
+    one, two = pair
+    if one is None or two is None:
+        return f"{one} {two}"
+    return one * (two % 4) + str(pair == (maybe, maybe_number))
+
+
+def _maybe(few: str, at: int) -> int | None:
+    return None if at > len(few) else at
+
+
+def returns_maybe(few: str, few_times: int) -> int:
+    if (found := _maybe(few, few_times)) is not None and found:
+        return found * 2
+    return -1 if _maybe(few, few_times) is None else 0
+
+
+def slices_of_slices(few: str, start: int, end: int) -> str:
+    return few[start:][:end][::-1][1:] + few[1:-1][start:end]
+
+
+def constants_sliced(start: int, end: int) -> str:
+    return "".join(_WORDS[1:3]) + str(len(_NUMBER_LIST[start:end])) + "abcäöü"[start:end]
+
+
+def lists_compared(words: list[str], few: str) -> tuple[bool, int, str]:
+    parts = few.split("a")
+    return parts[0] in words, len(parts) * len(words), "+".join(parts[1:])

@@ -546,6 +546,7 @@ def int_varint(number: int) -> bytes:
 
 
 def int_sum_any(number: int, other: int, third: int) -> tuple[int, int]:
+    """Stops: 64 bits"""
     return sum((number, other, third)), sum(n for n in (number >> 2, other >> 2, third >> 2))
 
 
