@@ -28,7 +28,7 @@ from zeroserve.compiler.scope import (
     has_no_words,
     type_of,
 )
-from zeroserve.compiler.subset import BUILTINS, DIVISION, REFUSED
+from zeroserve.compiler.subset import BUILTINS, REFUSED
 from zeroserve.compiler.tree import Const, Expr, Local
 from zeroserve.compiler.types import (
     BOOL,
@@ -509,7 +509,7 @@ class Expressions(Displays):
         if NEVER in (left.type, right.type):
             return self.never(left, right, node)
         if isinstance(op, ast.Div):
-            raise Refusal(node, *DIVISION)
+            raise Refusal(node, *REFUSED["Div"])
         for side, part in ((left, "left"), (right, "right")):
             self.present(side, node, f"the {part} side of {symbol}")
             if side.type == JSON:
