@@ -912,7 +912,10 @@ class Expressions(Displays):
             return self.never(left, value, node)
         if value.type in (SET, DICT):
             assert isinstance(value, Const)
-            return self._in_keys(left, list(value.value), node)
+            keys = list(value.value)
+            if value.type == SET:  # in an order that is the same in each process
+                keys.sort(key=repr)
+            return self._in_keys(left, keys, node)
         if value.type == META:
             return self.helper("zs_py_meta_has", [self.convert(left, STR, node)], BOOL, node)
         if value.type in (STR, BYTES):
