@@ -109,7 +109,9 @@ def test_several_errors_at_once_in_the_order_of_the_text(script: Path) -> None:
     with pytest.raises(CompileError) as raised:
         compiler.compile_file(str(script))
     found = raised.value.diagnostics
-    assert [Path(d.path).name for d in found] == sorted((Path(d.path).name for d in found), reverse=True)
+    assert [Path(d.path).name for d in found] == sorted(
+        (Path(d.path).name for d in found), reverse=True
+    )
     assert len(found) >= 2
     text = str(raised.value)
     first = found[0]

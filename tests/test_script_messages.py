@@ -128,7 +128,18 @@ def test_each_message_is_provoked(message: Message) -> None:
 
 
 NAMED = {
-    *("N","Request", "Response", "SplitResult", "Point", "Match", "Table", "Hash", "Never", "Unicode"),
+    *(
+        "N",
+        "Request",
+        "Response",
+        "SplitResult",
+        "Point",
+        "Match",
+        "Table",
+        "Hash",
+        "Never",
+        "Unicode",
+    ),
     *("UnicodeDecodeError", "Meta", "HITS"),
 }
 

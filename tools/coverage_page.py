@@ -111,7 +111,9 @@ def types() -> list[str]:
         ]
         lines += table(("", "result", "may raise, or what to write"), rows)
     others = [
-        (f"`{name}`", hint) for name, hint in METHODS.items() if name.partition(".")[0] not in owners
+        (f"`{name}`", hint)
+        for name, hint in METHODS.items()
+        if name.partition(".")[0] not in owners
     ]
     return [*lines, "### Others", "", *table(("", "what to write"), others)]
 

@@ -111,10 +111,14 @@ def check_message(diagnostic: Diagnostic) -> None:
     """The style of messages: one line, no full stop, nothing of the compiler's own classes."""
     for text in (diagnostic.message, diagnostic.hint or "x"):
         wrong = (
-            "empty" if not text.strip()
-            else "full stop" if text.endswith(".") and not text.endswith("...")
-            else "several lines" if "\n" in text
-            else "its own classes" if re.search(r"<ast|object at 0x|<class|Traceback", text)
+            "empty"
+            if not text.strip()
+            else "full stop"
+            if text.endswith(".") and not text.endswith("...")
+            else "several lines"
+            if "\n" in text
+            else "its own classes"
+            if re.search(r"<ast|object at 0x|<class|Traceback", text)
             else None
         )
         if wrong:

@@ -138,7 +138,9 @@ def written(case: Case, directory: Path) -> tuple[Path, dict[Block, Place]]:
             text = HEAD
         if block.info == "body":
             text += HOOK
-            plain = "".join(INDENT + line if line.strip() else line for line in plain.splitlines(True))
+            plain = "".join(
+                INDENT + line if line.strip() else line for line in plain.splitlines(True)
+            )
         places[block] = (str(path), text.count("\n"), len(INDENT) * (block.info == "body"))
         text += plain
     path.write_text(text, "utf-8", "surrogatepass", "")
@@ -180,7 +182,10 @@ def _quoted(text: str) -> str:
 def typed(path: Path) -> str:
     """The typed form of a script, without the entries."""
     parts = compiler.emit(str(path), "ir").split("\n\n")
-    return "\n\n".join(part.strip("\n") for part in parts if "# zeroserve." not in part).rstrip() + "\n"
+    return (
+        "\n\n".join(part.strip("\n") for part in parts if "# zeroserve." not in part).rstrip()
+        + "\n"
+    )
 
 
 def talked(block: Block, path: Path, made: bytes) -> str:

@@ -15,7 +15,19 @@ from typing import Any, NamedTuple
 
 NAMES = (
     *("req", "res", "a", "b", "n", "text", "data", "f", "g", "hook", "Point", "Table", "HITS"),
-    *("int", "str", "bytes", "bool", "list", "dict", "tuple", "len", "range", "print", "isinstance"),
+    *(
+        "int",
+        "str",
+        "bytes",
+        "bool",
+        "list",
+        "dict",
+        "tuple",
+        "len",
+        "range",
+        "print",
+        "isinstance",
+    ),
     *("Request", "Response", "re", "json", "ValueError", "Exception", "min", "sum", "enumerate"),
     *("entry", "add", "ret", "i64", "define", "llvm", "zs_py_raise", "texts", "words", "raised"),
     *("self", "__name__", "__init__", "_", "é", "名", "𝐱", "x" * 300),
@@ -29,7 +41,18 @@ CONSTANTS: tuple[Any, ...] = (
     *(1 << 64, 10**300, 1.5, 1e999, 2j, "", "a", "/health", "é", "名", "\ud800", "\0", "\n", '"\\'),
     *("%s", "{}", "x" * 5000, b"", b"a", b"\xff\0", "utf-8", "([a", "(a)|b", "$", "^a(?P<n>b)?$"),
 )
-MODULES = ("re", "json", "os", "zeroserve.script", "helper", "typing", "hashlib", "", "a.b", "__future__")
+MODULES = (
+    "re",
+    "json",
+    "os",
+    "zeroserve.script",
+    "helper",
+    "typing",
+    "hashlib",
+    "",
+    "a.b",
+    "__future__",
+)
 
 
 class Field(NamedTuple):

@@ -144,7 +144,9 @@ class Base:
             self.changed = True
         joined = join(slot.type, type)
         if type == JSON and slot.type in (STR, INT, BOOL):
-            value = self.convert(value, slot.type, node)  # the variable has a type: it is held to it
+            value = self.convert(
+                value, slot.type, node
+            )  # the variable has a type: it is held to it
             type = joined = slot.type
         if joined is None:
             raise wrong_type(node, name, slot.type, type)
@@ -177,9 +179,7 @@ class Base:
                 if wanted == U64 or expr.value < 1 << 63:
                     return self.const(expr.value, node, wanted)
             if isinstance(wanted, ListType) and isinstance(expr.value, tuple | list):
-                if all(
-                    self.fits(type_of(item, node), wanted.item) for item in expr.value
-                ):
+                if all(self.fits(type_of(item, node), wanted.item) for item in expr.value):
                     return self.const(list(expr.value), node, wanted)
         if {found, wanted} == {INT, U64}:
             return self.op("checked_sign", [expr], wanted, node)
@@ -229,9 +229,7 @@ class Base:
         if expr.type == NONE:
             if isinstance(expr, Const):
                 return self.const(None, node, wanted)
-            return self.block(
-                [tree.Do(expr, line=_line(node))], self.const(None, node, wanted)
-            )
+            return self.block([tree.Do(expr, line=_line(node))], self.const(None, node, wanted))
         if expr.type == JSON:
             first, again = self.twice(expr)
             none = tree.IsNone(again, type=BOOL, line=_line(node))
@@ -350,9 +348,7 @@ class Base:
             first, again = self.twice(expr)
             none = tree.IsNone(again, type=BOOL, line=_line(node))
             some = self.truth(self.unwrap(again, node), node)
-            chosen = tree.Choose(
-                none, self.const(False, node), some, type=BOOL, line=_line(node)
-            )
+            chosen = tree.Choose(none, self.const(False, node), some, type=BOOL, line=_line(node))
             return self.block(first, chosen)
         items = items_of(type)
         if items is not None and (not isinstance(type, RecordType) or type.is_tuple):

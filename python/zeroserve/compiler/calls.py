@@ -107,7 +107,9 @@ class Calls(Iterables):
         """Any call."""
         for word in node.keywords:
             if word.arg is None:
-                raise Refusal(node, "** in a call is not compiled", "write the arguments one by one")
+                raise Refusal(
+                    node, "** in a call is not compiled", "write the arguments one by one"
+                )
         for arg in node.args:
             if isinstance(arg, ast.Starred):
                 raise Refusal(arg, "* in a call is not compiled", "write the arguments one by one")
@@ -284,9 +286,7 @@ class Calls(Iterables):
             if key in METHODS:
                 raise Refusal(node, f"{key}() is not available in scripts", METHODS[key])
             known = [
-                other.partition(".")[2]
-                for other in methods()
-                if other.partition(".")[0] == owner
+                other.partition(".")[2] for other in methods() if other.partition(".")[0] == owner
             ]
             raise self.no_attribute(func, type, f"method {name}", known)
         return self.operation(methods()[key], value, node)
@@ -432,7 +432,8 @@ class Calls(Iterables):
         for part in reversed(parts):
             if part.type != value.type:
                 raise Refusal(
-                    affix_node, f"{name}() of {value.type.a} is given {part.type}",
+                    affix_node,
+                    f"{name}() of {value.type.a} is given {part.type}",
                     "give it a text, or a tuple of texts",
                 )
             if whole and isinstance(part, Const) and len(part.value) <= 32:
@@ -560,7 +561,9 @@ class Calls(Iterables):
 
     def _extreme(self, node: ast.Call, how: str) -> Expr:
         if node.keywords:
-            raise Refusal(node, f"{how}() with key= or default= is not compiled", "write a for loop")
+            raise Refusal(
+                node, f"{how}() with key= or default= is not compiled", "write a for loop"
+            )
         if len(node.args) == 1:
             return self._extreme_of(node, how)
         values = [self.expr(arg) for arg in node.args]
@@ -649,9 +652,7 @@ class Calls(Iterables):
         number = self.const(10, node) if base is None else self.convert(self.expr(base), INT, base)
         if found.type == FLOAT:
             # Of a clock, which does not run before 1970.
-            return self.op(
-                "int.floordiv", [found, self.const(NANOSECONDS, node)], INT, node, ""
-            )
+            return self.op("int.floordiv", [found, self.const(NANOSECONDS, node)], INT, node, "")
         if found.type in (STR, BYTES):
             name = "zs_py_int_parse" + ("_bytes" if found.type == BYTES else "")
             return self.helper(name, [found, number], INT, node, True)
@@ -807,9 +808,7 @@ class Calls(Iterables):
             [*each.setup, *first, loop], Local(result, type=result.type, line=_line(node))
         )
 
-    def gathered(
-        self, node: ast.ListComp | ast.GeneratorExp, make: Callable[[], Expr]
-    ) -> Expr:
+    def gathered(self, node: ast.ListComp | ast.GeneratorExp, make: Callable[[], Expr]) -> Expr:
         """The list of a comprehension; ``make`` says what becomes of an item."""
         if len(node.generators) != 1 or node.generators[0].is_async:
             raise Refusal(node, "a comprehension with several loops", "write for loops")
@@ -894,8 +893,9 @@ class Calls(Iterables):
         try:
             return self.const(self.scope.constants.of(node, self.hidden), node)
         except NotConstant:
-            raise Refusal(node, f"{name}() stands in a for loop only", "write for ... in "
-                          f"{name}(...)") from None
+            raise Refusal(
+                node, f"{name}() stands in a for loop only", f"write for ... in {name}(...)"
+            ) from None
 
     call_builtins_range = _only_in_for
     call_builtins_enumerate = _only_in_for
@@ -1129,7 +1129,9 @@ class Calls(Iterables):
         a, b = args["a"], args["b"]
         assert a is not None and b is not None
         if a.type != b.type or a.type not in (STR, BYTES):
-            raise Refusal(node, f"compare_digest() of {a.type} and {b.type}", "two str or two bytes")
+            raise Refusal(
+                node, f"compare_digest() of {a.type} and {b.type}", "two str or two bytes"
+            )
         return self.helper("zs_py_compare_digest", [a, b], BOOL, node, True)
 
     call_hmac_compare_digest = _compare_digest
@@ -1628,5 +1630,7 @@ class Calls(Iterables):
         self, operation: Operation, value: Expr | None, node: ast.Call
     ) -> Expr:
         raise Refusal(
-            node, "a Table made while running", "make it at module level: HITS = Table(str, int, ...)"
+            node,
+            "a Table made while running",
+            "make it at module level: HITS = Table(str, int, ...)",
         )

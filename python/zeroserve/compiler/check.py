@@ -302,24 +302,21 @@ class Checker(Calls):
                 bad = tree.Raise("ValueError", self.concat(words, STR, node), line=_line(node))
                 stores.append(tree.If(test, [tree.Do(bad)], [], line=_line(node)))
             for at, part in enumerate(parts):
-                item = self.op(
-                    "list_at", [again, self.const(at, node)], value.type.item, node
-                )
+                item = self.op("list_at", [again, self.const(at, node)], value.type.item, node)
                 stores += self.unpack(part, item, node)
             return stores
         raise Refusal(node, f"{value.type.a} can't be unpacked")
 
     def stmt_Return(self, node: ast.Return) -> list[Stmt]:
-        value = (
-            self.const(None, node) if node.value is None else self.expr(node.value)
-        )
+        value = self.const(None, node) if node.value is None else self.expr(node.value)
         if has_no_words(value.type) or value.type in (REQUEST, META, RESPONSE_HEAD, FLOAT):
             raise Refusal(node, f"a function can't return {value.type.a}")
         if self.declared.result is None:
             found = value.type if self.inferred is None else join(self.inferred, value.type)
             if found is None:
                 raise Refusal(
-                    node, f"one return is {self.inferred}, this one {value.type}",
+                    node,
+                    f"one return is {self.inferred}, this one {value.type}",
                     "annotate what the function returns: def f(...) -> ...:",
                 )
             if found != self.inferred:
@@ -472,7 +469,9 @@ class Checker(Calls):
                 raise Refusal(call, "an exception has one message")
             if call.args:
                 value = self.expr(call.args[0])
-                message = self.repr_of(value, node) if kind == "KeyError" else self.text_of(value, node)
+                message = (
+                    self.repr_of(value, node) if kind == "KeyError" else self.text_of(value, node)
+                )
         else:
             kind = self.exception(call)
         if kind in ("UnicodeDecodeError", "UnicodeEncodeError", "JSONDecodeError"):
@@ -483,7 +482,9 @@ class Checker(Calls):
     def stmt_Try(self, node: ast.Try) -> list[Stmt]:
         if node.finalbody:
             raise Refusal(
-                node.finalbody[0], "finally is not compiled", "write it behind the try, and in except"
+                node.finalbody[0],
+                "finally is not compiled",
+                "write it behind the try, and in except",
             )
         before = copy(self.flow)
         inner = self.body(node.body)
@@ -530,9 +531,7 @@ class Checker(Calls):
                 again = Local(slot, type=again.type, line=_line(node))
         return [*first, *self._cases(node.cases, again, node.subject)]
 
-    def _cases(
-        self, cases: list[ast.match_case], subject: Expr, source: ast.expr
-    ) -> list[Stmt]:
+    def _cases(self, cases: list[ast.match_case], subject: Expr, source: ast.expr) -> list[Stmt]:
         if not cases or self.flow is None:
             return []
         case = cases[0]
@@ -570,7 +569,9 @@ class Checker(Calls):
             line = case.pattern.lineno
             return [
                 no,
-                tree.If(test, [*stores, tree.If(guard, [yes, *body], [], line=line)], [], line=line),
+                tree.If(
+                    test, [*stores, tree.If(guard, [yes, *body], [], line=line)], [], line=line
+                ),
                 tree.If(said, [], rest, line=line),
             ]
         except Refusal as refusal:
@@ -603,9 +604,7 @@ class Checker(Calls):
                 if not isinstance(wanted, Const):
                     raise Refusal(pattern, "a pattern that is not a constant", "use if and ==")
                 test = self.equal(subject, wanted, pattern)
-                narrow = (
-                    subject.type.item if isinstance(subject.type, OptionalType) else None
-                )
+                narrow = subject.type.item if isinstance(subject.type, OptionalType) else None
                 return test, [], narrow
             case ast.MatchSingleton(value=value):
                 if value is None:
@@ -650,9 +649,7 @@ class Checker(Calls):
             wanted = self.const(len(patterns), pattern)
             result: Expr = self.op("compare", [count, wanted], BOOL, pattern, ("eq", False, False))
             parts: list[Expr] = [
-                self.op(
-                    "list_at", [subject, self.const(at, pattern)], subject.type.item, pattern
-                )
+                self.op("list_at", [subject, self.const(at, pattern)], subject.type.item, pattern)
                 for at in range(len(patterns))
             ]
         elif items is not None:
@@ -748,9 +745,7 @@ class Checked:
                 raise Refusal(extra, "a parameter with *", "name the parameters one by one")
         if len(_arguments(node)) > MAX_PARAMETERS:
             raise Refusal(node, f"more than {MAX_PARAMETERS} parameters")
-        defaults: dict[str, ast.expr | None] = dict.fromkeys(
-            [arg.arg for arg in _arguments(node)]
-        )
+        defaults: dict[str, ast.expr | None] = dict.fromkeys([arg.arg for arg in _arguments(node)])
         positional = [*args.posonlyargs, *args.args]
         for arg, default in zip(reversed(positional), reversed(args.defaults), strict=False):
             defaults[arg.arg] = default
@@ -827,4 +822,3 @@ class Checked:
         if not self.stack:
             while self.later:
                 self.check(self.later.pop())
-

@@ -324,9 +324,7 @@ class Expressions(Displays):
         self.flow = merge(then, other)
         return result, then, other
 
-    def _cond_none(
-        self, node: ast.AST, left: ast.expr, positive: bool
-    ) -> tuple[Expr, Flow, Flow]:
+    def _cond_none(self, node: ast.AST, left: ast.expr, positive: bool) -> tuple[Expr, Flow, Flow]:
         raw = self.expr(left)
         is_none = self.is_none(raw, node)
         then, other = copy(self.flow), copy(self.flow)
@@ -536,7 +534,9 @@ class Expressions(Displays):
                         times = self.convert(count, INT, node)
                         made = self.helper(name, [text, times], text.type, node)
                         return self.block(first, made)
-                    return self.helper(name, [text, self.convert(count, INT, node)], text.type, node)
+                    return self.helper(
+                        name, [text, self.convert(count, INT, node)], text.type, node
+                    )
         if isinstance(op, ast.Mod) and one in (STR, BYTES):
             raise Refusal(node, "% with a text is not compiled", "write an f-string")
         hint = None
@@ -721,9 +721,7 @@ class Expressions(Displays):
             whole = (
                 test
                 if result is None
-                else tree.Choose(
-                    test, result, self.const(False, node), type=BOOL, line=_line(node)
-                )
+                else tree.Choose(test, result, self.const(False, node), type=BOOL, line=_line(node))
             )
             result = self.block(first, whole)
         assert result is not None
@@ -929,9 +927,7 @@ class Expressions(Displays):
                 "zs_py_json_has", [value, self.convert(left, STR, node)], BOOL, node, True
             )
         if value.type == QS:
-            return self.helper(
-                "zs_py_qs_has", [value, self.convert(left, STR, node)], BOOL, node
-            )
+            return self.helper("zs_py_qs_has", [value, self.convert(left, STR, node)], BOOL, node)
         if value.type == NETWORK:
             assert isinstance(value, Const) and isinstance(value.value, Network)
             net = self.const(value.value.packed + bytes([value.value.prefix]), node)
@@ -1011,7 +1007,9 @@ class Expressions(Displays):
             key = self.convert(self.expr(node.slice), STR, node, "the key")
             first, again = self.twice(key)
             found = self.helper("zs_py_meta_get", [again], optional(STR), node)
-            return self.block(first, self._or_raise(found, "KeyError", self.key_text(again, node), node))
+            return self.block(
+                first, self._or_raise(found, "KeyError", self.key_text(again, node), node)
+            )
         if isinstance(type, MatchType):
             return self.group(value, node.slice, node)
         if type == JSON:
@@ -1024,7 +1022,9 @@ class Expressions(Displays):
             key = self.convert(self.expr(node.slice), STR, node, "the key")
             first, again = self.twice(key)
             found = self.helper("zs_py_qs_get", [value, again], optional(list_of(STR)), node)
-            return self.block(first, self._or_raise(found, "KeyError", self.key_text(again, node), node))
+            return self.block(
+                first, self._or_raise(found, "KeyError", self.key_text(again, node), node)
+            )
         index = self.expr(node.slice)
         items = items_of(type)
         if items is not None and isinstance(index, Const) and isinstance(index.value, int):
@@ -1093,9 +1093,7 @@ class Expressions(Displays):
             f"its groups are 0 to {len(match.groups)}" + (f", {names}" if names else ""),
         )
 
-    def lookup(
-        self, table: dict[Any, Any], key: Expr, default: Expr | None, node: ast.AST
-    ) -> Expr:
+    def lookup(self, table: dict[Any, Any], key: Expr, default: Expr | None, node: ast.AST) -> Expr:
         """``table[key]``, or with ``default`` ``table.get(key, default)``; a constant dict."""
         # The default is made before anything is looked up.
         early, default = self.twice(default) if default is not None else ([], None)
@@ -1108,7 +1106,9 @@ class Expressions(Displays):
             return self.block(early, default or tree.Raise("KeyError", text, line=_line(node)))
         if not table:
             first, again = self.twice(key)
-            nothing = default or tree.Raise("KeyError", self.key_text(again, node), line=_line(node))
+            nothing = default or tree.Raise(
+                "KeyError", self.key_text(again, node), line=_line(node)
+            )
             return self.block([*first, *early], nothing)
         values = list(table.values())
         type: Type | None = NEVER
@@ -1121,9 +1121,7 @@ class Expressions(Displays):
         second, at = self.twice(index)
         whole = self.const(values, node, list_of(type))
         found: Expr = self.op("list_at", [whole, at], type, node)
-        missing = self.op(
-            "compare", [at, self.const(0, node)], BOOL, node, ("lt", False, False)
-        )
+        missing = self.op("compare", [at, self.const(0, node)], BOOL, node, ("lt", False, False))
         if default is None:
             text = self.key_text(again, node)
             other: Expr = tree.Raise("KeyError", text, line=_line(node))
@@ -1314,9 +1312,7 @@ def _one_kind(keys: list[Any]) -> bool:
     first = type(keys[0])
     if first not in (str, bytes, int):
         return False
-    if first is int and not all(
-        type(key) is int and -(1 << 63) <= key < 1 << 63 for key in keys
-    ):
+    if first is int and not all(type(key) is int and -(1 << 63) <= key < 1 << 63 for key in keys):
         return False
     return all(type(key) is first for key in keys)
 

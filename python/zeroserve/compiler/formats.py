@@ -21,4 +21,6 @@ def check_format(spec: str, type: Type, node: ast.AST) -> None:
     try:
         format(sample, spec)
     except ValueError as error:
-        raise Refusal(node, f"the format {spec!r}: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        raise Refusal(
+            node, f"the format {spec!r}: {str(error)[:1].lower()}{str(error)[1:]}"
+        ) from None

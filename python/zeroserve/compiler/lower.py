@@ -106,7 +106,6 @@ class Module:
             "attributes #1 = { nounwind }\n\n" + self.debug.text()
         )
 
-
     def function(self, function: Function, names: dict[Function, str]) -> str:
         """One function. Raises ``CompileError`` for one that is nested too deep."""
         try:

@@ -182,7 +182,9 @@ class Scope:
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 self.define(ast.Module(stmt.body, []))
             case ast.AsyncFunctionDef():
-                raise Refusal(stmt, "an async function is not compiled", REFUSED["AsyncFunctionDef"][1])
+                raise Refusal(
+                    stmt, "an async function is not compiled", REFUSED["AsyncFunctionDef"][1]
+                )
             case _:
                 raise Refusal(
                     stmt,
@@ -252,13 +254,13 @@ class Scope:
         arguments |= {word.arg: word.value for word in call.keywords if word.arg}
         if set(arguments) != {"key_type", "value_type", "max_entries"} or len(call.args) > 2:
             raise Refusal(
-                call, "a Table is made of two types and a bound", "Table(str, int, max_entries=1000)"
+                call,
+                "a Table is made of two types and a bound",
+                "Table(str, int, max_entries=1000)",
             )
         kinds = {"builtins.int": "int", "builtins.str": "str", "builtins.bytes": "bytes"}
         key = kinds.get(self.library(arguments["key_type"]) or "")
-        value = (kinds | {"builtins.bool": "bool"}).get(
-            self.library(arguments["value_type"]) or ""
-        )
+        value = (kinds | {"builtins.bool": "bool"}).get(self.library(arguments["value_type"]) or "")
         if key is None:
             raise Refusal(arguments["key_type"], "keys of a Table are int, str or bytes")
         if value is None:

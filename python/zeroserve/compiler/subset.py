@@ -6,7 +6,10 @@ write instead. The coverage table of the documentation is made from this.
 
 REFUSED: dict[str, tuple[str, str]] = {
     "AsyncFor": ("async code", "scripts run from top to bottom; the server does the waiting"),
-    "AsyncFunctionDef": ("an async function", "write a plain function; the server does the waiting"),
+    "AsyncFunctionDef": (
+        "an async function",
+        "write a plain function; the server does the waiting",
+    ),
     "AsyncWith": ("async code", "scripts run from top to bottom; the server does the waiting"),
     "Await": ("await", "call the function; the server does the waiting"),
     "Delete": ("del", "leave the variable alone; what a request used is gone at its end"),
