@@ -1,10 +1,12 @@
 """Calls: of the script's functions, of records, of what ``operations.py`` lists."""
 
 import ast
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+from zeroserve import _core
 from zeroserve.compiler import regex, tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.constants import NotConstant, Pattern, TableValue
@@ -19,9 +21,9 @@ from zeroserve.compiler.scope import (
     SET,
     Failed,
     FunctionDecl,
-    ModuleDecl,
     ParamDecl,
     RecordDecl,
+    nearest,
 )
 from zeroserve.compiler.subset import BUILTINS, METHODS
 from zeroserve.compiler.tree import Const, Expr, Local
@@ -69,9 +71,18 @@ CODECS = {"utf-8": 0, "utf8": 0, "ascii": 1, "us-ascii": 1, "latin-1": 2, "latin
 CODECS |= {"iso-8859-1": 2, "iso8859-1": 2}
 ERRORS = {"strict": 0, "ignore": 1, "replace": 2, "surrogateescape": 3, "backslashreplace": 4}
 _NAMES: dict[str, Type] = {
-    **{"int": INT, "bool": BOOL, "str": STR, "bytes": BYTES, "None": NONE, "Json": JSON},
-    **{"Response": RESPONSE, "DateTime": DATETIME, "IPAddress": IP_ADDRESS, "Qs": QS},
-    **{"SplitResult": SPLIT_RESULT, "float": FLOAT},
+    "int": INT,
+    "bool": BOOL,
+    "str": STR,
+    "bytes": BYTES,
+    "None": NONE,
+    "Json": JSON,
+    "Response": RESPONSE,
+    "DateTime": DATETIME,
+    "IPAddress": IP_ADDRESS,
+    "Qs": QS,
+    "SplitResult": SPLIT_RESULT,
+    "float": FLOAT,
 }
 CHANGES = {f"Request.{name}" for name in ("set_header", "delete_header", "rewrite", "set_method")}
 """Methods after which attributes of the request may be others."""
@@ -137,15 +148,14 @@ class Calls(Iterables):
         found: Any = None
         if isinstance(func, ast.Name) and func.id not in self.hidden:
             found = self.scope.names.get(func.id)
-        elif isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
-            if func.value.id not in self.hidden:
-                module = self.scope.names.get(func.value.id)
-                if isinstance(module, ModuleDecl):
-                    found = module.scope.names.get(func.attr)
-                    if found is None:
-                        raise self.no_attribute(
-                            func, f"module {func.value.id}", func.attr, module.scope.names
-                        )
+        elif isinstance(func, ast.Attribute):
+            module = self._module(func.value)
+            if module is not None:
+                names = module.scope.names
+                found = names.get(func.attr)
+                if found is None:
+                    name = f"module {ast.unparse(func.value)}"
+                    raise self.no_attribute(func, name, func.attr, names)
         if isinstance(found, Failed):
             raise Refusal(None, "")
         return found if isinstance(found, FunctionDecl | RecordDecl) else None
@@ -262,9 +272,7 @@ class Calls(Iterables):
         hint = METHODS.get(short) or BUILTINS.get(short)
         if hint is not None:
             raise Refusal(node, f"{short}() is not available in scripts", hint)
-        from zeroserve.compiler.scope import _nearest
-
-        raise Refusal(node, f"{short}() is not available in scripts", _nearest(name))
+        raise Refusal(node, f"{short}() is not available in scripts", nearest(name))
 
     def method(self, value: Expr, func: ast.Attribute, node: ast.Call) -> Expr:
         """``value.name(...)``."""
@@ -474,7 +482,7 @@ class Calls(Iterables):
         found: list[Expr] = []
         for key, known in (("encoding", CODECS), ("errors", ERRORS)):
             arg = args[key]
-            name = list(known)[0] if arg is None else self.constant_value(arg)
+            name = next(iter(known)) if arg is None else self.constant_value(arg)
             wanted = str(name).lower().replace("_", "-")
             if wanted not in known:
                 shown = ", ".join(dict.fromkeys(known))
@@ -944,8 +952,6 @@ class Calls(Iterables):
             text = found
         try:
             made = regex.translate(text, number, how)
-            from zeroserve import _core
-
             check = getattr(_core, "check_pattern", None)
             if check is not None:
                 check(made.text)
@@ -1257,8 +1263,6 @@ class Calls(Iterables):
             )
 
     def _quoted(self, text: Expr, ensure: bool, node: ast.AST) -> Expr:
-        import json
-
         if isinstance(text, Const):
             return self.const(json.dumps(text.value, ensure_ascii=ensure), node)
         return self.helper("zs_py_json_quote", [text, self.const(int(ensure), node)], STR, node)
@@ -1266,8 +1270,6 @@ class Calls(Iterables):
     def _dump_value(
         self, value: Expr, ensure: bool, between: tuple[str, str], out: list[Expr], node: ast.expr
     ) -> None:
-        import json
-
         type = value.type
         if isinstance(value, Const) and type not in (PATTERN, NETWORK, SET):
             try:

@@ -1,7 +1,8 @@
 """Statements and functions: from Python's syntax tree to the typed form."""
 
 import ast
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 
 from zeroserve.compiler import growing, tree, unroll
 from zeroserve.compiler.base import _line
@@ -9,7 +10,7 @@ from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.flow import Flow, assigned, copy, merge
 from zeroserve.compiler.operations import EXCEPTIONS
-from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope, has_no_words
+from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope, has_no_words, type_of
 from zeroserve.compiler.subset import REFUSED
 from zeroserve.compiler.tree import Const, Expr, Local, Slot, Stmt
 from zeroserve.compiler.types import (
@@ -192,9 +193,9 @@ class Checker(Calls):
         raise Refusal(node, "a class in a function", "define it at module level")
 
     def stmt_Assign(self, node: ast.Assign) -> list[Stmt]:
-        if isinstance(node.value, ast.Dict) and isinstance(node.targets[0], ast.Name):
-            if len(node.targets) == 1:
-                return self.keep(node.targets[0].id, node.value)
+        target = node.targets[0] if len(node.targets) == 1 else None
+        if isinstance(node.value, ast.Dict) and isinstance(target, ast.Name):
+            return self.keep(target.id, node.value)
         value = self.expr(node.value)
         if len(node.targets) == 1:
             return self.unpack(node.targets[0], value, node)
@@ -294,8 +295,12 @@ class Checker(Calls):
             ]
             wanted = self.const(len(parts), node)
             got = self.helper("zs_py_str_of_int", [count], STR, node)
-            few = [f"not enough values to unpack (expected {len(parts)}, got ", got, ")"]
-            many = [f"too many values to unpack (expected {len(parts)})"]
+            few: list[str | Expr] = [
+                f"not enough values to unpack (expected {len(parts)}, got ",
+                got,
+                ")",
+            ]
+            many: list[str | Expr] = [f"too many values to unpack (expected {len(parts)})"]
             for how, texts in (("lt", few), ("gt", many)):
                 test = self.op("compare", [count, wanted], BOOL, node, (how, False, False))
                 words = [self.const(t, node) if isinstance(t, str) else t for t in texts]
@@ -363,7 +368,7 @@ class Checker(Calls):
             self.flow = before
             return self.const(False, node), before, copy(before)
 
-    def _widen(self, nodes: list[ast.stmt] | list[ast.expr]) -> None:
+    def _widen(self, nodes: Sequence[ast.stmt]) -> None:
         """At the head of a loop: what the loop sets may be of any of its types."""
         if self.flow is None:
             return
@@ -447,8 +452,6 @@ class Checker(Calls):
         short = {"json.JSONDecodeError": "JSONDecodeError"}.get(short, short)
         if short in EXCEPTIONS:
             return short
-        import difflib
-
         text = ast.unparse(node)
         close = difflib.get_close_matches(text, EXCEPTIONS, 1)
         known = ", ".join(EXCEPTIONS)
@@ -547,7 +550,7 @@ class Checker(Calls):
             always = isinstance(test, Const) and bool(test.value)
             if case.guard is None:
                 body = [*stores, *self.body(case.body)]
-                inside = self.flow
+                inside: Flow = self.flow
                 self.flow = None if always else outside
                 self._not_none(case.pattern, slot, subject)
                 if isinstance(case.pattern, ast.MatchSingleton) and case.pattern.value is None:
@@ -555,8 +558,7 @@ class Checker(Calls):
                 rest = self._cases(cases[1:], subject, source)
                 self.flow = merge(inside, self.flow)
                 return [tree.If(test, body, rest, line=case.pattern.lineno)]
-            guard, then, other = self.cond(case.guard)
-            self.flow = then
+            guard, self.flow, other = self.cond(case.guard)
             body = self.body(case.body)
             inside = self.flow
             self.flow = merge(outside, other)
@@ -575,11 +577,11 @@ class Checker(Calls):
                 tree.If(said, [], rest, line=line),
             ]
         except Refusal as refusal:
+            self.refused = True
             if refusal.message:
                 self.problems.append(refusal)
             self.flow = outside
-            rest = self._cases(cases[1:], subject, source)
-            return rest
+            return self._cases(cases[1:], subject, source)
 
     def _not_none(self, pattern: ast.pattern, slot: Slot | None, subject: Expr) -> None:
         """Behind ``case None:`` the subject is something."""
@@ -618,10 +620,10 @@ class Checker(Calls):
                 return always, [] if name is None else [(name, subject)], None
             case ast.MatchAs(pattern=inner, name=name) if inner is not None:
                 test, binds, narrow = self._pattern_test(inner, subject)
-                value = subject
+                whole = subject
                 if narrow is not None and narrow != NONE:
-                    value = self.unwrap(subject, pattern)
-                return test, [*binds, (str(name), value)], narrow
+                    whole = self.unwrap(subject, pattern)
+                return test, [*binds, (str(name), whole)], narrow
             case ast.MatchOr(patterns=patterns):
                 result: Expr = self.const(False, pattern)
                 narrow = None
@@ -756,9 +758,9 @@ class Checked:
         kinds |= {arg.arg: "keyword" for arg in args.kwonlyargs}
         hook = declared.hook
         for at, arg in enumerate(_arguments(node)):
-            default = defaults[arg.arg]
-            type = self._parameter_type(declared, at, arg, default)
-            value = None if default is None else scope.default(default, type)
+            given = defaults[arg.arg]
+            type = self._parameter_type(declared, at, arg, given)
+            value = None if given is None else scope.default(given, type)
             declared.params.append(ParamDecl(arg.arg, type, value, kinds[arg.arg]))
         if hook is not None:
             wanted = 1 if hook == "on_request" else 2
@@ -797,8 +799,6 @@ class Checked:
                 raise Refusal(arg, "a parameter that is always None")
             return type
         if default is not None:
-            from zeroserve.compiler.scope import type_of
-
             return type_of(declared.scope._constant(default), default)
         raise Refusal(
             arg,

@@ -9,6 +9,7 @@ steps have bounds.
 import ast
 import ipaddress
 import operator
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -109,13 +110,60 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 _METHODS = {
     str: frozenset(
-        "startswith endswith removeprefix removesuffix strip lstrip rstrip split rsplit splitlines "
-        "partition rpartition replace find rfind index rindex count join lower upper title "
-        "capitalize swapcase casefold isdigit isalpha isalnum isspace zfill encode".split()
+        [
+            "startswith",
+            "endswith",
+            "removeprefix",
+            "removesuffix",
+            "strip",
+            "lstrip",
+            "rstrip",
+            "split",
+            "rsplit",
+            "splitlines",
+            "partition",
+            "rpartition",
+            "replace",
+            "find",
+            "rfind",
+            "index",
+            "rindex",
+            "count",
+            "join",
+            "lower",
+            "upper",
+            "title",
+            "capitalize",
+            "swapcase",
+            "casefold",
+            "isdigit",
+            "isalpha",
+            "isalnum",
+            "isspace",
+            "zfill",
+            "encode",
+        ]
     ),
     bytes: frozenset(
-        "startswith endswith removeprefix removesuffix strip lstrip rstrip split replace find index "
-        "count join lower upper hex decode".split()
+        [
+            "startswith",
+            "endswith",
+            "removeprefix",
+            "removesuffix",
+            "strip",
+            "lstrip",
+            "rstrip",
+            "split",
+            "replace",
+            "find",
+            "index",
+            "count",
+            "join",
+            "lower",
+            "upper",
+            "hex",
+            "decode",
+        ]
     ),
     dict: frozenset(("keys", "values", "items", "get")),
     int: frozenset(("bit_length", "bit_count", "to_bytes")),
@@ -210,8 +258,6 @@ class Constants:
     def _Attribute(self, node: ast.Attribute) -> Any:
         name = self._resolve(node)
         if name is not None and name.startswith("re."):
-            import re
-
             flag = getattr(re, name.removeprefix("re."), None)
             if isinstance(flag, re.RegexFlag):
                 return int(flag)

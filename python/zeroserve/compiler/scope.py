@@ -1,6 +1,7 @@
 """The names of a module: what a script and the modules beside it define and import."""
 
 import ast
+import difflib
 import os
 import re
 import sys
@@ -188,7 +189,8 @@ class Scope:
             case _:
                 raise Refusal(
                     stmt,
-                    "only definitions stand at module level: imports, constants, functions, records",
+                    "only definitions stand at module level: "
+                    "imports, constants, functions, records",
                     "move it into a function with @on_request",
                 )
 
@@ -294,7 +296,7 @@ class Scope:
                     self.names[alias.asname or alias.name] = Library(full)
                     continue
                 text = f"{full} is not available in scripts"
-                self._report(self, Refusal(alias, text, _nearest(full)))
+                self._report(self, Refusal(alias, text, nearest(full)))
                 self.names[alias.asname or alias.name] = Failed()
             return
         module = self._load(self, name, stmt)
@@ -572,9 +574,7 @@ def _is_known(name: str) -> bool:
     return any(known.startswith(name + ".") for known in functions())
 
 
-def _nearest(name: str) -> str | None:
-    import difflib
-
+def nearest(name: str) -> str | None:
     module = name.rpartition(".")[0]
     known = [known for known in functions() if known.startswith(module + ".")]
     close = difflib.get_close_matches(name, known, 1)

@@ -15,7 +15,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "Delete": ("del", "leave the variable alone; what a request used is gone at its end"),
     "Dict": (
         "a dict made while running",
-        "make it a constant of the module; or give it to Response, json.dumps or urlencode as a whole",
+        "make it a constant of the module; "
+        "or give it to Response, json.dumps or urlencode as a whole",
     ),
     "DictComp": ("a dict comprehension in a function", "make it a constant of the module"),
     "GeneratorExp": (
@@ -126,7 +127,7 @@ PARTLY: dict[str, str] = {
     "ClassDef": "records: `typing.NamedTuple`, `@dataclass(frozen=True)`",
     "Compare": "`is` with None, True and False",
     "Constant": "no fractions, complex numbers and `...`; int of 64 bits",
-    "For": "over `range`, `enumerate`, `zip`, `reversed`, texts, bytes, lists, tuples, JSON, constants",
+    "For": "over `range`, `enumerate`, `zip`, `reversed`, texts, bytes, lists, tuples, JSON",
     "FormattedValue": "not `!a`; formats of int and str",
     "FunctionDef": "at module level; no `*args` and `**kwargs`; hooks are decorated",
     "If": "at module level `if __name__ == ...` and `if TYPE_CHECKING` only",
