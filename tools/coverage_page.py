@@ -39,8 +39,8 @@ def page() -> str:
             "",
             f"Made from the compiler's tables by `{COMMAND}`; do not edit.",
             "",
-            "What is listed behaves as in CPython. All else is refused when the script is compiled,",
-            "with the place and what to write instead.",
+            "What is listed behaves as in CPython. All else is refused when the script is",
+            "compiled, with the place and what to write instead.",
             "",
             *syntax(),
             *builtins(),
@@ -64,9 +64,9 @@ def row(cells: tuple[str, ...]) -> str:
 
 def syntax() -> list[str]:
     """All nodes of ``ast``."""
-    return ["## Syntax", "", "Names are those of the module `ast`.", ""] + table(
-        ("node", "", ""), [(f"`{name}`", *supported(name)) for name in NODES]
-    )
+    rows = [(f"`{name}`", *supported(name)) for name in NODES]
+    intro = "Names are those of the module `ast`."
+    return ["## Syntax", "", intro, "", *table(("node", "", ""), rows)]
 
 
 def supported(node: str) -> tuple[str, str]:
@@ -125,7 +125,7 @@ def modules() -> list[str]:
     found.sort(key=lambda op: (op.name.startswith(SDK), op.name.rpartition(".")[0]))
     for module, group in groupby(found, key=lambda op: op.name.rpartition(".")[0]):
         lines += [f"### {module}", "", *table(("", "result", "may raise"), map(described, group))]
-    return lines[:-1] + [""]
+    return lines
 
 
 def described(op: Operation) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""What becomes of a script: refused, compiled, loaded; and what it answers, natively and in CPython.
+"""What becomes of a script: refused or compiled; and what it answers, natively and in CPython.
 
 A script has to end in an object or in messages for who wrote it, within seconds. What it then
 answers has to be what CPython answers, unless a limit of compiled scripts stops it.

@@ -21,10 +21,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.script_oracle import LIMIT, Answer, Ask, answers, native, raised
 from zeroserve import compiler
 from zeroserve.compiler.diagnostics import CompileError, Diagnostic
 from zeroserve.testing import Client
+
+from support.script_oracle import LIMIT, Answer, Ask, answers, native, raised
 
 PAGES = Path(__file__).resolve().parent.parent / "golden" / "script"
 

@@ -103,9 +103,8 @@ class Programs:
         out = [f"{pad}{v} = {FIRST[kind]}\n" for kind, names in VARIABLES.items() for v in names]
         for kind in ("str?", "int?"):
             for name in VARIABLES[kind]:
-                out += [
-                    f"{pad}if {self.expr('bool', 1)}:\n{pad}    {name} = {self.expr(kind[:-1], 1)}\n"
-                ]
+                out += [f"{pad}if {self.expr('bool', 1)}:\n"]
+                out += [f"{pad}    {name} = {self.expr(kind[:-1], 1)}\n"]
         self.loops = 0
         for _ in range(self.numbers.randint(1, 6)):
             out += self.statement(pad, 3, result)
@@ -149,9 +148,8 @@ class Programs:
                 )
                 out = [f"{pad}for {name} in {over}:\n", *block()]
                 if choice((0, 1)):
-                    out.append(
-                        f"{more}if {self.expr('bool', 1)}:\n{more}    {choice(('break', 'continue'))}\n"
-                    )
+                    out.append(f"{more}if {self.expr('bool', 1)}:\n")
+                    out.append(f"{more}    {choice(('break', 'continue'))}\n")
                 return [*out, f"{pad}else:\n", *block()] if choice((0, 0, 1)) else out
             case 9:
                 self.loops += 1
