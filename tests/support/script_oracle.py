@@ -191,9 +191,11 @@ def compared(path: Path, object: bytes, asks: list[Ask]) -> str:
     for ask in asks:
         with at_most(RUN_S):
             one = answers(ours, ask)
-            if one.status == 500 and not one.log:  # each place is named once by a site
-                one = one._replace(log=answers(native(path, object), ask).log)
-        if one.status == 500 and LIMIT.search(one.log):
+            # Each place is named once by a site; another has tables of its own, though.
+            named = (
+                one.log if one.status != 500 else one.log or answers(native(path, object), ask).log
+            )
+        if one.status == 500 and LIMIT.search(named):
             return "limit"  # and what tables hold may differ from here on
         try:
             with at_most(RUN_S):

@@ -788,11 +788,12 @@ class Checked:
     def _parameter_type(
         self, declared: FunctionDecl, at: int, arg: ast.arg, default: ast.expr | None
     ) -> Type:
-        if declared.hook is not None:
-            if at == 0:
-                return REQUEST
-            if at == 1 and declared.hook == "on_response":
-                return RESPONSE_HEAD
+        if declared.hook is not None and at < 2:
+            wanted = REQUEST if at == 0 else RESPONSE
+            found = wanted if arg.annotation is None else declared.scope.annotation(arg.annotation)
+            if found != wanted:
+                raise Refusal(arg.annotation, f"{arg.arg} is {wanted.a} here, not {found}")
+            return REQUEST if at == 0 else RESPONSE_HEAD
         if arg.annotation is not None:
             type = declared.scope.annotation(arg.annotation)
             if type == NONE:

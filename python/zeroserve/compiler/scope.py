@@ -1,6 +1,7 @@
 """The names of a module: what a script and the modules beside it define and import."""
 
 import ast
+import builtins
 import difflib
 import os
 import re
@@ -175,8 +176,11 @@ class Scope:
                 for target in stmt.targets:
                     self._assign(target, stmt.value)
             case ast.AnnAssign(value=value) if value is not None:
+                self._names_in(stmt.annotation)
                 self._assign(stmt.target, value, stmt.annotation)
-            case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.AnnAssign():
+            case ast.AnnAssign(annotation=annotation):
+                self._names_in(annotation)
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.If() if _is_not_run(stmt.test):
                 pass
@@ -212,6 +216,13 @@ class Scope:
             if join(type_of(found, value), wanted) != wanted:
                 raise Refusal(value, f"the value is {type_of(found, value)}, not {wanted}")
         self._bind(target, found)
+
+    def _names_in(self, annotation: ast.expr) -> None:
+        """CPython evaluates what is annotated at module level: its names have to be there."""
+        parts = [part for part in ast.walk(annotation) if isinstance(part, ast.Name)]
+        for part in parts:
+            if part.id not in self.names and not hasattr(builtins, part.id):
+                raise Refusal(part, f"no such name: {part.id}")
 
     def _is_table(self, value: ast.expr) -> bool:
         return isinstance(value, ast.Call) and self.library(value.func) == SCRIPT + ".Table"
