@@ -182,7 +182,8 @@ def compared(path: Path, object: bytes, asks: list[Ask]) -> str:
     result = "same"
     ours = native(path, object)
     try:
-        with at_most(RUN_S):
+        with at_most(RUN_S), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as that of "a" is None
             theirs = Client(path, engine="cpython")
     except TooLong:
         return "limit"
