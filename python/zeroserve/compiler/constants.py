@@ -12,6 +12,7 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 from zeroserve.compiler.diagnostics import Refusal
@@ -626,4 +627,5 @@ def _numbers(spec: str) -> list[str]:
 def _pattern(pattern: Any, flags: int = 0) -> Pattern:
     if not isinstance(pattern, str):
         raise TypeError("patterns are str")
+    parser.parse(pattern, int(flags))  # CPython looks at it, whether or not it is used
     return Pattern(pattern, int(flags))
