@@ -14,9 +14,10 @@ from zeroserve import clang, scripts, sdk
 ROOT = Path(__file__).parent.parent
 
 
-def test_limits_page() -> None:
+@pytest.mark.parametrize("tool", ["limits_page.py", "coverage_page.py"])
+def test_pages_made_from_the_code(tool: str) -> None:
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "limits_page.py"), "--check"],
+        [sys.executable, str(ROOT / "tools" / tool), "--check"],
         capture_output=True,
         text=True,
         check=False,

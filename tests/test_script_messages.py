@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -16,6 +17,7 @@ from zeroserve import compiler
 from zeroserve._core import Error
 from zeroserve.compiler import subset
 from zeroserve.compiler.diagnostics import CompileError, Diagnostic
+from zeroserve.compiler.operations import functions
 
 SOURCES = sorted(Path(compiler.__file__).parent.glob("*.py"))
 
@@ -126,7 +128,18 @@ def test_each_message_is_provoked(message: Message) -> None:
 
 
 NAMED = {
-    *("N","Request", "Response", "SplitResult", "Point", "Match", "Table", "Hash", "Never", "Unicode"),
+    *(
+        "N",
+        "Request",
+        "Response",
+        "SplitResult",
+        "Point",
+        "Match",
+        "Table",
+        "Hash",
+        "Never",
+        "Unicode",
+    ),
     *("UnicodeDecodeError", "Meta", "HITS"),
 }
 
@@ -180,6 +193,36 @@ def test_each_refused_builtin_is_provoked(name: str) -> None:
 def test_each_refused_method_is_provoked(name: str) -> None:
     hint = subset.METHODS[name]
     assert any(d.message.startswith(name) and d.hint == hint for d in provoked())
+
+
+CLASSES = (ast.stmt, ast.expr, ast.pattern, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
+OLD = {"Num", "Str", "Bytes", "NameConstant", "Ellipsis"}
+
+
+def test_the_table_has_all_nodes() -> None:
+    kinds = [kind for base in CLASSES for kind in base.__subclasses__()]
+    assert {kind.__name__ for kind in kinds} - OLD <= set(subset.NODES)
+    assert set(subset.REFUSED) - {"ImportFrom *"} <= set(subset.NODES)
+    assert set(subset.PARTLY) <= set(subset.NODES)
+
+
+def test_the_tables_have_all_builtins() -> None:
+    known = {name.removeprefix("builtins.") for name in functions()} | set(subset.BUILTINS)
+    named = {name for name in dir(builtins) if name[0].islower()}
+    assert named - known == {"copyright", "credits", "license"}
+    assert set(subset.PARTLY_BUILTINS) <= known
+
+
+def test_each_node_that_is_not_refused_is_compiled(tmp_path: Path) -> None:
+    found: set[str] = set()
+    for page in sorted(PAGES.glob("*.md")):
+        for number, case in enumerate(cases(page)):
+            directory = tmp_path / f"{page.stem}{number}"
+            directory.mkdir()
+            path, _ = written(case, directory)
+            if not diagnostics(path):
+                found |= {type(node).__name__ for node in ast.walk(ast.parse(path.read_text()))}
+    assert set(subset.NODES) - set(subset.REFUSED) - found == set()
 
 
 def test_unreadable_files(tmp_path: Path) -> None:

@@ -21,10 +21,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.script_oracle import LIMIT, Answer, Ask, answers, native, raised
 from zeroserve import compiler
 from zeroserve.compiler.diagnostics import CompileError, Diagnostic
 from zeroserve.testing import Client
+
+from support.script_oracle import LIMIT, Answer, Ask, answers, native, raised
 
 PAGES = Path(__file__).resolve().parent.parent / "golden" / "script"
 
@@ -138,7 +139,9 @@ def written(case: Case, directory: Path) -> tuple[Path, dict[Block, Place]]:
             text = HEAD
         if block.info == "body":
             text += HOOK
-            plain = "".join(INDENT + line if line.strip() else line for line in plain.splitlines(True))
+            plain = "".join(
+                INDENT + line if line.strip() else line for line in plain.splitlines(True)
+            )
         places[block] = (str(path), text.count("\n"), len(INDENT) * (block.info == "body"))
         text += plain
     path.write_text(text, "utf-8", "surrogatepass", "")
@@ -180,7 +183,10 @@ def _quoted(text: str) -> str:
 def typed(path: Path) -> str:
     """The typed form of a script, without the entries."""
     parts = compiler.emit(str(path), "ir").split("\n\n")
-    return "\n\n".join(part.strip("\n") for part in parts if "# zeroserve." not in part).rstrip() + "\n"
+    return (
+        "\n\n".join(part.strip("\n") for part in parts if "# zeroserve." not in part).rstrip()
+        + "\n"
+    )
 
 
 def talked(block: Block, path: Path, made: bytes) -> str:

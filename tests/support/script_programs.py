@@ -30,7 +30,18 @@ class Point(NamedTuple):
 
 """
 
-TEXTS = ('""', '"a"', '"/x"', '"f\\u00fcnf"', '"a,b,,c"', '" x y "', '"12"', '"-7"', '"\\n"', '"AbC"')
+TEXTS = (
+    '""',
+    '"a"',
+    '"/x"',
+    '"f\\u00fcnf"',
+    '"a,b,,c"',
+    '" x y "',
+    '"12"',
+    '"-7"',
+    '"\\n"',
+    '"AbC"',
+)
 NUMBERS = ("0", "1", "-1", "2", "7", "63", "64", "255", "1 << 40", "(1 << 63) - 1", "-(1 << 63)")
 BYTES = ('b""', 'b"a"', 'b"\\xff\\x00"', 'b"hello"')
 VARIABLES = {
@@ -63,9 +74,15 @@ class Programs:
             out.append(self.helper(at))
         out.append("@on_request\ndef hook(req: Request) -> Response | None:\n")
         out += self.body("    ", "Response")
-        shown = " ".join(f"{{{name}!r}}" for kind in VARIABLES for name in VARIABLES[kind][:2]
-                         if kind not in ("list", "Point"))
-        out.append(f'    return Response(200, f"{shown} {{len(w)}} {{point.x}} {{point.name!r}}")\n')
+        shown = " ".join(
+            f"{{{name}!r}}"
+            for kind in VARIABLES
+            for name in VARIABLES[kind][:2]
+            if kind not in ("list", "Point")
+        )
+        out.append(
+            f'    return Response(200, f"{shown} {{len(w)}} {{point.x}} {{point.name!r}}")\n'
+        )
         return "".join(out)
 
     def helper(self, at: int) -> str:
@@ -86,7 +103,8 @@ class Programs:
         out = [f"{pad}{v} = {FIRST[kind]}\n" for kind, names in VARIABLES.items() for v in names]
         for kind in ("str?", "int?"):
             for name in VARIABLES[kind]:
-                out += [f"{pad}if {self.expr('bool', 1)}:\n{pad}    {name} = {self.expr(kind[:-1], 1)}\n"]
+                out += [f"{pad}if {self.expr('bool', 1)}:\n"]
+                out += [f"{pad}    {name} = {self.expr(kind[:-1], 1)}\n"]
         self.loops = 0
         for _ in range(self.numbers.randint(1, 6)):
             out += self.statement(pad, 3, result)
@@ -117,43 +135,71 @@ class Programs:
                 out = [f"{pad}if {self.expr('bool', 3)}:\n", *block()]
                 return [*out, f"{pad}else:\n", *block()] if choice((0, 1)) else out
             case 8:
-                name, over = choice((
-                    ("i", f"range({choice('123')}, {choice('4567')})"),
-                    ("s", "w"), ("s", "NAMES"), ("s", self.expr("str", 1)),
-                    ("s, i", "CODES.items()"), ("j, t", "enumerate(w)"), ("i", self.expr("bytes", 1)),
-                ))
+                name, over = choice(
+                    (
+                        ("i", f"range({choice('123')}, {choice('4567')})"),
+                        ("s", "w"),
+                        ("s", "NAMES"),
+                        ("s", self.expr("str", 1)),
+                        ("s, i", "CODES.items()"),
+                        ("j, t", "enumerate(w)"),
+                        ("i", self.expr("bytes", 1)),
+                    )
+                )
                 out = [f"{pad}for {name} in {over}:\n", *block()]
                 if choice((0, 1)):
-                    out.append(f"{more}if {self.expr('bool', 1)}:\n{more}    {choice(('break', 'continue'))}\n")
+                    out.append(f"{more}if {self.expr('bool', 1)}:\n")
+                    out.append(f"{more}    {choice(('break', 'continue'))}\n")
                 return [*out, f"{pad}else:\n", *block()] if choice((0, 0, 1)) else out
             case 9:
                 self.loops += 1
                 count = f"z{self.loops}"
-                return [f"{pad}{count} = 0\n", f"{pad}while {count} < {choice('123')}:\n",
-                        f"{more}{count} += 1\n", *block()]
+                return [
+                    f"{pad}{count} = 0\n",
+                    f"{pad}while {count} < {choice('123')}:\n",
+                    f"{more}{count} += 1\n",
+                    *block(),
+                ]
             case 10:
-                error = choice(("ValueError", "Exception", "(KeyError, IndexError)", "ZeroDivisionError"))
+                error = choice(
+                    ("ValueError", "Exception", "(KeyError, IndexError)", "ZeroDivisionError")
+                )
                 out = [f"{pad}try:\n", *block(), f"{pad}except {error}:\n", *block()]
                 return [*out, f"{pad}else:\n", *block()] if choice((0, 1)) else out
             case 11:
-                subject, cases = choice((
-                    (self.expr("str", 2), ('"a"', '"one" | "two"', '"x" | "/x"')),
-                    (self.expr("int", 2), ("0", "1 | 2", "-1")),
-                    ("(" + self.expr("int", 1) + ", " + self.expr("str", 1) + ")",
-                     ("(0, t)", "(i, 'a')", "(1, _)")),
-                ))
+                subject, cases = choice(
+                    (
+                        (self.expr("str", 2), ('"a"', '"one" | "two"', '"x" | "/x"')),
+                        (self.expr("int", 2), ("0", "1 | 2", "-1")),
+                        (
+                            "(" + self.expr("int", 1) + ", " + self.expr("str", 1) + ")",
+                            ("(0, t)", "(i, 'a')", "(1, _)"),
+                        ),
+                    )
+                )
                 out = [f"{pad}match {subject}:\n"]
                 for case in cases:
                     guard = f" if {self.expr('bool', 1)}" if choice((0, 0, 1)) else ""
-                    inner = [line.replace(more, more + "    ", 1) for line in self.statement(more, 0, result)]
+                    inner = [
+                        line.replace(more, more + "    ", 1)
+                        for line in self.statement(more, 0, result)
+                    ]
                     out += [f"{more}case {case}{guard}:\n", *inner]
                 return [*out, f"{more}case _:\n{more}    pass\n"]
             case 12:
                 name = choice(VARIABLES["str?"])
-                return [f"{pad}if {name} is not None:\n", f"{more}s = {name} + {self.expr('str', 1)}\n"]
+                return [
+                    f"{pad}if {name} is not None:\n",
+                    f"{more}s = {name} + {self.expr('str', 1)}\n",
+                ]
         if result == "Response":
-            value = choice((f"Response({choice(('200', '404', '299'))}, {self.expr('str', 2)})", "None",
-                            f"Response(200, {self.expr('bytes', 1)})"))
+            value = choice(
+                (
+                    f"Response({choice(('200', '404', '299'))}, {self.expr('str', 2)})",
+                    "None",
+                    f"Response(200, {self.expr('bytes', 1)})",
+                )
+            )
         else:
             value = self.expr(result, 2)
         return [f"{pad}if {self.expr('bool', 2)}:\n", f"{more}return {value}\n"]
@@ -226,12 +272,16 @@ MAKERS: dict[str, tuple[Callable[[Make, Choice], str], ...]] = {
         lambda e, c: f"({e('str')} + {e('str')})",
         lambda e, c: f"str({e('int')})",
         lambda e, c: "f'{i}:{s!r}{j:04d}{t:>5}{o}'",
-        lambda e, c: f"{e('str')}.{c(('lower', 'upper', 'strip', 'title', 'swapcase', 'casefold'))}()",
+        lambda e, c: (
+            f"{e('str')}.{c(('lower', 'upper', 'strip', 'title', 'swapcase', 'casefold'))}()"
+        ),
         lambda e, c: f"{e('str')}.replace({e('str')}, {e('str')})",
         lambda e, c: f"{e('str')}[{c(('1:', ':-1', '::2', '::-1', '-3:', 'i:j', 'i:'))}]",
         lambda e, c: f"{e('str')}[{e('int')}]",
         lambda e, c: f"{e('str')}.partition({e('str')})[{c('012')}]",
-        lambda e, c: f"{e('str')}.{c(('removeprefix', 'removesuffix', 'strip', 'lstrip'))}({e('str')})",
+        lambda e, c: (
+            f"{e('str')}.{c(('removeprefix', 'removesuffix', 'strip', 'lstrip'))}({e('str')})"
+        ),
         lambda e, c: f"({e('str')} * {c(('0', '2', '-1', 'len(w)'))})",
         lambda e, c: f"{e('str')}.join({e('list')})",
         lambda e, c: f"({e('str?')} or {e('str')})",
@@ -254,7 +304,11 @@ MAKERS: dict[str, tuple[Callable[[Make, Choice], str], ...]] = {
         lambda e, c: f"{e('bytes')}[{c(('1:', ':2', '::-1'))}]",
         lambda e, c: f"base64.b64encode({e('bytes')})",
         lambda e, c: f"base64.b64decode({e('str')})",
-        lambda e, c: f"({e('int')} & 0xFFFF).to_bytes({c('248')}, {c(('`big`', '`little`'))})".replace("`", "'"),
+        lambda e, c: (
+            f"({e('int')} & 0xFFFF).to_bytes({c('248')}, {c(('`big`', '`little`'))})".replace(
+                "`", "'"
+            )
+        ),
         lambda e, c: f"{e('bytes')}.replace({e('bytes')}, {e('bytes')})",
     ),
     "bool": (
@@ -275,7 +329,7 @@ MAKERS: dict[str, tuple[Callable[[Make, Choice], str], ...]] = {
         lambda e, c: f"({e('str?')} == {e('str?')})",
     ),
     "list": (
-        lambda e, c: f"{e('str')}.split({c((',', ' ', '')) !r})".replace("''", ""),
+        lambda e, c: f"{e('str')}.split({c((',', ' ', ''))!r})".replace("''", ""),
         lambda e, c: f"{e('str')}.splitlines()",
         lambda e, c: f"{e('list')}[{c(('1:', ':2', '::-1'))}]",
         lambda e, c: f"re.findall(r'[a-z]+', {e('str')})",

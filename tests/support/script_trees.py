@@ -1,4 +1,4 @@
-"""Random syntax trees for the compiler of scripts: by the grammar of ``ast``, and by changing others.
+"""Random syntax trees for the compiler of scripts: by the grammar of ``ast``, and mutations.
 
 The grammar is read from the docstrings of the node classes, so a node that a later Python adds
 is made, too.
@@ -15,10 +15,22 @@ from typing import Any, NamedTuple
 
 NAMES = (
     *("req", "res", "a", "b", "n", "text", "data", "f", "g", "hook", "Point", "Table", "HITS"),
-    *("int", "str", "bytes", "bool", "list", "dict", "tuple", "len", "range", "print", "isinstance"),
+    *(
+        "int",
+        "str",
+        "bytes",
+        "bool",
+        "list",
+        "dict",
+        "tuple",
+        "len",
+        "range",
+        "print",
+        "isinstance",
+    ),
     *("Request", "Response", "re", "json", "ValueError", "Exception", "min", "sum", "enumerate"),
     *("entry", "add", "ret", "i64", "define", "llvm", "zs_py_raise", "texts", "words", "raised"),
-    *("self", "__name__", "__init__", "_", "é", "名", "𝐱", "x" * 300),
+    *("self", "__name__", "__init__", "_", "é", "名", "\U0001d431", "x" * 300),
 )
 ATTRIBUTES = (
     *("path", "method", "meta", "header", "get", "set", "status", "split", "startswith", "items"),
@@ -29,7 +41,18 @@ CONSTANTS: tuple[Any, ...] = (
     *(1 << 64, 10**300, 1.5, 1e999, 2j, "", "a", "/health", "é", "名", "\ud800", "\0", "\n", '"\\'),
     *("%s", "{}", "x" * 5000, b"", b"a", b"\xff\0", "utf-8", "([a", "(a)|b", "$", "^a(?P<n>b)?$"),
 )
-MODULES = ("re", "json", "os", "zeroserve.script", "helper", "typing", "hashlib", "", "a.b", "__future__")
+MODULES = (
+    "re",
+    "json",
+    "os",
+    "zeroserve.script",
+    "helper",
+    "typing",
+    "hashlib",
+    "",
+    "a.b",
+    "__future__",
+)
 
 
 class Field(NamedTuple):
@@ -37,7 +60,7 @@ class Field(NamedTuple):
 
     kind: str
     name: str
-    count: str
+    many: str
     """``*`` any number, ``?`` none or one, or nothing."""
 
 
@@ -66,11 +89,20 @@ def _is_made(kind: type[ast.AST]) -> bool:
     return kind.__name__ not in ("Num", "Str", "Bytes", "NameConstant", "Ellipsis", "Index")
 
 
-SUMS = ("stmt", "expr", "pattern", "operator", "unaryop", "boolop", "cmpop", "excepthandler")
+SUMS: tuple[str, ...] = (
+    "stmt",
+    "expr",
+    "pattern",
+    "operator",
+    "unaryop",
+    "boolop",
+    "cmpop",
+    "excepthandler",
+)
 SUMS += ("type_param",) if hasattr(ast, "type_param") else ()
 KINDS = {name: [k for k in _alternatives(name) if _is_made(k)] for name in (*SUMS, *_PRODUCTS)}
 FIELDS = {kind: _fields(kind) for kinds in KINDS.values() for kind in kinds}
-LEAVES = {
+LEAVES: dict[str, list[type[ast.AST]]] = {
     "stmt": [ast.Pass, ast.Break, ast.Continue],
     "expr": [ast.Name, ast.Constant],
     "pattern": [ast.MatchSingleton, ast.MatchAs],
@@ -91,7 +123,7 @@ class Trees:
     def node(self, kind: str, depth: int) -> ast.AST:
         """A node of a kind: ``stmt``, ``expr``, ``operator`` ..."""
         choices = LEAVES.get(kind) if depth <= 0 else None
-        made = self.numbers.choice(choices or KINDS[kind])  # type: ignore[arg-type]
+        made = self.numbers.choice(choices or KINDS[kind])
         return self.of(made, depth)
 
     def of(self, made: type[ast.AST], depth: int) -> ast.AST:
@@ -101,10 +133,10 @@ class Trees:
 
     def field(self, made: type[ast.AST], field: Field, depth: int) -> Any:
         """What stands in a field."""
-        if field.count == "*":
+        if field.many == "*":
             few = 1 if field.name in ("body", "targets", "names", "items", "ops", "values") else 0
             return [self.one(made, field, depth) for _ in range(self._count(few, depth))]
-        if field.count == "?" and self.numbers.random() < 0.6:
+        if field.many == "?" and self.numbers.random() < 0.6:
             return None
         return self.one(made, field, depth)
 

@@ -68,7 +68,7 @@ def version() -> str:
 
     digest = hashlib.sha256(f"{metadata.version('llvmlite')}\0{sys.version}\0".encode())
     directory = os.path.dirname(__file__)  # noqa: PTH120
-    for name in sorted(os.listdir(directory)):
+    for name in sorted(os.listdir(directory)):  # noqa: PTH208
         if name.endswith(".py"):
             with open(os.path.join(directory, name), "rb") as file:  # noqa: PTH118, PTH123
                 digest.update(name.encode() + b"\0" + file.read())

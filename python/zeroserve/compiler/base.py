@@ -1,16 +1,17 @@
 """What all parts of the checker share: variables, conversions, temporary places."""
 
 import ast
+import difflib
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from zeroserve.compiler import tree
+from zeroserve.compiler.constants import NotConstant
 from zeroserve.compiler.diagnostics import Refusal
-from zeroserve.compiler.flow import Flow
-from zeroserve.compiler.operations import REQUEST_FIELDS
+from zeroserve.compiler.flow import Flow, wrong_type
+from zeroserve.compiler.operations import ATTRIBUTES, REQUEST_FIELDS
 from zeroserve.compiler.scope import (
     META_TYPES,
-    Constant,
     FunctionDecl,
     Scope,
     has_no_words,
@@ -28,7 +29,6 @@ from zeroserve.compiler.types import (
     NONE,
     REQUEST,
     RESPONSE,
-    RESPONSE_HEAD,
     STR,
     U64,
     HashType,
@@ -38,11 +38,11 @@ from zeroserve.compiler.types import (
     RecordType,
     TupleType,
     Type,
-    is_int,
     items_of,
-    parts_of,
+    join,
     list_of,
-    tuple_of,
+    optional,
+    parts_of,
 )
 
 TRUE = {"value": True}
@@ -122,9 +122,6 @@ class Base:
 
     def assign(self, name: str, value: Expr, node: ast.AST) -> tree.Stmt:
         """Give a variable a value."""
-        from zeroserve.compiler.flow import wrong_type
-        from zeroserve.compiler.types import join
-
         type = value.type
         if has_no_words(type) or (type.words == 0 and type not in (NONE, NEVER)):
             raise Refusal(
@@ -144,7 +141,9 @@ class Base:
             self.changed = True
         joined = join(slot.type, type)
         if type == JSON and slot.type in (STR, INT, BOOL):
-            value = self.convert(value, slot.type, node)  # the variable has a type: it is held to it
+            value = self.convert(
+                value, slot.type, node
+            )  # the variable has a type: it is held to it
             type = joined = slot.type
         if joined is None:
             raise wrong_type(node, name, slot.type, type)
@@ -163,24 +162,23 @@ class Base:
 
     def fits(self, one: Type, wanted: Type) -> bool:
         """Whether a value of one type can be given where another is wanted."""
-        from zeroserve.compiler.types import join
-
         return join(one, wanted) == wanted or {one, wanted} == {INT, U64} or one == NEVER
 
     def convert(self, expr: Expr, wanted: Type, node: ast.AST, what: str = "the value") -> Expr:
         """The expression as another type. Raises ``Refusal`` when there is no way."""
         found = expr.type
-        if found == wanted or found == NEVER:
+        if found in (wanted, NEVER):
             return expr
         if isinstance(expr, Const) and not isinstance(wanted, OptionalType):
-            if {found, wanted} <= {INT, U64} and (expr.value >= 0):
-                if wanted == U64 or expr.value < 1 << 63:
-                    return self.const(expr.value, node, wanted)
-            if isinstance(wanted, ListType) and isinstance(expr.value, tuple | list):
-                if all(
-                    self.fits(type_of(item, node), wanted.item) for item in expr.value
-                ):
-                    return self.const(list(expr.value), node, wanted)
+            fits = wanted == U64 or (wanted == INT and found == U64 and expr.value < 1 << 63)
+            if {found, wanted} <= {INT, U64} and expr.value >= 0 and fits:
+                return self.const(expr.value, node, wanted)
+            if (
+                isinstance(wanted, ListType)
+                and isinstance(expr.value, tuple | list)
+                and all(self.fits(type_of(item, node), wanted.item) for item in expr.value)
+            ):
+                return self.const(list(expr.value), node, wanted)
         if {found, wanted} == {INT, U64}:
             return self.op("checked_sign", [expr], wanted, node)
         if found == BOOL and wanted in (INT, U64):
@@ -191,15 +189,18 @@ class Base:
             return self._to_optional(expr, wanted, node, what)
         if found == JSON and wanted in (STR, INT, BOOL):
             return self.helper(f"zs_py_json_as_{wanted}", [expr], wanted, node)
-        if isinstance(wanted, TupleType) and isinstance(found, TupleType):
-            if len(wanted.items) == len(found.items):
-                first, again = self.twice(expr)
-                items = [
-                    self.convert(self.item(again, at, node), type, node, what)
-                    for at, type in enumerate(wanted.items)
-                ]
-                made = tree.Tuple(items, type=wanted, line=_line(node))
-                return self.block(first, made)
+        if (
+            isinstance(wanted, TupleType)
+            and isinstance(found, TupleType)
+            and len(wanted.items) == len(found.items)
+        ):
+            first, again = self.twice(expr)
+            items = [
+                self.convert(self.item(again, at, node), type, node, what)
+                for at, type in enumerate(wanted.items)
+            ]
+            made = tree.Tuple(items, type=wanted, line=_line(node))
+            return self.block(first, made)
         if isinstance(wanted, ListType):
             if isinstance(found, ListType) and found.item == NEVER:
                 return self.op("same", [expr], wanted, node)
@@ -229,9 +230,7 @@ class Base:
         if expr.type == NONE:
             if isinstance(expr, Const):
                 return self.const(None, node, wanted)
-            return self.block(
-                [tree.Do(expr, line=_line(node))], self.const(None, node, wanted)
-            )
+            return self.block([tree.Do(expr, line=_line(node))], self.const(None, node, wanted))
         if expr.type == JSON:
             first, again = self.twice(expr)
             none = tree.IsNone(again, type=BOOL, line=_line(node))
@@ -331,7 +330,7 @@ class Base:
     def truth(self, expr: Expr, node: ast.AST) -> Expr:
         """``bool(expr)``."""
         type = expr.type
-        if type == BOOL or type == NEVER:
+        if type in (BOOL, NEVER):
             return expr
         if isinstance(expr, Const) and (type.words or type in META_TYPES or type == NONE):
             return self.const(bool(expr.value), node)
@@ -350,9 +349,7 @@ class Base:
             first, again = self.twice(expr)
             none = tree.IsNone(again, type=BOOL, line=_line(node))
             some = self.truth(self.unwrap(again, node), node)
-            chosen = tree.Choose(
-                none, self.const(False, node), some, type=BOOL, line=_line(node)
-            )
+            chosen = tree.Choose(none, self.const(False, node), some, type=BOOL, line=_line(node))
             return self.block(first, chosen)
         items = items_of(type)
         if items is not None and (not isinstance(type, RecordType) or type.is_tuple):
@@ -367,8 +364,6 @@ class Base:
 
     def constant_value(self, node: ast.expr) -> Any:
         """The value of a constant expression; raises ``Refusal`` for another."""
-        from zeroserve.compiler.constants import NotConstant
-
         try:
             return self.scope.constants.of(node, self.hidden)
         except NotConstant:
@@ -378,9 +373,6 @@ class Base:
 
     def field(self, request: Expr, name: str, node: ast.AST) -> Expr:
         """An attribute of the request."""
-        from zeroserve.compiler.operations import ATTRIBUTES
-        from zeroserve.compiler.types import optional
-
         kind = ATTRIBUTES["Request"].get(name)
         if kind == "Meta":
             return self.const(None, node, META)
@@ -398,8 +390,6 @@ class Base:
         self, node: ast.AST, owner: object, name: str, known: Iterable[str]
     ) -> Refusal:
         """For an attribute that is not there."""
-        import difflib
-
         close = difflib.get_close_matches(name, list(known), 1)
         hint = f"did you mean {close[0]}?" if close else None
         return Refusal(node, f"{owner} has no {name} in scripts", hint)
@@ -407,6 +397,3 @@ class Base:
 
 def _line(node: ast.AST) -> int:
     return getattr(node, "lineno", 0)
-
-
-__all__ = ["Base", "Constant", "is_int", "tuple_of", "RESPONSE_HEAD"]

@@ -1,10 +1,12 @@
 """Calls: of the script's functions, of records, of what ``operations.py`` lists."""
 
 import ast
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
+from zeroserve import _core
 from zeroserve.compiler import regex, tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.constants import NotConstant, Pattern, TableValue
@@ -19,9 +21,9 @@ from zeroserve.compiler.scope import (
     SET,
     Failed,
     FunctionDecl,
-    ModuleDecl,
     ParamDecl,
     RecordDecl,
+    nearest,
 )
 from zeroserve.compiler.subset import BUILTINS, METHODS
 from zeroserve.compiler.tree import Const, Expr, Local
@@ -69,9 +71,18 @@ CODECS = {"utf-8": 0, "utf8": 0, "ascii": 1, "us-ascii": 1, "latin-1": 2, "latin
 CODECS |= {"iso-8859-1": 2, "iso8859-1": 2}
 ERRORS = {"strict": 0, "ignore": 1, "replace": 2, "surrogateescape": 3, "backslashreplace": 4}
 _NAMES: dict[str, Type] = {
-    **{"int": INT, "bool": BOOL, "str": STR, "bytes": BYTES, "None": NONE, "Json": JSON},
-    **{"Response": RESPONSE, "DateTime": DATETIME, "IPAddress": IP_ADDRESS, "Qs": QS},
-    **{"SplitResult": SPLIT_RESULT, "float": FLOAT},
+    "int": INT,
+    "bool": BOOL,
+    "str": STR,
+    "bytes": BYTES,
+    "None": NONE,
+    "Json": JSON,
+    "Response": RESPONSE,
+    "DateTime": DATETIME,
+    "IPAddress": IP_ADDRESS,
+    "Qs": QS,
+    "SplitResult": SPLIT_RESULT,
+    "float": FLOAT,
 }
 CHANGES = {f"Request.{name}" for name in ("set_header", "delete_header", "rewrite", "set_method")}
 """Methods after which attributes of the request may be others."""
@@ -107,7 +118,9 @@ class Calls(Iterables):
         """Any call."""
         for word in node.keywords:
             if word.arg is None:
-                raise Refusal(node, "** in a call is not compiled", "write the arguments one by one")
+                raise Refusal(
+                    node, "** in a call is not compiled", "write the arguments one by one"
+                )
         for arg in node.args:
             if isinstance(arg, ast.Starred):
                 raise Refusal(arg, "* in a call is not compiled", "write the arguments one by one")
@@ -135,15 +148,14 @@ class Calls(Iterables):
         found: Any = None
         if isinstance(func, ast.Name) and func.id not in self.hidden:
             found = self.scope.names.get(func.id)
-        elif isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name):
-            if func.value.id not in self.hidden:
-                module = self.scope.names.get(func.value.id)
-                if isinstance(module, ModuleDecl):
-                    found = module.scope.names.get(func.attr)
-                    if found is None:
-                        raise self.no_attribute(
-                            func, f"module {func.value.id}", func.attr, module.scope.names
-                        )
+        elif isinstance(func, ast.Attribute):
+            module = self._module(func.value)
+            if module is not None:
+                names = module.scope.names
+                found = names.get(func.attr)
+                if found is None:
+                    name = f"module {ast.unparse(func.value)}"
+                    raise self.no_attribute(func, name, func.attr, names)
         if isinstance(found, Failed):
             raise Refusal(None, "")
         return found if isinstance(found, FunctionDecl | RecordDecl) else None
@@ -260,9 +272,7 @@ class Calls(Iterables):
         hint = METHODS.get(short) or BUILTINS.get(short)
         if hint is not None:
             raise Refusal(node, f"{short}() is not available in scripts", hint)
-        from zeroserve.compiler.scope import _nearest
-
-        raise Refusal(node, f"{short}() is not available in scripts", _nearest(name))
+        raise Refusal(node, f"{short}() is not available in scripts", nearest(name))
 
     def method(self, value: Expr, func: ast.Attribute, node: ast.Call) -> Expr:
         """``value.name(...)``."""
@@ -284,9 +294,7 @@ class Calls(Iterables):
             if key in METHODS:
                 raise Refusal(node, f"{key}() is not available in scripts", METHODS[key])
             known = [
-                other.partition(".")[2]
-                for other in methods()
-                if other.partition(".")[0] == owner
+                other.partition(".")[2] for other in methods() if other.partition(".")[0] == owner
             ]
             raise self.no_attribute(func, type, f"method {name}", known)
         return self.operation(methods()[key], value, node)
@@ -432,7 +440,8 @@ class Calls(Iterables):
         for part in reversed(parts):
             if part.type != value.type:
                 raise Refusal(
-                    affix_node, f"{name}() of {value.type.a} is given {part.type}",
+                    affix_node,
+                    f"{name}() of {value.type.a} is given {part.type}",
                     "give it a text, or a tuple of texts",
                 )
             if whole and isinstance(part, Const) and len(part.value) <= 32:
@@ -473,7 +482,7 @@ class Calls(Iterables):
         found: list[Expr] = []
         for key, known in (("encoding", CODECS), ("errors", ERRORS)):
             arg = args[key]
-            name = list(known)[0] if arg is None else self.constant_value(arg)
+            name = next(iter(known)) if arg is None else self.constant_value(arg)
             wanted = str(name).lower().replace("_", "-")
             if wanted not in known:
                 shown = ", ".join(dict.fromkeys(known))
@@ -560,7 +569,9 @@ class Calls(Iterables):
 
     def _extreme(self, node: ast.Call, how: str) -> Expr:
         if node.keywords:
-            raise Refusal(node, f"{how}() with key= or default= is not compiled", "write a for loop")
+            raise Refusal(
+                node, f"{how}() with key= or default= is not compiled", "write a for loop"
+            )
         if len(node.args) == 1:
             return self._extreme_of(node, how)
         values = [self.expr(arg) for arg in node.args]
@@ -649,9 +660,7 @@ class Calls(Iterables):
         number = self.const(10, node) if base is None else self.convert(self.expr(base), INT, base)
         if found.type == FLOAT:
             # Of a clock, which does not run before 1970.
-            return self.op(
-                "int.floordiv", [found, self.const(NANOSECONDS, node)], INT, node, ""
-            )
+            return self.op("int.floordiv", [found, self.const(NANOSECONDS, node)], INT, node, "")
         if found.type in (STR, BYTES):
             name = "zs_py_int_parse" + ("_bytes" if found.type == BYTES else "")
             return self.helper(name, [found, number], INT, node, True)
@@ -807,9 +816,7 @@ class Calls(Iterables):
             [*each.setup, *first, loop], Local(result, type=result.type, line=_line(node))
         )
 
-    def gathered(
-        self, node: ast.ListComp | ast.GeneratorExp, make: Callable[[], Expr]
-    ) -> Expr:
+    def gathered(self, node: ast.ListComp | ast.GeneratorExp, make: Callable[[], Expr]) -> Expr:
         """The list of a comprehension; ``make`` says what becomes of an item."""
         if len(node.generators) != 1 or node.generators[0].is_async:
             raise Refusal(node, "a comprehension with several loops", "write for loops")
@@ -894,8 +901,9 @@ class Calls(Iterables):
         try:
             return self.const(self.scope.constants.of(node, self.hidden), node)
         except NotConstant:
-            raise Refusal(node, f"{name}() stands in a for loop only", "write for ... in "
-                          f"{name}(...)") from None
+            raise Refusal(
+                node, f"{name}() stands in a for loop only", f"write for ... in {name}(...)"
+            ) from None
 
     call_builtins_range = _only_in_for
     call_builtins_enumerate = _only_in_for
@@ -944,8 +952,6 @@ class Calls(Iterables):
             text = found
         try:
             made = regex.translate(text, number, how)
-            from zeroserve import _core
-
             check = getattr(_core, "check_pattern", None)
             if check is not None:
                 check(made.text)
@@ -1129,7 +1135,9 @@ class Calls(Iterables):
         a, b = args["a"], args["b"]
         assert a is not None and b is not None
         if a.type != b.type or a.type not in (STR, BYTES):
-            raise Refusal(node, f"compare_digest() of {a.type} and {b.type}", "two str or two bytes")
+            raise Refusal(
+                node, f"compare_digest() of {a.type} and {b.type}", "two str or two bytes"
+            )
         return self.helper("zs_py_compare_digest", [a, b], BOOL, node, True)
 
     call_hmac_compare_digest = _compare_digest
@@ -1255,8 +1263,6 @@ class Calls(Iterables):
             )
 
     def _quoted(self, text: Expr, ensure: bool, node: ast.AST) -> Expr:
-        import json
-
         if isinstance(text, Const):
             return self.const(json.dumps(text.value, ensure_ascii=ensure), node)
         return self.helper("zs_py_json_quote", [text, self.const(int(ensure), node)], STR, node)
@@ -1264,8 +1270,6 @@ class Calls(Iterables):
     def _dump_value(
         self, value: Expr, ensure: bool, between: tuple[str, str], out: list[Expr], node: ast.expr
     ) -> None:
-        import json
-
         type = value.type
         if isinstance(value, Const) and type not in (PATTERN, NETWORK, SET):
             try:
@@ -1628,5 +1632,7 @@ class Calls(Iterables):
         self, operation: Operation, value: Expr | None, node: ast.Call
     ) -> Expr:
         raise Refusal(
-            node, "a Table made while running", "make it at module level: HITS = Table(str, int, ...)"
+            node,
+            "a Table made while running",
+            "make it at module level: HITS = Table(str, int, ...)",
         )

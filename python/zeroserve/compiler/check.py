@@ -1,7 +1,8 @@
 """Statements and functions: from Python's syntax tree to the typed form."""
 
 import ast
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Sequence
 
 from zeroserve.compiler import growing, tree, unroll
 from zeroserve.compiler.base import _line
@@ -9,7 +10,7 @@ from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.flow import Flow, assigned, copy, merge
 from zeroserve.compiler.operations import EXCEPTIONS
-from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope, has_no_words
+from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope, has_no_words, type_of
 from zeroserve.compiler.subset import REFUSED
 from zeroserve.compiler.tree import Const, Expr, Local, Slot, Stmt
 from zeroserve.compiler.types import (
@@ -192,9 +193,9 @@ class Checker(Calls):
         raise Refusal(node, "a class in a function", "define it at module level")
 
     def stmt_Assign(self, node: ast.Assign) -> list[Stmt]:
-        if isinstance(node.value, ast.Dict) and isinstance(node.targets[0], ast.Name):
-            if len(node.targets) == 1:
-                return self.keep(node.targets[0].id, node.value)
+        target = node.targets[0] if len(node.targets) == 1 else None
+        if isinstance(node.value, ast.Dict) and isinstance(target, ast.Name):
+            return self.keep(target.id, node.value)
         value = self.expr(node.value)
         if len(node.targets) == 1:
             return self.unpack(node.targets[0], value, node)
@@ -294,32 +295,33 @@ class Checker(Calls):
             ]
             wanted = self.const(len(parts), node)
             got = self.helper("zs_py_str_of_int", [count], STR, node)
-            few = [f"not enough values to unpack (expected {len(parts)}, got ", got, ")"]
-            many = [f"too many values to unpack (expected {len(parts)})"]
+            few: list[str | Expr] = [
+                f"not enough values to unpack (expected {len(parts)}, got ",
+                got,
+                ")",
+            ]
+            many: list[str | Expr] = [f"too many values to unpack (expected {len(parts)})"]
             for how, texts in (("lt", few), ("gt", many)):
                 test = self.op("compare", [count, wanted], BOOL, node, (how, False, False))
                 words = [self.const(t, node) if isinstance(t, str) else t for t in texts]
                 bad = tree.Raise("ValueError", self.concat(words, STR, node), line=_line(node))
                 stores.append(tree.If(test, [tree.Do(bad)], [], line=_line(node)))
             for at, part in enumerate(parts):
-                item = self.op(
-                    "list_at", [again, self.const(at, node)], value.type.item, node
-                )
+                item = self.op("list_at", [again, self.const(at, node)], value.type.item, node)
                 stores += self.unpack(part, item, node)
             return stores
         raise Refusal(node, f"{value.type.a} can't be unpacked")
 
     def stmt_Return(self, node: ast.Return) -> list[Stmt]:
-        value = (
-            self.const(None, node) if node.value is None else self.expr(node.value)
-        )
+        value = self.const(None, node) if node.value is None else self.expr(node.value)
         if has_no_words(value.type) or value.type in (REQUEST, META, RESPONSE_HEAD, FLOAT):
             raise Refusal(node, f"a function can't return {value.type.a}")
         if self.declared.result is None:
             found = value.type if self.inferred is None else join(self.inferred, value.type)
             if found is None:
                 raise Refusal(
-                    node, f"one return is {self.inferred}, this one {value.type}",
+                    node,
+                    f"one return is {self.inferred}, this one {value.type}",
                     "annotate what the function returns: def f(...) -> ...:",
                 )
             if found != self.inferred:
@@ -366,7 +368,7 @@ class Checker(Calls):
             self.flow = before
             return self.const(False, node), before, copy(before)
 
-    def _widen(self, nodes: list[ast.stmt] | list[ast.expr]) -> None:
+    def _widen(self, nodes: Sequence[ast.stmt]) -> None:
         """At the head of a loop: what the loop sets may be of any of its types."""
         if self.flow is None:
             return
@@ -450,8 +452,6 @@ class Checker(Calls):
         short = {"json.JSONDecodeError": "JSONDecodeError"}.get(short, short)
         if short in EXCEPTIONS:
             return short
-        import difflib
-
         text = ast.unparse(node)
         close = difflib.get_close_matches(text, EXCEPTIONS, 1)
         known = ", ".join(EXCEPTIONS)
@@ -472,7 +472,9 @@ class Checker(Calls):
                 raise Refusal(call, "an exception has one message")
             if call.args:
                 value = self.expr(call.args[0])
-                message = self.repr_of(value, node) if kind == "KeyError" else self.text_of(value, node)
+                message = (
+                    self.repr_of(value, node) if kind == "KeyError" else self.text_of(value, node)
+                )
         else:
             kind = self.exception(call)
         if kind in ("UnicodeDecodeError", "UnicodeEncodeError", "JSONDecodeError"):
@@ -483,7 +485,9 @@ class Checker(Calls):
     def stmt_Try(self, node: ast.Try) -> list[Stmt]:
         if node.finalbody:
             raise Refusal(
-                node.finalbody[0], "finally is not compiled", "write it behind the try, and in except"
+                node.finalbody[0],
+                "finally is not compiled",
+                "write it behind the try, and in except",
             )
         before = copy(self.flow)
         inner = self.body(node.body)
@@ -530,9 +534,7 @@ class Checker(Calls):
                 again = Local(slot, type=again.type, line=_line(node))
         return [*first, *self._cases(node.cases, again, node.subject)]
 
-    def _cases(
-        self, cases: list[ast.match_case], subject: Expr, source: ast.expr
-    ) -> list[Stmt]:
+    def _cases(self, cases: list[ast.match_case], subject: Expr, source: ast.expr) -> list[Stmt]:
         if not cases or self.flow is None:
             return []
         case = cases[0]
@@ -548,7 +550,7 @@ class Checker(Calls):
             always = isinstance(test, Const) and bool(test.value)
             if case.guard is None:
                 body = [*stores, *self.body(case.body)]
-                inside = self.flow
+                inside: Flow = self.flow
                 self.flow = None if always else outside
                 self._not_none(case.pattern, slot, subject)
                 if isinstance(case.pattern, ast.MatchSingleton) and case.pattern.value is None:
@@ -556,8 +558,7 @@ class Checker(Calls):
                 rest = self._cases(cases[1:], subject, source)
                 self.flow = merge(inside, self.flow)
                 return [tree.If(test, body, rest, line=case.pattern.lineno)]
-            guard, then, other = self.cond(case.guard)
-            self.flow = then
+            guard, self.flow, other = self.cond(case.guard)
             body = self.body(case.body)
             inside = self.flow
             self.flow = merge(outside, other)
@@ -570,15 +571,17 @@ class Checker(Calls):
             line = case.pattern.lineno
             return [
                 no,
-                tree.If(test, [*stores, tree.If(guard, [yes, *body], [], line=line)], [], line=line),
+                tree.If(
+                    test, [*stores, tree.If(guard, [yes, *body], [], line=line)], [], line=line
+                ),
                 tree.If(said, [], rest, line=line),
             ]
         except Refusal as refusal:
+            self.refused = True
             if refusal.message:
                 self.problems.append(refusal)
             self.flow = outside
-            rest = self._cases(cases[1:], subject, source)
-            return rest
+            return self._cases(cases[1:], subject, source)
 
     def _not_none(self, pattern: ast.pattern, slot: Slot | None, subject: Expr) -> None:
         """Behind ``case None:`` the subject is something."""
@@ -603,9 +606,7 @@ class Checker(Calls):
                 if not isinstance(wanted, Const):
                     raise Refusal(pattern, "a pattern that is not a constant", "use if and ==")
                 test = self.equal(subject, wanted, pattern)
-                narrow = (
-                    subject.type.item if isinstance(subject.type, OptionalType) else None
-                )
+                narrow = subject.type.item if isinstance(subject.type, OptionalType) else None
                 return test, [], narrow
             case ast.MatchSingleton(value=value):
                 if value is None:
@@ -619,10 +620,10 @@ class Checker(Calls):
                 return always, [] if name is None else [(name, subject)], None
             case ast.MatchAs(pattern=inner, name=name) if inner is not None:
                 test, binds, narrow = self._pattern_test(inner, subject)
-                value = subject
+                whole = subject
                 if narrow is not None and narrow != NONE:
-                    value = self.unwrap(subject, pattern)
-                return test, [*binds, (str(name), value)], narrow
+                    whole = self.unwrap(subject, pattern)
+                return test, [*binds, (str(name), whole)], narrow
             case ast.MatchOr(patterns=patterns):
                 result: Expr = self.const(False, pattern)
                 narrow = None
@@ -650,9 +651,7 @@ class Checker(Calls):
             wanted = self.const(len(patterns), pattern)
             result: Expr = self.op("compare", [count, wanted], BOOL, pattern, ("eq", False, False))
             parts: list[Expr] = [
-                self.op(
-                    "list_at", [subject, self.const(at, pattern)], subject.type.item, pattern
-                )
+                self.op("list_at", [subject, self.const(at, pattern)], subject.type.item, pattern)
                 for at in range(len(patterns))
             ]
         elif items is not None:
@@ -748,9 +747,7 @@ class Checked:
                 raise Refusal(extra, "a parameter with *", "name the parameters one by one")
         if len(_arguments(node)) > MAX_PARAMETERS:
             raise Refusal(node, f"more than {MAX_PARAMETERS} parameters")
-        defaults: dict[str, ast.expr | None] = dict.fromkeys(
-            [arg.arg for arg in _arguments(node)]
-        )
+        defaults: dict[str, ast.expr | None] = dict.fromkeys([arg.arg for arg in _arguments(node)])
         positional = [*args.posonlyargs, *args.args]
         for arg, default in zip(reversed(positional), reversed(args.defaults), strict=False):
             defaults[arg.arg] = default
@@ -761,9 +758,9 @@ class Checked:
         kinds |= {arg.arg: "keyword" for arg in args.kwonlyargs}
         hook = declared.hook
         for at, arg in enumerate(_arguments(node)):
-            default = defaults[arg.arg]
-            type = self._parameter_type(declared, at, arg, default)
-            value = None if default is None else scope.default(default, type)
+            given = defaults[arg.arg]
+            type = self._parameter_type(declared, at, arg, given)
+            value = None if given is None else scope.default(given, type)
             declared.params.append(ParamDecl(arg.arg, type, value, kinds[arg.arg]))
         if hook is not None:
             wanted = 1 if hook == "on_request" else 2
@@ -791,19 +788,18 @@ class Checked:
     def _parameter_type(
         self, declared: FunctionDecl, at: int, arg: ast.arg, default: ast.expr | None
     ) -> Type:
-        if declared.hook is not None:
-            if at == 0:
-                return REQUEST
-            if at == 1 and declared.hook == "on_response":
-                return RESPONSE_HEAD
+        if declared.hook is not None and at < 2:
+            wanted = REQUEST if at == 0 else RESPONSE
+            found = wanted if arg.annotation is None else declared.scope.annotation(arg.annotation)
+            if found != wanted:
+                raise Refusal(arg.annotation, f"{arg.arg} is {wanted.a} here, not {found}")
+            return REQUEST if at == 0 else RESPONSE_HEAD
         if arg.annotation is not None:
             type = declared.scope.annotation(arg.annotation)
             if type == NONE:
                 raise Refusal(arg, "a parameter that is always None")
             return type
         if default is not None:
-            from zeroserve.compiler.scope import type_of
-
             return type_of(declared.scope._constant(default), default)
         raise Refusal(
             arg,
@@ -827,4 +823,3 @@ class Checked:
         if not self.stack:
             while self.later:
                 self.check(self.later.pop())
-

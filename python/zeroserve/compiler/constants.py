@@ -9,8 +9,10 @@ steps have bounds.
 import ast
 import ipaddress
 import operator
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 from zeroserve.compiler.diagnostics import Refusal
@@ -109,13 +111,60 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 _METHODS = {
     str: frozenset(
-        "startswith endswith removeprefix removesuffix strip lstrip rstrip split rsplit splitlines "
-        "partition rpartition replace find rfind index rindex count join lower upper title "
-        "capitalize swapcase casefold isdigit isalpha isalnum isspace zfill encode".split()
+        [
+            "startswith",
+            "endswith",
+            "removeprefix",
+            "removesuffix",
+            "strip",
+            "lstrip",
+            "rstrip",
+            "split",
+            "rsplit",
+            "splitlines",
+            "partition",
+            "rpartition",
+            "replace",
+            "find",
+            "rfind",
+            "index",
+            "rindex",
+            "count",
+            "join",
+            "lower",
+            "upper",
+            "title",
+            "capitalize",
+            "swapcase",
+            "casefold",
+            "isdigit",
+            "isalpha",
+            "isalnum",
+            "isspace",
+            "zfill",
+            "encode",
+        ]
     ),
     bytes: frozenset(
-        "startswith endswith removeprefix removesuffix strip lstrip rstrip split replace find index "
-        "count join lower upper hex decode".split()
+        [
+            "startswith",
+            "endswith",
+            "removeprefix",
+            "removesuffix",
+            "strip",
+            "lstrip",
+            "rstrip",
+            "split",
+            "replace",
+            "find",
+            "index",
+            "count",
+            "join",
+            "lower",
+            "upper",
+            "hex",
+            "decode",
+        ]
     ),
     dict: frozenset(("keys", "values", "items", "get")),
     int: frozenset(("bit_length", "bit_count", "to_bytes")),
@@ -134,6 +183,7 @@ class Constants:
         """Of containers by their id; they are kept, so that no other gets the same."""
         self._steps = 0
         self._all_steps = 0
+        self._orderless: set[int] = set()
 
     def of(self, node: ast.expr, hidden: frozenset[str] = frozenset()) -> Any:
         """The value. Raises ``NotConstant``, or ``Refusal`` for a mistake in a constant.
@@ -209,8 +259,6 @@ class Constants:
     def _Attribute(self, node: ast.Attribute) -> Any:
         name = self._resolve(node)
         if name is not None and name.startswith("re."):
-            import re
-
             flag = getattr(re, name.removeprefix("re."), None)
             if isinstance(flag, re.RegexFlag):
                 return int(flag)
@@ -233,6 +281,7 @@ class Constants:
         for node in nodes:
             if isinstance(node, ast.Starred):
                 more = self._eval(node.value)
+                _check_order(node, more)
                 self._spend(len(more), node)
                 items += more
             else:
@@ -329,6 +378,7 @@ class Constants:
     def _FormattedValue(self, node: ast.FormattedValue) -> Any:
         value = self._eval(node.value)
         self._spend(_weight(value), node)
+        _check_order(node, value, True)
         if node.conversion == ord("r"):
             value = repr(value)
         elif node.conversion not in (-1, ord("s")):
@@ -339,13 +389,14 @@ class Constants:
         return format(value, spec)
 
     def _GeneratorExp(self, node: ast.GeneratorExp) -> Any:
-        return self._comprehension(node.generators, lambda: self._eval(node.elt))
+        ordered = id(node) not in self._orderless
+        return self._comprehension(node.generators, lambda: self._eval(node.elt), ordered)
 
     def _ListComp(self, node: ast.ListComp) -> Any:
         return self._comprehension(node.generators, lambda: self._eval(node.elt))
 
     def _SetComp(self, node: ast.SetComp) -> Any:
-        items = self._comprehension(node.generators, lambda: self._eval(node.elt))
+        items = self._comprehension(node.generators, lambda: self._eval(node.elt), False)
         self._spend(_weight(items), node)
         _check_hashes(node, items)
         return set(items)
@@ -361,8 +412,9 @@ class Constants:
         return dict(items)
 
     def _comprehension(
-        self, generators: list[ast.comprehension], make: Callable[[], Any]
+        self, generators: list[ast.comprehension], make: Callable[[], Any], ordered: bool = True
     ) -> list[Any]:
+        """``ordered``: whether it can be seen in which order the items come."""
         found: list[Any] = []
 
         def run(depth: int) -> None:
@@ -372,7 +424,10 @@ class Constants:
                     raise Refusal(generators[0].iter, f"more than {MAX_ITEMS} items")
                 return
             generator = generators[depth]
-            for item in self._eval(generator.iter):
+            items = self._eval(generator.iter)
+            if ordered:
+                _check_order(generator.iter, items)
+            for item in items:
                 self._spend(1, generator.iter)
                 self._bind(generator.target, item)
                 if all(self._eval(test) for test in generator.ifs):
@@ -389,6 +444,7 @@ class Constants:
         if isinstance(target, ast.Name):
             self._bound[-1][target.id] = value
         elif isinstance(target, ast.Tuple):
+            _check_order(target, value)
             for part, item in zip(target.elts, value, strict=True):
                 self._bind(part, item)
         else:
@@ -400,6 +456,8 @@ class Constants:
             if isinstance(node.func, ast.Attribute):
                 return self._method(node, node.func)
             raise NotConstant
+        if name in _ORDERLESS:
+            self._orderless |= {id(arg) for arg in node.args if isinstance(arg, ast.GeneratorExp)}
         args, keywords = self._arguments(node)
         if name == "builtins.range":
             made = range(*args)
@@ -408,6 +466,9 @@ class Constants:
             return made
         if name in _FUNCTIONS:
             self._check_function(node, name, args, keywords)
+            if name not in _ORDERLESS:
+                for arg in args:
+                    _check_order(node, arg, name in ("builtins.str", "builtins.repr"))
             result = _FUNCTIONS[name](*args, **keywords)
             if name in ("builtins.enumerate", "builtins.zip", "builtins.reversed"):
                 return tuple(result)
@@ -434,6 +495,8 @@ class Constants:
             if isinstance(value, kind) and func.attr in names:
                 args, keywords = self._arguments(node)
                 self._check_method(node, func.attr, value, args, keywords)
+                if func.attr == "join":
+                    _check_order(node, args[0])
                 result = getattr(value, func.attr)(*args, **keywords)
                 if func.attr != "get":
                     self._spend(_weight(result), node)
@@ -523,6 +586,25 @@ def _check_size(node: ast.expr, sizes: Iterable[Any], most: int) -> None:
         raise Refusal(node, "a constant that is too large")
 
 
+_ORDERLESS = {
+    "builtins." + name
+    for name in ("len", "any", "all", "sum", "min", "max", "sorted", "set", "frozenset", "bool")
+}
+"""Functions that give the same whatever the order of what they go through."""
+
+
+def _check_order(node: ast.expr, value: Any, inside: bool = False) -> None:
+    """A set of texts has another order in each process: nothing may depend on it.
+
+    ``inside``: nor on that of sets in it.
+    """
+    if isinstance(value, set | frozenset) and len(value) > 1:
+        raise Refusal(node, "the order of a set is not known", "write sorted(...), or a tuple")
+    if inside and isinstance(value, tuple | list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_order(node, item, True)
+
+
 def _check_hashes(node: ast.expr, keys: Collection[Any]) -> None:
     """Numbers can be chosen so that all of them have one hash: each is compared with all others."""
     if len(keys) > MAX_COLLISIONS:
@@ -545,4 +627,5 @@ def _numbers(spec: str) -> list[str]:
 def _pattern(pattern: Any, flags: int = 0) -> Pattern:
     if not isinstance(pattern, str):
         raise TypeError("patterns are str")
+    parser.parse(pattern, int(flags))  # CPython looks at it, whether or not it is used
     return Pattern(pattern, int(flags))

@@ -1,4 +1,4 @@
-"""What is wrong with a script, in words for who wrote it: where, what, and what to write instead."""
+"""What is wrong with a script, in words for its author: where, what, and what to write instead."""
 
 import ast
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Diagnostic:
 
 
 class CompileError(Error):
-    """A script is refused. ``diagnostics`` is a list of ``Diagnostic``, in the order of the text."""
+    """A script is refused. ``diagnostics`` are in the order of the text."""
 
     def __init__(self, diagnostics: Sequence[Diagnostic]) -> None:
         self.diagnostics = list(diagnostics)

@@ -1,6 +1,7 @@
 """Expressions: operators, comparisons, subscripts, f-strings, names."""
 
 import ast
+import difflib
 from typing import Any
 
 from zeroserve.compiler import tree
@@ -17,7 +18,6 @@ from zeroserve.compiler.scope import (
     DICT,
     META_TYPES,
     NETWORK,
-    PATTERN,
     SET,
     Constant,
     Failed,
@@ -28,7 +28,7 @@ from zeroserve.compiler.scope import (
     has_no_words,
     type_of,
 )
-from zeroserve.compiler.subset import BUILTINS, DIVISION, REFUSED
+from zeroserve.compiler.subset import BUILTINS, REFUSED
 from zeroserve.compiler.tree import Const, Expr, Local
 from zeroserve.compiler.types import (
     BOOL,
@@ -58,6 +58,7 @@ from zeroserve.compiler.types import (
     optional,
     parts_of,
     strip,
+    tuple_of,
 )
 
 M64 = (1 << 64) - 1
@@ -77,12 +78,30 @@ _ARITHMETIC = {
     ast.BitOr: "or",
     ast.BitXor: "xor",
 }
-_SYMBOLS = {
-    **{ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%"},
-    **{ast.LShift: "<<", ast.RShift: ">>", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^"},
-    **{ast.Pow: "**", ast.MatMult: "@", ast.Div: "/"},
-    **{ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="},
-    **{ast.In: "in", ast.NotIn: "not in", ast.Is: "is", ast.IsNot: "is not"},
+_SYMBOLS: dict[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.Pow: "**",
+    ast.MatMult: "@",
+    ast.Div: "/",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.In: "in",
+    ast.NotIn: "not in",
+    ast.Is: "is",
+    ast.IsNot: "is not",
 }
 _ORDERS = {ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
 _DIVIDED = {ast.FloorDiv: "integer division or modulo by zero", ast.Mod: "integer modulo by zero"}
@@ -151,8 +170,6 @@ class Expressions(Displays):
             raise Refusal(node, f"{node.id} is not available in scripts", BUILTINS[node.id])
         if self.scope.library(node) is not None:
             raise Refusal(node, f"{node.id} is no value", "call it")
-        import difflib
-
         known = [*self.locals, *self.hidden, *self.scope.names]
         close = difflib.get_close_matches(node.id, known, 1)
         raise Refusal(
@@ -180,8 +197,6 @@ class Expressions(Displays):
         for item, part in zip(items, node.elts, strict=True):
             if item.type.words == 0 and item.type not in (NONE, NEVER):
                 raise Refusal(part, f"a tuple can't hold {item.type.a}")
-        from zeroserve.compiler.types import tuple_of
-
         return tree.Tuple(items, type=tuple_of(*[i.type for i in items]), line=_line(node))
 
     def expr_List(self, node: ast.List) -> Expr:
@@ -195,19 +210,17 @@ class Expressions(Displays):
         return self.op("pack_list", parts, list_of(type), node)
 
     def expr_Attribute(self, node: ast.Attribute) -> Expr:
-        if isinstance(node.value, ast.Name) and node.value.id not in self.hidden:
-            module = self.scope.names.get(node.value.id)
-            if isinstance(module, ModuleDecl):
-                found = module.scope.names.get(node.attr)
-                if isinstance(found, Constant):
-                    return self.const(found.value, node, found.type)
-                if isinstance(found, Failed):
-                    raise Refusal(None, "")
-                if found is None:
-                    raise self.no_attribute(
-                        node, f"module {node.value.id}", node.attr, module.scope.names
-                    )
-                raise Refusal(node, f"{node.attr} is no value", "call it")
+        module = self._module(node.value)
+        if module is not None:
+            found = module.scope.names.get(node.attr)
+            if isinstance(found, Constant):
+                return self.const(found.value, node, found.type)
+            if isinstance(found, Failed):
+                raise Refusal(None, "")
+            if found is None:
+                name = f"module {ast.unparse(node.value)}"
+                raise self.no_attribute(node, name, node.attr, module.scope.names)
+            raise Refusal(node, f"{node.attr} is no value", "call it")
         library = self._library(node)
         if library is not None:
             if library.startswith("re."):
@@ -215,6 +228,13 @@ class Expressions(Displays):
             raise Refusal(node, f"{library} is no value in scripts")
         value = self.present(self.expr(node.value), node, ast.unparse(node.value))
         return self.attribute(value, node.attr, node)
+
+    def _module(self, node: ast.expr) -> ModuleDecl | None:
+        """The module beside the script that an expression names."""
+        if not isinstance(node, ast.Name) or node.id in self.hidden:
+            return None
+        found = self.scope.names.get(node.id)
+        return found if isinstance(found, ModuleDecl) else None
 
     def _library(self, node: ast.expr) -> str | None:
         """As ``Scope.library``, where local names hide those of the module."""
@@ -324,9 +344,7 @@ class Expressions(Displays):
         self.flow = merge(then, other)
         return result, then, other
 
-    def _cond_none(
-        self, node: ast.AST, left: ast.expr, positive: bool
-    ) -> tuple[Expr, Flow, Flow]:
+    def _cond_none(self, node: ast.AST, left: ast.expr, positive: bool) -> tuple[Expr, Flow, Flow]:
         raw = self.expr(left)
         is_none = self.is_none(raw, node)
         then, other = copy(self.flow), copy(self.flow)
@@ -423,9 +441,13 @@ class Expressions(Displays):
             first, again = self.twice(value)
             test = self.truth(again, node)
             before = copy(self.flow)
-            if slot is not None and self.flow is not None and isinstance(again.type, OptionalType):
-                if is_and:
-                    self.flow[slot] = again.type.item
+            if (
+                is_and
+                and slot is not None
+                and self.flow is not None
+                and isinstance(again.type, OptionalType)
+            ):
+                self.flow[slot] = again.type.item
             if isinstance(test, Const) and test.type == BOOL and bool(test.value) != is_and:
                 value = self.block(first, again)
                 continue
@@ -509,7 +531,7 @@ class Expressions(Displays):
         if NEVER in (left.type, right.type):
             return self.never(left, right, node)
         if isinstance(op, ast.Div):
-            raise Refusal(node, *DIVISION)
+            raise Refusal(node, *REFUSED["Div"])
         for side, part in ((left, "left"), (right, "right")):
             self.present(side, node, f"the {part} side of {symbol}")
             if side.type == JSON:
@@ -536,7 +558,9 @@ class Expressions(Displays):
                         times = self.convert(count, INT, node)
                         made = self.helper(name, [text, times], text.type, node)
                         return self.block(first, made)
-                    return self.helper(name, [text, self.convert(count, INT, node)], text.type, node)
+                    return self.helper(
+                        name, [text, self.convert(count, INT, node)], text.type, node
+                    )
         if isinstance(op, ast.Mod) and one in (STR, BYTES):
             raise Refusal(node, "% with a text is not compiled", "write an f-string")
         hint = None
@@ -556,8 +580,6 @@ class Expressions(Displays):
         return text if len(text) < 40 else text[:30] + "..."
 
     def _tuples(self, left: Expr, right: Expr, node: ast.AST) -> Expr:
-        from zeroserve.compiler.types import tuple_of
-
         first, one = self.twice(left)
         second, other = self.twice(right)
         items = [self.item(one, at, node) for at in range(len(items_of(left.type) or ()))]
@@ -603,8 +625,8 @@ class Expressions(Displays):
             )
             return self.op("and", list(sides), INT if positive else U64, node)
         if isinstance(op, ast.BitOr | ast.BitXor):
-            sides = [self.convert(side, U64, node) for side in (left, right)]
-            return self.op(_ARITHMETIC[type(op)], list(sides), U64, node)
+            both = [self.convert(side, U64, node) for side in (left, right)]
+            return self.op(_ARITHMETIC[type(op)], both, U64, node)
         if isinstance(op, ast.FloorDiv | ast.Mod) and left.type == U64:
             by = self.convert(right, U64, node)
             name = "u64.div" if isinstance(op, ast.FloorDiv) else "u64.mod"
@@ -721,9 +743,7 @@ class Expressions(Displays):
             whole = (
                 test
                 if result is None
-                else tree.Choose(
-                    test, result, self.const(False, node), type=BOOL, line=_line(node)
-                )
+                else tree.Choose(test, result, self.const(False, node), type=BOOL, line=_line(node))
             )
             result = self.block(first, whole)
         assert result is not None
@@ -750,8 +770,10 @@ class Expressions(Displays):
         for one, other in ((left, right), (right, left)):
             if isinstance(other, Const) and other.type == NONE:
                 found = self.is_none(one, node)
-                if positive or isinstance(found, Const):
-                    return found if positive else self.const(not found.value, node)
+                if positive:
+                    return found
+                if isinstance(found, Const):
+                    return self.const(not found.value, node)
                 return self.op("not", [found], BOOL, node)
             if isinstance(other, Const) and other.type == BOOL and one.type == BOOL:
                 how = "eq" if positive else "ne"
@@ -796,7 +818,7 @@ class Expressions(Displays):
         )
 
     def _seconds(self, value: Expr, up: bool, node: ast.AST) -> Expr:
-        """What a clock says in whole seconds, rounded so that an int compares as with all digits."""
+        """What a clock says in whole seconds, rounded so that an int compares as with all of it."""
         if value.type != FLOAT:
             return value
         number = self.op("same", [value], INT, node)
@@ -834,9 +856,10 @@ class Expressions(Displays):
         if NEVER in (one, other):
             return self.never(left, right, node)
         if NONE in (one, other):
-            first, a = self.twice(left)
-            second, b = self.twice(right)
-            return self.block([*first, *second], self.is_none(a if other == NONE else b, node))
+            first, left = self.twice(left)
+            second, right = self.twice(right)
+            which = left if other == NONE else right
+            return self.block([*first, *second], self.is_none(which, node))
         texts = (STR, BYTES)
         if strip(one) == strip(other) and strip(one) in texts:
             return self.op("text_eq", [left, right], BOOL, node)
@@ -912,7 +935,10 @@ class Expressions(Displays):
             return self.never(left, value, node)
         if value.type in (SET, DICT):
             assert isinstance(value, Const)
-            return self._in_keys(left, list(value.value), node)
+            keys = list(value.value)
+            if value.type == SET:  # in an order that is the same in each process
+                keys.sort(key=repr)
+            return self._in_keys(left, keys, node)
         if value.type == META:
             return self.helper("zs_py_meta_has", [self.convert(left, STR, node)], BOOL, node)
         if value.type in (STR, BYTES):
@@ -926,9 +952,7 @@ class Expressions(Displays):
                 "zs_py_json_has", [value, self.convert(left, STR, node)], BOOL, node, True
             )
         if value.type == QS:
-            return self.helper(
-                "zs_py_qs_has", [value, self.convert(left, STR, node)], BOOL, node
-            )
+            return self.helper("zs_py_qs_has", [value, self.convert(left, STR, node)], BOOL, node)
         if value.type == NETWORK:
             assert isinstance(value, Const) and isinstance(value.value, Network)
             net = self.const(value.value.packed + bytes([value.value.prefix]), node)
@@ -962,8 +986,7 @@ class Expressions(Displays):
             for key in reversed(keys):
                 constant = self.const(key, node)
                 if not _comparable(again.type, constant.type):
-                    if strip(again.type) != JSON:
-                        raise Refusal(node, f"{left.type} in values of type {constant.type}")
+                    raise Refusal(node, f"{left.type} in values of type {constant.type}")
                 same = self.equal(again, constant, node)
                 result = tree.Choose(
                     same, self.const(True, node), result, type=BOOL, line=_line(node)
@@ -983,9 +1006,8 @@ class Expressions(Displays):
             first, key = self.twice(key)
             none = self.is_none(key, node)
             key = self.unwrap(key, node)
-        if key.type != type and not (is_int(key.type) and is_int(type)):
-            if key.type != JSON:
-                raise Refusal(node, f"the key is {key.type}, not {type}")
+        if key.type not in (type, JSON) and not (is_int(key.type) and is_int(type)):
+            raise Refusal(node, f"the key is {key.type}, not {type}")
         key = self.convert(key, INT if is_int(type) else type, node, "the key")
         table = self.op("blob", [], INT, node, dict_table(keys))
         kind = self.const(1 if is_int(type) else 0, node)
@@ -1008,7 +1030,9 @@ class Expressions(Displays):
             key = self.convert(self.expr(node.slice), STR, node, "the key")
             first, again = self.twice(key)
             found = self.helper("zs_py_meta_get", [again], optional(STR), node)
-            return self.block(first, self._or_raise(found, "KeyError", self.key_text(again, node), node))
+            return self.block(
+                first, self._or_raise(found, "KeyError", self.key_text(again, node), node)
+            )
         if isinstance(type, MatchType):
             return self.group(value, node.slice, node)
         if type == JSON:
@@ -1021,7 +1045,9 @@ class Expressions(Displays):
             key = self.convert(self.expr(node.slice), STR, node, "the key")
             first, again = self.twice(key)
             found = self.helper("zs_py_qs_get", [value, again], optional(list_of(STR)), node)
-            return self.block(first, self._or_raise(found, "KeyError", self.key_text(again, node), node))
+            return self.block(
+                first, self._or_raise(found, "KeyError", self.key_text(again, node), node)
+            )
         index = self.expr(node.slice)
         items = items_of(type)
         if items is not None and isinstance(index, Const) and isinstance(index.value, int):
@@ -1090,9 +1116,7 @@ class Expressions(Displays):
             f"its groups are 0 to {len(match.groups)}" + (f", {names}" if names else ""),
         )
 
-    def lookup(
-        self, table: dict[Any, Any], key: Expr, default: Expr | None, node: ast.AST
-    ) -> Expr:
+    def lookup(self, table: dict[Any, Any], key: Expr, default: Expr | None, node: ast.AST) -> Expr:
         """``table[key]``, or with ``default`` ``table.get(key, default)``; a constant dict."""
         # The default is made before anything is looked up.
         early, default = self.twice(default) if default is not None else ([], None)
@@ -1105,7 +1129,9 @@ class Expressions(Displays):
             return self.block(early, default or tree.Raise("KeyError", text, line=_line(node)))
         if not table:
             first, again = self.twice(key)
-            nothing = default or tree.Raise("KeyError", self.key_text(again, node), line=_line(node))
+            nothing = default or tree.Raise(
+                "KeyError", self.key_text(again, node), line=_line(node)
+            )
             return self.block([*first, *early], nothing)
         values = list(table.values())
         type: Type | None = NEVER
@@ -1118,12 +1144,9 @@ class Expressions(Displays):
         second, at = self.twice(index)
         whole = self.const(values, node, list_of(type))
         found: Expr = self.op("list_at", [whole, at], type, node)
-        missing = self.op(
-            "compare", [at, self.const(0, node)], BOOL, node, ("lt", False, False)
-        )
+        missing = self.op("compare", [at, self.const(0, node)], BOOL, node, ("lt", False, False))
         if default is None:
-            text = self.key_text(again, node)
-            other: Expr = tree.Raise("KeyError", text, line=_line(node))
+            other: Expr = tree.Raise("KeyError", self.key_text(again, node), line=_line(node))
             result_type = type
         else:
             joined = join(type, default.type)
@@ -1167,8 +1190,6 @@ class Expressions(Displays):
         raise Refusal(node, f"{value.type.a} can't be sliced")
 
     def _slice_tuple(self, value: Expr, slice: ast.Slice, node: ast.AST) -> Expr:
-        from zeroserve.compiler.types import tuple_of
-
         parts = [
             None if part is None else self.constant_value(part)
             for part in (slice.lower, slice.upper, slice.step)
@@ -1240,11 +1261,11 @@ class Expressions(Displays):
     def text_of(self, value: Expr, node: ast.AST, as_key: bool = False) -> Expr:
         """``str(value)``."""
         type = value.type
-        if isinstance(value, Const) and type not in (IP_ADDRESS, DATETIME):
+        special = (*META_TYPES, IP_ADDRESS, DATETIME, REQUEST, META, RESPONSE_HEAD)
+        if isinstance(value, Const) and type not in special:
             if isinstance(value.value, str | int | bytes | tuple | list | None):
-                if type not in META_TYPES and type not in (REQUEST, META, RESPONSE_HEAD):
-                    return self.const(str(value.value), node)
-        if type == STR or type == NEVER:
+                return self.const(str(value.value), node)
+        elif type in (STR, NEVER):
             return value
         if type == INT:
             return self.helper("zs_py_str_of_int", [value], STR, node)
@@ -1311,9 +1332,7 @@ def _one_kind(keys: list[Any]) -> bool:
     first = type(keys[0])
     if first not in (str, bytes, int):
         return False
-    if first is int and not all(
-        type(key) is int and -(1 << 63) <= key < 1 << 63 for key in keys
-    ):
+    if first is int and not all(type(key) is int and -(1 << 63) <= key < 1 << 63 for key in keys):
         return False
     return all(type(key) is first for key in keys)
 
@@ -1330,6 +1349,3 @@ def _comparable(one: Type, other: Type) -> bool:
 
 def _is_tuple_const(value: Expr) -> bool:
     return isinstance(value, Const) and isinstance(value.value, tuple)
-
-
-_ = (PATTERN,)

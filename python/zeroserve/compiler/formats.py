@@ -21,4 +21,5 @@ def check_format(spec: str, type: Type, node: ast.AST) -> None:
     try:
         format(sample, spec)
     except ValueError as error:
-        raise Refusal(node, f"the format {spec!r}: {str(error)[:1].lower()}{str(error)[1:]}") from None
+        text = str(error).removesuffix(".")
+        raise Refusal(node, f"the format {spec!r}: {text[:1].lower()}{text[1:]}") from None

@@ -94,7 +94,8 @@ class Iterables(Expressions):
         if as_list is None:
             if items_of(value.type) is not None:
                 raise Refusal(
-                    node, "going through a tuple whose items have different types",
+                    node,
+                    "going through a tuple whose items have different types",
                     "unpack it: a, b = value",
                 )
             raise Refusal(node, f"{value.type.a} can't be gone through")
@@ -132,9 +133,7 @@ class Iterables(Expressions):
             return None
         value = self.expr(func.value)
         if value.type != DICT:
-            return self._through(
-                self.listed(self.method(value, func, node), node), node
-            )
+            return self._through(self.listed(self.method(value, func, node), node), node)
         assert isinstance(value, Const)
         table: dict[Any, Any] = value.value
         if func.attr == "keys":
@@ -184,7 +183,10 @@ class Iterables(Expressions):
         size = abs(step.value)
         total = self.op(
             "int.floordiv",
-            [self.op("int.add", [span, self.const(size - 1, node)], INT, node), self.const(size, node)],
+            [
+                self.op("int.add", [span, self.const(size - 1, node)], INT, node),
+                self.const(size, node),
+            ],
             INT,
             node,
             "",

@@ -106,7 +106,6 @@ class Module:
             "attributes #1 = { nounwind }\n\n" + self.debug.text()
         )
 
-
     def function(self, function: Function, names: dict[Function, str]) -> str:
         """One function. Raises ``CompileError`` for one that is nested too deep."""
         try:
@@ -271,7 +270,7 @@ class _Writer:
         self.allocas: list[str] = []
         self.slots: dict[Slot, list[str]] = {}
         self.count = 0
-        self.label = "start"
+        self.label = "entry"
         self.ended = False
         self.line = function.line
         self.loops: list[_Around] = []
@@ -307,19 +306,7 @@ class _Writer:
             f"{kind} i64 @{_symbol(self.names[function])}({', '.join('i64 ' + p for p in params)})"
             f" #0{where} !dbg !{self.scope} {{\nentry:\n"
         )
-        first = "".join(self.allocas) + self._begin()
-        return f"{head}{first}start:\n{''.join(self.lines)}}}\n"
-
-    def _begin(self) -> str:
-        """How the first block leads to the next. A function that has no way out is given one, which
-        is never taken: see ``stopped``."""
-        if self.function.section or any("  ret " in line for line in self.lines):
-            return "  br label %start\n"
-        return (
-            "  %never = load volatile i64, ptr @words, align 8\n"
-            "  %taken = icmp ne i64 %never, 0\n"
-            "  br i1 %taken, label %out, label %start\nout:\n  ret i64 0\n"
-        )
+        return head + "".join(self.allocas) + "".join(self.lines) + "}\n"
 
     def emit(self, text: str) -> None:
         """An instruction, at the line that is being compiled."""
@@ -507,7 +494,13 @@ class _Writer:
         otherwise, end = self.new("otherwise"), self.new("end")
         self.start(test)
         self.line = stmt.line or self.line
-        self.branch(self.condition(stmt.test), inner, otherwise if stmt.otherwise else end)
+        if isinstance(stmt.test, Const) and stmt.test.value and not _ends(stmt.body):
+            # As in ``stopped``: LLVM is not to know that the function does not return.
+            zero = self.value("load volatile i64, ptr @.words, align 8")
+            condition = self.compare("eq", zero, "0")
+        else:
+            condition = self.condition(stmt.test)
+        self.branch(condition, inner, otherwise if stmt.otherwise else end)
         self.start(inner)
         self.loops.append(_Around(end, step))
         self.body(stmt.body)
@@ -1265,6 +1258,22 @@ def _frame(words: int, result: int) -> tuple[bool, bool]:
     """Whether arguments go through memory, and whether the result does."""
     out = result > 1
     return words + out > MAX_ARGUMENTS, out
+
+
+def _ends(body: list[Stmt]) -> bool:
+    """Whether there is something in a loop that may leave it."""
+    for stmt in body:
+        match stmt:
+            case Break() | Return():
+                return True
+            case If(_, then, other) if _ends(then) or _ends(other):
+                return True
+            case Loop(_, inner, step, otherwise) if any(map(_ends, (inner, step, otherwise))):
+                return True
+            case Try(inner, handlers, otherwise):
+                if any(map(_ends, (inner, otherwise, *(handler.body for handler in handlers)))):
+                    return True
+    return False
 
 
 def _kinds_of(names: tuple[str, ...]) -> set[str]:

@@ -348,9 +348,7 @@ def _parse(line: str) -> Operation:
         found.append(
             Parameter(word, kind, default, constant is not None, keyword_only, star == "*")
         )
-    return Operation(
-        name, tuple(found), result, tuple(raises.split(",")) if raises else (), helper
-    )
+    return Operation(name, tuple(found), result, tuple(raises.split(",")) if raises else (), helper)
 
 
 def _text_methods(kind: str, space: str) -> list[str]:

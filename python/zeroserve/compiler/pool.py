@@ -164,8 +164,10 @@ class Pool:
         text = "".join(_escaped(byte) for byte in self._text)
         words = ", ".join(f"i64 {word}" for word in self._words)
         return (
-            f'@.texts = internal unnamed_addr constant [{len(self._text)} x i8] c"{text}", align 8\n'
-            f"@.words = internal unnamed_addr constant [{len(self._words)} x i64] [{words}], align 8\n"
+            f"@.texts = internal unnamed_addr constant [{len(self._text)} x i8] "
+            f'c"{text}", align 8\n'
+            f"@.words = internal unnamed_addr constant [{len(self._words)} x i64] "
+            f"[{words}], align 8\n"
         )
 
 

@@ -1,8 +1,8 @@
 """Patterns of Python's ``re`` as those of Rust's ``regex``, which matches in linear time.
 
 The pattern is parsed by CPython itself and written anew from the parse tree, so that what differs
-between the two in meaning (``$``, ``\\s``, ``\\w``, ``\\Z``) is spelled out. What can't be had in linear
-time, or would match differently, is refused with the reason.
+between the two in meaning (``$``, ``\\s``, ``\\w``, ``\\Z``) is spelled out. What can't be had in
+linear time, or would match differently, is refused with the reason.
 """
 
 import re

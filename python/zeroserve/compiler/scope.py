@@ -1,6 +1,8 @@
 """The names of a module: what a script and the modules beside it define and import."""
 
 import ast
+import builtins
+import difflib
 import os
 import re
 import sys
@@ -174,19 +176,25 @@ class Scope:
                 for target in stmt.targets:
                     self._assign(target, stmt.value)
             case ast.AnnAssign(value=value) if value is not None:
+                self._names_in(stmt.annotation)
                 self._assign(stmt.target, value, stmt.annotation)
-            case ast.Expr(value=ast.Constant()) | ast.Pass() | ast.AnnAssign():
+            case ast.AnnAssign(annotation=annotation):
+                self._names_in(annotation)
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.If() if _is_not_run(stmt.test):
                 pass
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 self.define(ast.Module(stmt.body, []))
             case ast.AsyncFunctionDef():
-                raise Refusal(stmt, "an async function is not compiled", REFUSED["AsyncFunctionDef"][1])
+                raise Refusal(
+                    stmt, "an async function is not compiled", REFUSED["AsyncFunctionDef"][1]
+                )
             case _:
                 raise Refusal(
                     stmt,
-                    "only definitions stand at module level: imports, constants, functions, records",
+                    "only definitions stand at module level: "
+                    "imports, constants, functions, records",
                     "move it into a function with @on_request",
                 )
 
@@ -208,6 +216,13 @@ class Scope:
             if join(type_of(found, value), wanted) != wanted:
                 raise Refusal(value, f"the value is {type_of(found, value)}, not {wanted}")
         self._bind(target, found)
+
+    def _names_in(self, annotation: ast.expr) -> None:
+        """CPython evaluates what is annotated at module level: its names have to be there."""
+        parts = [part for part in ast.walk(annotation) if isinstance(part, ast.Name)]
+        for part in parts:
+            if part.id not in self.names and not hasattr(builtins, part.id):
+                raise Refusal(part, f"no such name: {part.id}")
 
     def _is_table(self, value: ast.expr) -> bool:
         return isinstance(value, ast.Call) and self.library(value.func) == SCRIPT + ".Table"
@@ -252,13 +267,13 @@ class Scope:
         arguments |= {word.arg: word.value for word in call.keywords if word.arg}
         if set(arguments) != {"key_type", "value_type", "max_entries"} or len(call.args) > 2:
             raise Refusal(
-                call, "a Table is made of two types and a bound", "Table(str, int, max_entries=1000)"
+                call,
+                "a Table is made of two types and a bound",
+                "Table(str, int, max_entries=1000)",
             )
         kinds = {"builtins.int": "int", "builtins.str": "str", "builtins.bytes": "bytes"}
         key = kinds.get(self.library(arguments["key_type"]) or "")
-        value = (kinds | {"builtins.bool": "bool"}).get(
-            self.library(arguments["value_type"]) or ""
-        )
+        value = (kinds | {"builtins.bool": "bool"}).get(self.library(arguments["value_type"]) or "")
         if key is None:
             raise Refusal(arguments["key_type"], "keys of a Table are int, str or bytes")
         if value is None:
@@ -292,7 +307,7 @@ class Scope:
                     self.names[alias.asname or alias.name] = Library(full)
                     continue
                 text = f"{full} is not available in scripts"
-                self._report(self, Refusal(alias, text, _nearest(full)))
+                self._report(self, Refusal(alias, text, nearest(full)))
                 self.names[alias.asname or alias.name] = Failed()
             return
         module = self._load(self, name, stmt)
@@ -570,9 +585,7 @@ def _is_known(name: str) -> bool:
     return any(known.startswith(name + ".") for known in functions())
 
 
-def _nearest(name: str) -> str | None:
-    import difflib
-
+def nearest(name: str) -> str | None:
     module = name.rpartition(".")[0]
     known = [known for known in functions() if known.startswith(module + ".")]
     close = difflib.get_close_matches(name, known, 1)

@@ -6,13 +6,17 @@ write instead. The coverage table of the documentation is made from this.
 
 REFUSED: dict[str, tuple[str, str]] = {
     "AsyncFor": ("async code", "scripts run from top to bottom; the server does the waiting"),
-    "AsyncFunctionDef": ("an async function", "write a plain function; the server does the waiting"),
+    "AsyncFunctionDef": (
+        "an async function",
+        "write a plain function; the server does the waiting",
+    ),
     "AsyncWith": ("async code", "scripts run from top to bottom; the server does the waiting"),
     "Await": ("await", "call the function; the server does the waiting"),
     "Delete": ("del", "leave the variable alone; what a request used is gone at its end"),
     "Dict": (
         "a dict made while running",
-        "make it a constant of the module; or give it to Response, json.dumps or urlencode as a whole",
+        "make it a constant of the module; "
+        "or give it to Response, json.dumps or urlencode as a whole",
     ),
     "DictComp": ("a dict comprehension in a function", "make it a constant of the module"),
     "GeneratorExp": (
@@ -20,6 +24,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         "any(), all(), sum() and join() take one; elsewhere write a list: [... for ...]",
     ),
     "Global": ("global", "variables of the module are constants; state goes into a Table"),
+    "Div": (
+        "scripts have whole numbers only, and / makes a fraction",
+        "write // for the quotient without the rest",
+    ),
     "ImportFrom *": ("import *", "import the names that are used"),
     "Interpolation": ("a template string", "write an f-string"),
     "Lambda": ("lambda", "write a function with def"),
@@ -110,6 +118,44 @@ METHODS: dict[str, str] = {
 }
 """Methods that scripts do without, and what to do instead."""
 
+PARTLY: dict[str, str] = {
+    "AnnAssign": "the annotation is the type of the variable",
+    "Assert": "as in CPython without -O",
+    "Assign": "to variables, metadata and the status of a response",
+    "AugAssign": "to variables",
+    "Call": "of functions and methods by their names, without * and **",
+    "ClassDef": "records: `typing.NamedTuple`, `@dataclass(frozen=True)`",
+    "Compare": "`is` with None, True and False",
+    "Constant": "no fractions, complex numbers and `...`; int of 64 bits",
+    "For": "over `range`, `enumerate`, `zip`, `reversed`, texts, bytes, lists, tuples, JSON",
+    "FormattedValue": "not `!a`; formats of int and str",
+    "FunctionDef": "at module level; no `*args` and `**kwargs`; hooks are decorated",
+    "If": "at module level `if __name__ == ...` and `if TYPE_CHECKING` only",
+    "Import": "at module level, of what is listed below and of modules beside the script",
+    "MatchOr": "of alternatives that bind no names",
+    "MatchSequence": "of a fixed length",
+    "MatchValue": "of constants",
+    "Pow": "with an exponent that is a constant from 0 on",
+    "ListComp": "with one loop",
+    "Raise": "of the exceptions below, with one message",
+    "Subscript": "read, and metadata set",
+    "Try": "without `finally` and `as`",
+    "Dict": "as a constant; or given to Response, json.dumps or urlencode as a whole",
+    "DictComp": "in constants of the module",
+    "GeneratorExp": "in any(), all(), sum() and join(), and in constants of the module",
+    "Set": "in constants of the module",
+    "SetComp": "in constants of the module",
+    "Starred": "in constants of the module",
+}
+"""What is compiled in part, for the coverage page: where, or how far."""
+
+PARTLY_BUILTINS: dict[str, str] = {
+    **dict.fromkeys(("enumerate", "range", "reversed", "zip"), "in for loops and constants"),
+    **dict.fromkeys(("frozenset", "set"), "in constants of the module"),
+    "isinstance": "with bool, int, float, str, list, dict",
+}
+"""The same for functions."""
+
 NODES: tuple[str, ...] = (
     *("Module", "FunctionDef", "AsyncFunctionDef", "ClassDef", "Return", "Delete", "Assign"),
     *("TypeAlias", "AugAssign", "AnnAssign", "For", "AsyncFor", "While", "If", "With"),
@@ -126,8 +172,3 @@ NODES: tuple[str, ...] = (
     *("MatchStar", "MatchAs", "MatchOr"),
 )
 """All nodes, in the order in which the documentation lists them."""
-
-DIVISION = (
-    "scripts have whole numbers only, and / makes a fraction",
-    "write // for the quotient without the rest",
-)

@@ -58,8 +58,8 @@ class Type:
 
 INT = Type("int")
 U64 = Type("int in 0 .. 2**64-1")
-"""An int of which is known that it is not negative and fits 64 bits: what ``& 0xFFFF_FFFF_FFFF_FFFF``
-makes. To Python it is an int; here its word is unsigned."""
+"""An int of which is known that it is not negative and fits 64 bits: what
+``& 0xFFFF_FFFF_FFFF_FFFF`` makes. To Python it is an int; here its word is unsigned."""
 BOOL = Type("bool")
 STR = Type("str")
 BYTES = Type("bytes")
@@ -202,9 +202,12 @@ def widened(type: Type, found: Type) -> Type:
     """``type`` with ints without a sign where ``found`` has them."""
     if type == INT and found == U64:
         return U64
-    if isinstance(type, TupleType) and isinstance(found, TupleType):
-        if len(type.items) == len(found.items):
-            return tuple_of(*map(widened, type.items, found.items))
+    if (
+        isinstance(type, TupleType)
+        and isinstance(found, TupleType)
+        and len(type.items) == len(found.items)
+    ):
+        return tuple_of(*map(widened, type.items, found.items))
     return type
 
 
