@@ -137,7 +137,7 @@ REFUSED = {
     "sets": ("x = {c for c in req.path}", "a set comprehension"),
     "dicts": ("x = {c: 1 for c in req.path}", "a dict comprehension"),
     "several_loops": ("x = [a + b for a in 'ab' for b in req.path]", "several loops"),
-    "of_nothing": ("x = [None for a in req.path]", "can't hold None"),
+    "of_nothing": ("x = [None for a in req.path]", "a list can't hold"),
 }
 
 
