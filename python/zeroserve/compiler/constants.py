@@ -56,6 +56,10 @@ class TableValue:
     max_entries: int
 
 
+class Iterator(tuple[Any, ...]):
+    """What zip() and the like return: it can be gone through once, and nothing else."""
+
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -94,6 +98,14 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
         *(any, all, sum, enumerate, zip, reversed, tuple, list, set, frozenset, dict, sorted),
     )
 }
+_GO_THROUGH = frozenset(
+    "builtins." + name
+    for name in (
+        *("min", "max", "any", "all", "sum", "enumerate", "zip"),
+        *("tuple", "list", "set", "frozenset", "dict", "sorted"),
+    )
+)
+"""Functions that go through what they are given."""
 _METHODS = {
     str: frozenset(
         "startswith endswith removeprefix removesuffix strip lstrip rstrip split rsplit splitlines "
@@ -121,16 +133,19 @@ class Constants:
         """Of containers by their id; they are kept, so that no other gets the same."""
         self._steps = 0
 
-    def of(self, node: ast.expr, hidden: frozenset[str] = frozenset()) -> Any:
+    def of(
+        self, node: ast.expr, hidden: frozenset[str] = frozenset(), once: bool = False
+    ) -> Any:
         """The value. Raises ``NotConstant``, or ``Refusal`` for a mistake in a constant.
 
-        ``hidden``: names that mean something else where the expression stands.
+        ``hidden``: names that mean something else where the expression stands. ``once``: the
+        value is gone through, so that it may be an iterator.
         """
         self._steps = 0
         self._weights = {}
         self._bound = [dict.fromkeys(hidden, NotConstant)]
         try:
-            return self._eval(node)
+            return self._eval(node, once)
         except (NotConstant, Refusal):
             raise
         except RecursionError:
@@ -139,7 +154,7 @@ class Constants:
             message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise Refusal(node, f"this constant can't be computed: {message}") from None
 
-    def _eval(self, node: ast.expr) -> Any:
+    def _eval(self, node: ast.expr, once: bool = False) -> Any:
         self._steps += 1
         if self._steps > MAX_STEPS:
             raise Refusal(node, f"a constant that takes more than {MAX_STEPS} steps")
@@ -147,6 +162,10 @@ class Constants:
         if method is None:
             raise NotConstant
         value = method(node)
+        if isinstance(value, Iterator) and not once:
+            raise Refusal(
+                node, "an iterator, which is used up when it was gone through", "write tuple(...)"
+            )
         if isinstance(value, int) and value.bit_length() > MAX_BITS:
             raise Refusal(node, f"a constant of more than {MAX_BITS} bits")
         if isinstance(value, str | bytes | tuple | list | set | frozenset | dict) and (
@@ -194,7 +213,7 @@ class Constants:
             raise NotConstant from None
 
     def _Attribute(self, node: ast.Attribute) -> Any:
-        name = self._resolve(node)
+        name = self._library(node)
         if name is not None and name.startswith("re."):
             import re
 
@@ -212,13 +231,13 @@ class Constants:
     def _Set(self, node: ast.Set) -> Any:
         return set(self._items(node.elts))
 
-    def _items(self, nodes: list[ast.expr]) -> list[Any]:
+    def _items(self, nodes: list[ast.expr], once: bool = False) -> list[Any]:
         items: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
-                items += self._eval(node.value)
+                items += self._eval(node.value, True)
             else:
-                items.append(self._eval(node))
+                items.append(self._eval(node, once))
         return items
 
     def _Dict(self, node: ast.Dict) -> Any:
@@ -268,6 +287,10 @@ class Constants:
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             right = self._eval(right_node)
             self._spend(node, left, right)
+            if isinstance(op, ast.Is | ast.IsNot) and not (
+                isinstance(left, bool | None) or isinstance(right, bool | None)
+            ):
+                raise NotConstant  # equal constants may be one object or two
             if not _COMPARE[type(op)](left, right):
                 return False
             left = right
@@ -298,7 +321,7 @@ class Constants:
         return format(value, spec)
 
     def _GeneratorExp(self, node: ast.GeneratorExp) -> Any:
-        return self._comprehension(node.generators, lambda: self._eval(node.elt))
+        return Iterator(self._comprehension(node.generators, lambda: self._eval(node.elt)))
 
     def _ListComp(self, node: ast.ListComp) -> Any:
         return self._comprehension(node.generators, lambda: self._eval(node.elt))
@@ -324,7 +347,7 @@ class Constants:
                     raise Refusal(generators[0].iter, f"more than {MAX_ITEMS} items")
                 return
             generator = generators[depth]
-            for item in self._eval(generator.iter):
+            for item in self._eval(generator.iter, True):
                 self._steps += 1
                 self._bind(generator.target, item)
                 if all(self._eval(test) for test in generator.ifs):
@@ -347,12 +370,12 @@ class Constants:
             raise NotConstant
 
     def _Call(self, node: ast.Call) -> Any:
-        name = self._resolve(node.func)
+        name = self._library(node.func)
         if name is None:
             if isinstance(node.func, ast.Attribute):
                 return self._method(node, node.func)
             raise NotConstant
-        args, keywords = self._arguments(node)
+        args, keywords = self._arguments(node, name in _GO_THROUGH)
         self._spend(node, *args)
         if name == "builtins.range":
             made = range(*args)
@@ -365,7 +388,7 @@ class Constants:
                     raise Refusal(node, "a constant that is too large")
             result = _FUNCTIONS[name](*args, **keywords)
             if name in ("builtins.enumerate", "builtins.zip", "builtins.reversed"):
-                return tuple(result)
+                return Iterator(result)
             return result
         if name == "re.compile":
             return _pattern(*args, **keywords)
@@ -374,24 +397,35 @@ class Constants:
             return Network(network.network_address.packed, network.prefixlen)
         raise NotConstant
 
-    def _arguments(self, node: ast.Call) -> tuple[list[Any], dict[str, Any]]:
+    def _library(self, node: ast.expr) -> str | None:
+        """Which function of a library an expression names, if its name is not a variable's."""
+        root = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(root, ast.Name) and any(root.id in names for names in self._bound):
+            return None
+        return self._resolve(node)
+
+    def _arguments(self, node: ast.Call, once: bool) -> tuple[list[Any], dict[str, Any]]:
         keywords = {}
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise NotConstant
             keywords[keyword.arg] = self._eval(keyword.value)
-        return self._items(node.args), keywords
+        return self._items(node.args, once), keywords
 
     def _method(self, node: ast.Call, func: ast.Attribute) -> Any:
         value = self._eval(func.value)
         for kind, names in _METHODS.items():
             if isinstance(value, kind) and func.attr in names:
-                args, keywords = self._arguments(node)
+                args, keywords = self._arguments(node, func.attr == "join")
                 self._spend(node, value, *args)
                 if _is_too_large(value, func.attr, args):
                     raise Refusal(node, "a constant that is too large")
                 result = getattr(value, func.attr)(*args, **keywords)
-                return tuple(result) if isinstance(value, dict) and func.attr != "get" else result
+                if isinstance(value, dict) and func.attr != "get":
+                    return Iterator(result)
+                return result
         raise NotConstant
 
 

@@ -5,6 +5,7 @@ it may not be set.
 """
 
 import ast
+from collections.abc import Sequence
 
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.tree import Slot
@@ -31,7 +32,7 @@ def copy(flow: Flow) -> Flow:
     return None if flow is None else dict(flow)
 
 
-def assigned(nodes: list[ast.stmt] | list[ast.expr]) -> set[str]:
+def assigned(nodes: Sequence[ast.AST]) -> set[str]:
     """Names that these statements may set."""
     found = set()
     for node in nodes:
