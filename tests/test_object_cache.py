@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -172,6 +173,23 @@ def test_a_directory_that_others_write_to_is_not_trusted(fake: Compiler, script:
     where.chmod(0o777)
     object_cache.compile(script)
     assert list(where.iterdir()) == []
+
+
+def test_a_file_that_others_write_to_is_not_trusted(fake: Compiler, script: Path) -> None:
+    """One that came there although the directory is nobody else's: renamed in time, or linked."""
+    made = object_cache.compile(script)
+    (place,) = Path(object_cache.directory()).iterdir()
+    object_cache._kept.clear()
+    place.chmod(0o622)
+    assert object_cache.compile(script) == made
+    assert fake.asked == ["app.py"] * 2
+
+
+def test_the_version_is_that_of_python_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It parses scripts and computes their constants: another one may come to another object."""
+    before = compiler.version.__wrapped__()
+    monkeypatch.setattr(sys, "version", "4.0")
+    assert compiler.version.__wrapped__() != before
 
 
 def test_the_cache_has_a_bound(

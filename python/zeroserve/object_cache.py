@@ -146,12 +146,17 @@ def _place(script: str, content: bytes, version: str) -> str | None:
         found = os.stat(where)  # noqa: PTH116
     except OSError:
         return None
-    if found.st_uid != os.geteuid() or found.st_mode & 0o022:
+    if not _is_own(found):
         return None
     # The name of the script is in its object, for messages.
     parts = (FORMAT, version, os.path.basename(script), hashlib.sha256(content).hexdigest())  # noqa: PTH119
     key = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
     return os.path.join(where, key)  # noqa: PTH118
+
+
+def _is_own(found: os.stat_result) -> bool:
+    """Whether nobody else can write to it."""
+    return found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def _load(place: str, script: str, version: str) -> Made | None:
@@ -160,6 +165,9 @@ def _load(place: str, script: str, version: str) -> Made | None:
 
     try:
         with open(place, "rb") as file:  # noqa: PTH123
+            # Whoever may rename what lies above has had time for it since the directory was seen.
+            if not _is_own(os.fstat(file.fileno())):
+                return None
             head = json.loads(file.readline(1 << 16))
             object = file.read(MAX_OBJECT_BYTES + 1)
         base = os.path.dirname(script)  # noqa: PTH120

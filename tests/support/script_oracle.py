@@ -151,13 +151,16 @@ def said() -> Iterator[Callable[[], str]]:
         return os.pread(file.fileno(), 1 << 20, 0).decode("utf-8", "replace")
 
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as file:
-        before = os.dup(2)
+    # Both are replaced: whoever captures output may have replaced one of them, too.
+    with tempfile.TemporaryFile("w", encoding="utf-8", errors="replace") as file:
+        before, stream = os.dup(2), sys.stderr
         os.dup2(file.fileno(), 2)
+        sys.stderr = file
         try:
             yield log
         finally:
             sys.stderr.flush()
+            sys.stderr = stream
             os.dup2(before, 2)
             os.close(before)
 

@@ -128,7 +128,7 @@ def written(case: Case, directory: Path) -> tuple[Path, dict[Block, Place]]:
     path = directory / "script.py"
     places: dict[Block, Place] = {}
     text = ""
-    for block in case.of("py"):
+    for block in sorted(case.of("py"), key=lambda block: block.info == "body"):  # behind its head
         plain = _ERROR.sub("", block.text)
         if block.info.endswith(".py"):
             (directory / block.info).write_text(plain, "utf-8", "surrogatepass", "")
@@ -206,13 +206,9 @@ def talked(block: Block, path: Path, made: bytes) -> str:
 
 def requests(text: str) -> Iterator[tuple[list[str], list[str]]]:
     """Lines of requests with those of their answers."""
-    lines = text.splitlines()
-    while lines:
-        count = next((n for n, line in enumerate(lines) if line[:1] != ">"), len(lines))
-        rest = next((n for n, line in enumerate(lines[count:]) if line[:1] == ">"), None)
-        end = len(lines) if rest is None else count + rest
-        yield lines[:count], lines[count:end]
-        lines = lines[max(end, 1) :]
+    for part in re.split(r"^(?=> \S)", text, flags=re.MULTILINE)[1:]:
+        lines = part.splitlines()
+        yield [line for line in lines if line[0] == ">"], [line for line in lines if line[0] == "<"]
 
 
 def asked(lines: list[str]) -> Ask:

@@ -93,8 +93,14 @@ pub const MAX_PATTERNS_BYTES: usize = 256 * 1024;
 /// Most bytes that one pattern may take once it is compiled.
 pub const MAX_PATTERN_PROGRAM_BYTES: usize = 1024 * 1024;
 
+/// Most bytes that all patterns of a script may take once they are compiled.
+pub const MAX_PATTERNS_PROGRAM_BYTES: usize = 32 * 1024 * 1024;
+
 /// Most bytes of states that a pattern keeps while it searches, for each worker.
 pub const MAX_PATTERN_CACHE_BYTES: usize = 1024 * 1024;
+
+/// The same of all patterns of a script, which share it evenly.
+pub const MAX_PATTERNS_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 /// Most iterations of one call of PBKDF2: nothing else happens in the worker meanwhile.
 pub const MAX_PBKDF2_ITERATIONS: u64 = 20_000;

@@ -27,29 +27,21 @@ class Credentials(NamedTuple):
 
 def canonical_query(query: str) -> str:
     """The parameters encoded anew and in the order of their names, then values."""
-    rest = ""
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            rest += f"{quote(unquote(name), safe='')}\n{quote(unquote(value), safe='')}\0"
-    # Scripts do not sort: the least of what is left comes next, until nothing is.
-    ordered = ""
-    while rest:
-        least = rest[: rest.index("\0") + 1]
-        for pair in rest.split("\0"):
-            if pair and pair + "\0" < least:
-                least = pair + "\0"
-        ordered += ("&" if ordered else "") + least[:-1].replace("\n", "=")
-        rest = remove(rest, least)
-    return ordered
+    pairs = [encoded(part) for part in query.split("&") if part]
+    ordered: list[str] = []
+    last = ""
+    while len(ordered) < len(pairs):  # scripts do not sort: the least of what is greater comes next
+        last = min([pair for pair in pairs if pair > last])
+        for pair in pairs:
+            if pair == last:
+                ordered.append(pair.replace("\n", "="))
+    return "&".join(ordered)
 
 
-def remove(pairs: str, pair: str) -> str:
-    """Without the first pair that is the same."""
-    if pairs.startswith(pair):
-        return pairs.removeprefix(pair)
-    before, _, behind = pairs.partition("\0" + pair)
-    return f"{before}\0{behind}"
+def encoded(part: str) -> str:
+    """A parameter with a line break between name and value, which comes before all characters."""
+    name, _, value = part.partition("=")
+    return quote(unquote(name), safe="") + "\n" + quote(unquote(value), safe="")
 
 
 def mac(key: bytes, text: str) -> bytes:
@@ -76,10 +68,8 @@ def authorization(
     ``path`` as it is sent, ``headers`` in lower case and in the order of their names, ``time`` as
     in X-Amz-Date: 20150830T123600Z.
     """
-    names, lines = "", ""
-    for name, value in headers:
-        names += (";" if names else "") + name
-        lines += f"{name}:{value}\n"
+    names = ";".join(name for name, _ in headers)
+    lines = "".join(f"{name}:{value}\n" for name, value in headers)
     request = f"{method}\n{path}\n{canonical_query(query)}\n{lines}\n{names}\n{body_hash}"
     day = time[:8]
     scope = f"{day}/{credentials.region}/{credentials.service}/aws4_request"

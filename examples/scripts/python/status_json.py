@@ -25,15 +25,15 @@ changed = Table(str, int, max_entries=len(SERVICES))
 
 
 def document() -> str:
-    services = ""
-    worst = 0
-    since = 0
-    for service in SERVICES:
-        state = states.get(service, "ok")
-        worst = max(worst, BADNESS[state])
-        since = max(since, changed.get(service, 0))
-        services += (", " if services else "") + f"{json.dumps(service)}: {json.dumps(state)}"
-    return f'{{"overall": "{STATES[worst]}", "since": {since}, "services": {{{services}}}}}\n'
+    worst = max([BADNESS[states.get(service, "ok")] for service in SERVICES])
+    body = json.dumps(
+        {
+            "overall": STATES[worst],
+            "since": max([changed.get(service, 0) for service in SERVICES]),
+            "services": [{"name": name, "state": states.get(name, "ok")} for name in SERVICES],
+        }
+    )
+    return body + "\n"
 
 
 def matches(header: str | None, tag: str) -> bool:

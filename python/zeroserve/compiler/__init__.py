@@ -12,6 +12,7 @@ import ast
 import hashlib
 import io
 import os
+import sys
 import threading
 import tokenize
 import warnings
@@ -61,10 +62,11 @@ class Compiled:
 
 @cache
 def version() -> str:
-    """Changes when the compiler does: of its own sources and LLVM's version."""
+    """Changes when the compiler does: of its own sources and the versions of LLVM and of Python,
+    which parses scripts and computes their constants."""
     from importlib import metadata
 
-    digest = hashlib.sha256(metadata.version("llvmlite").encode())
+    digest = hashlib.sha256(f"{metadata.version('llvmlite')}\0{sys.version}\0".encode())
     directory = os.path.dirname(__file__)  # noqa: PTH120
     for name in sorted(os.listdir(directory)):
         if name.endswith(".py"):
@@ -85,9 +87,7 @@ def compile_file(path: str, *, search: Sequence[str] | None = None) -> Compiled:
     return Compiled(backend.run(text, "object"), files, hooks)
 
 
-def compile_text(
-    source: str, path: str = "script.py", *, functions: Sequence[str] = ()
-) -> bytes:
+def compile_text(source: str, path: str = "script.py", *, functions: Sequence[str] = ()) -> bytes:
     """The object of a script that is no file; it imports no modules of its own.
 
     ``functions``: names of some that ``Program.run`` can start by themselves. Their arguments are

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 from zeroserve._core import Error
@@ -26,16 +27,24 @@ def run(module: str, what: str) -> bytes:
     with _lock:
         for attempt in (1, 2):
             process = _start()
+            began = time.monotonic()
             try:
                 return _ask(process, module, what)
-            except (OSError, EOFError):
+            except (OSError, EOFError, ValueError):
                 # It may have been ended since the last script; a second time it is the script.
-                messages = _ended()
-                if attempt == 2:
+                _ended()
+                if attempt == 2 or time.monotonic() - began >= TIMEOUT_S:
                     raise Error(
                         "the script could not be compiled: the compiler's backend gave up",
-                        messages or "make the functions of the script smaller",
+                        "make the functions of the script smaller",
                     ) from None
+            except Error:
+                raise
+            except BaseException:
+                # Its answer is still to come, and would be taken for that to the next script.
+                process.kill()
+                _ended()
+                raise
     raise AssertionError
 
 
@@ -63,11 +72,20 @@ def _start() -> "subprocess.Popen[bytes]":
     return _process
 
 
-def _ended() -> str | None:
+def _forked() -> None:
+    """A process talks to its parent's backend no more: answers would go to the wrong one."""
+    global _lock, _process
+    _lock, _process = threading.Lock(), None
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+def _ended() -> None:
     global _process
     process, _process = _process, None
     if process is None:
-        return None
+        return
     for stream in (process.stdin, process.stdout):
         try:
             if stream is not None:
@@ -79,7 +97,6 @@ def _ended() -> str | None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-    return None
 
 
 def _ask(process: "subprocess.Popen[bytes]", module: str, what: str) -> bytes:

@@ -13,6 +13,7 @@ from zeroserve.compiler.scope import (
     Constant,
     FunctionDecl,
     Scope,
+    has_no_words,
     type_of,
 )
 from zeroserve.compiler.tree import Const, Expr, Helper, Local, Op, Slot
@@ -129,10 +130,10 @@ class Base:
         from zeroserve.compiler.types import join
 
         type = value.type
-        if type.words == 0 and type not in (NONE, NEVER):
+        if has_no_words(type) or (type.words == 0 and type not in (NONE, NEVER)):
             raise Refusal(
                 node,
-                f"a variable can't hold a {type}",
+                f"a variable can't hold {type.a}",
                 "make it a constant of the module, or use it where it is made",
             )
         if type == FLOAT:
@@ -364,7 +365,7 @@ class Base:
         if isinstance(type, RecordType | MatchType | HashType) or type in (RESPONSE, REQUEST):
             done = [tree.Do(expr, line=_line(node))]
             return self.block(done, self.const(True, node))
-        raise Refusal(node, f"the truth of a {type}", "compare it with something")
+        raise Refusal(node, f"the truth of {type.a}", "compare it with something")
 
     # ---- names
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections.abc import Callable
 from typing import Any
 
 from zeroserve.compiler import regex, tree, unroll
@@ -436,7 +437,7 @@ class Calls(Iterables):
         for part in reversed(parts):
             if part.type != value.type:
                 raise Refusal(
-                    affix_node, f"{name}() of a {value.type} is given {part.type}",
+                    affix_node, f"{name}() of {value.type.a} is given {part.type}",
                     "give it a text, or a tuple of texts",
                 )
             if whole and isinstance(part, Const) and len(part.value) <= 32:
@@ -460,9 +461,13 @@ class Calls(Iterables):
         assert value is not None and operation.helper is not None
         (arg,) = self.arguments(operation, node).values()
         assert arg is not None
-        items = self._gone_through(arg)
+        if isinstance(arg, ast.GeneratorExp):
+            elt = arg.elt
+            items = self.gathered(arg, lambda: self.expr(elt))
+        else:
+            items = self._gone_through(arg)
         if not isinstance(items.type, ListType) or items.type.item not in (value.type, NEVER):
-            raise Refusal(arg, f"join() of a {value.type} is given {items.type}")
+            raise Refusal(arg, f"join() of {value.type.a} is given {items.type}")
         return self.helper(operation.helper, [value, items], value.type, node)
 
     call_str_join = _join
@@ -556,7 +561,7 @@ class Calls(Iterables):
         if items is not None and (isinstance(found.type, TupleType) or found.type.is_tuple):  # type: ignore[attr-defined]
             done: list[tree.Stmt] = [tree.Do(found, line=_line(node))]
             return self.block(done, self.const(len(items), node))
-        raise Refusal(node, f"the length of a {found.type}")
+        raise Refusal(node, f"the length of {found.type.a}")
 
     def _extreme(self, node: ast.Call, how: str) -> Expr:
         if node.keywords:
@@ -568,7 +573,7 @@ class Calls(Iterables):
             raise Refusal(node, f"{how}() of nothing")
         for at, found in enumerate(values):
             if not is_int(found.type) and found.type not in (STR, BYTES):
-                raise Refusal(node.args[at], f"{how}() of a {found.type}")
+                raise Refusal(node.args[at], f"{how}() of {found.type.a}")
         result = values[0]
         for found in values[1:]:
             result = self._better(result, found, how, node)
@@ -688,7 +693,7 @@ class Calls(Iterables):
         if isinstance(found, Const):
             return self.const(self.constant_value(node), node)
         raise Refusal(
-            node, f"bytes() of a {found.type}", "write text.encode(), or number.to_bytes(...)"
+            node, f"bytes() of {found.type.a}", "write text.encode(), or number.to_bytes(...)"
         )
 
     def _based(self, node: ast.Call, operation: Operation, base: int) -> Expr:
@@ -757,24 +762,23 @@ class Calls(Iterables):
         hidden, poisoned = self.hidden, self.poisoned
         saved = dict(self.locals)
         body: list[tree.Stmt]
+        forget: list[str] = []
         tests: list[ast.expr] = []
         if isinstance(arg, ast.GeneratorExp):
             if len(arg.generators) != 1 or arg.generators[0].is_async:
                 raise Refusal(arg, "a generator expression with several loops", "write a for loop")
             generator = arg.generators[0]
             each = self.iterate(generator.iter)
+            if each.item.type == NEVER:
+                nothing = self.const(name == "all" if name != "sum" else 0, node)
+                return self.block(each.setup, nothing)
             tests = generator.ifs
             target: ast.expr | None = generator.target
             element: ast.expr | None = arg.elt
         else:
             each = self.iterate(arg)
             target = element = None
-        # What := sets may be something else in the next round, and behind it.
-        for part in ast.walk(arg):
-            if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
-                slot = self.locals.get(part.target.id)
-                if slot is not None and self.flow is not None and slot in self.flow:
-                    self.flow[slot] = slot.type
+        self._loosen(arg)
         before = copy(self.flow)
         result = self.temp(BOOL if name != "sum" else INT)
         start = self.const(name == "all" if name != "sum" else 0, node)
@@ -807,6 +811,56 @@ class Calls(Iterables):
         return self.block(
             [*each.setup, *first, loop], Local(result, type=result.type, line=_line(node))
         )
+
+    def gathered(
+        self, node: ast.ListComp | ast.GeneratorExp, make: Callable[[], Expr]
+    ) -> Expr:
+        """The list of a comprehension; ``make`` says what becomes of an item."""
+        if len(node.generators) != 1 or node.generators[0].is_async:
+            raise Refusal(node, "a comprehension with several loops", "write for loops")
+        generator = node.generators[0]
+        hidden, poisoned, saved = self.hidden, self.poisoned, dict(self.locals)
+        each = self.iterate(generator.iter)
+        if each.item.type == NEVER:
+            return self.block(each.setup, self.op("pack_list", [], list_of(NEVER), node))
+        self._loosen(node)
+        before = copy(self.flow)
+        own = unroll.names_of(generator.target)
+        body = self._own_targets(generator.target, own, each.item, node)
+        conditions = []
+        for test in generator.ifs:
+            condition, then, _ = self.cond(test)
+            conditions.append(condition)
+            self.flow = then
+        item = make()
+        if item.type.words == 0 or item.type in (NEVER, FLOAT):
+            raise Refusal(node.elt, f"a list can't hold {item.type.a}")
+        result = self.temp(list_of(item.type))
+        whole = Local(result, type=result.type, line=_line(node))
+        push = self.op("list_push", [whole, item], result.type, node)
+        inner: list[tree.Stmt] = [tree.Store(result, push, line=_line(node))]
+        for condition in reversed(conditions):
+            inner = [tree.If(condition, inner, [], line=_line(node))]
+        self.flow = before
+        self.hidden, self.poisoned = hidden, poisoned
+        for name in own:
+            self.locals.pop(name, None)
+        self.locals |= {key: slot for key, slot in saved.items() if key not in self.locals}
+        empty = self.op("pack_list", [], result.type, node)
+        first: list[tree.Stmt] = [tree.Store(result, empty, line=_line(node))]
+        loop = tree.Loop(each.test, [*body, *inner], each.step, [], line=_line(node))
+        return self.block([*each.setup, *first, loop], whole)
+
+    def expr_ListComp(self, node: ast.ListComp) -> Expr:
+        return self.gathered(node, lambda: self.expr(node.elt))
+
+    def _loosen(self, node: ast.AST) -> None:
+        """What := sets in a loop may be something else in the next round, and behind it."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
+                slot = self.locals.get(part.target.id)
+                if slot is not None and self.flow is not None and slot in self.flow:
+                    self.flow[slot] = slot.type
 
     def _own_targets(
         self, target: ast.expr, names: set[str], item: Expr, node: ast.AST
@@ -1173,7 +1227,7 @@ class Calls(Iterables):
                     raise Refusal(node, "** in a dict", "write the members one by one")
                 name = self.expr(key)
                 if name.type != STR:
-                    raise Refusal(key, f"a member named by a {name.type}", "names are str")
+                    raise Refusal(key, f"a member named by {name.type.a}", "names are str")
                 self._distinct(name, key, node, names)
                 if at:
                     out.append(self.const(between[0], node))
@@ -1181,6 +1235,18 @@ class Calls(Iterables):
                 out.append(self.const(between[1], node))
                 self._dump(item, ensure, between, out)
             out.append(self.const("}", node))
+        elif isinstance(node, ast.ListComp):
+            elt = node.elt
+
+            def text() -> Expr:
+                parts: list[Expr] = []
+                self._dump(elt, ensure, between, parts)
+                return self.concat(parts, STR, node)
+
+            texts = self.gathered(node, text)
+            comma = self.const(between[0], node)
+            inside = self.helper("zs_py_str_join", [comma, texts], STR, node)
+            out += [self.const("[", node), inside, self.const("]", node)]
         elif isinstance(node, ast.List | ast.Tuple):
             out.append(self.const("[", node))
             for at, item in enumerate(node.elts):
@@ -1255,7 +1321,7 @@ class Calls(Iterables):
             whole = [self.const("[", node), *parts, self.const("]", node)]
             out.append(self.block(first, self.concat(whole, STR, node)))
         else:
-            raise Refusal(node, f"json.dumps() of a {type}", "write a dict of its parts")
+            raise Refusal(node, f"json.dumps() of {type.a}", "write a dict of its parts")
 
     def _dump_list(
         self, value: Expr, ensure: bool, between: tuple[str, str], node: ast.expr

@@ -3,17 +3,18 @@
 import ast
 from collections.abc import Callable
 
-from zeroserve.compiler import tree, unroll
+from zeroserve.compiler import growing, tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.flow import Flow, assigned, copy, merge
 from zeroserve.compiler.operations import EXCEPTIONS
-from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope
+from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope, has_no_words
 from zeroserve.compiler.subset import REFUSED
 from zeroserve.compiler.tree import Const, Expr, Local, Slot, Stmt
 from zeroserve.compiler.types import (
     BOOL,
+    FLOAT,
     INT,
     META,
     NEVER,
@@ -28,6 +29,7 @@ from zeroserve.compiler.types import (
     has_int,
     items_of,
     join,
+    list_of,
     optional,
     widened,
 )
@@ -141,10 +143,42 @@ class Checker(Calls):
     def stmt_Expr(self, node: ast.Expr) -> list[Stmt]:
         if isinstance(node.value, ast.Constant):
             return []
+        grown = self._append(node.value)
+        if grown is not None:
+            return [grown]
         value = self.expr(node.value)
         if value.type == NEVER:
             self.flow = None
         return [tree.Do(value, line=_line(node))]
+
+    def _append(self, node: ast.expr) -> Stmt | None:
+        """``name.append(item)``: the variable gets a longer list."""
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id=name) as owner, attr="append"),
+                args=[item],
+                keywords=[],
+            ) if name in self.locals and isinstance(self.locals[name].type, ListType):
+                pass
+            case _:
+                return None
+        if any(param.name == name for param in self.declared.params):
+            raise Refusal(node, f"{name} is of who calls", "make a list here, and return it")
+        growing.require_one_name(self.declared.node, name, self._called)
+        before = self.expr(owner)
+        value = self.expr(item)
+        assert isinstance(before.type, ListType)
+        kind = before.type.item if before.type.item != NEVER else value.type
+        if kind.words == 0 or kind in (NEVER, FLOAT):
+            raise Refusal(item, f"a list can't hold {kind.a}")
+        value = self.convert(value, kind, item, "what is appended")
+        return self.assign(name, self.op("list_push", [before, value], list_of(kind), node), node)
+
+    def _called(self, func: ast.expr) -> str | None:
+        known = self._library(func)
+        if known is None and isinstance(func, ast.Attribute) and func.attr == "join":
+            return "join" if self._declared(func) is None else None
+        return known
 
     def stmt_Import(self, node: ast.Import) -> list[Stmt]:
         raise Refusal(node, "an import in a function", "import at the top of the file")
@@ -221,7 +255,7 @@ class Checker(Calls):
                         f"{ast.unparse(target)} is not assigned to",
                         f"write {hints[name]}" if name in hints else None,
                     )
-                raise Refusal(target, f"a {base.type} does not change", "make a new one")
+                raise Refusal(target, f"{base.type.a} does not change", "make a new one")
             case ast.Subscript(value=owner, slice=key):
                 base = self.expr(owner)
                 if base.type == META:
@@ -230,7 +264,7 @@ class Checker(Calls):
                     call = self.helper("zs_py_meta_set", args, NONE, node, True)
                     return [*first, tree.Do(call, line=_line(node))]
                 hint = "state goes into a Table: TABLE.set(key, value)"
-                raise Refusal(target, f"a {base.type} does not change", hint)
+                raise Refusal(target, f"{base.type.a} does not change", hint)
             case ast.Starred():
                 raise Refusal(target, "unpacking with *", "write slices: head, tail = x[0], x[1:]")
         raise Refusal(target, "this can't be assigned to")
@@ -259,11 +293,13 @@ class Checker(Calls):
                 tree.Store(size, self.op("count", [again], INT, node), line=_line(node)),
             ]
             wanted = self.const(len(parts), node)
-            few = f"not enough values to unpack (expected {len(parts)})"
-            many = f"too many values to unpack (expected {len(parts)})"
-            for how, text in (("lt", few), ("gt", many)):
+            got = self.helper("zs_py_str_of_int", [count], STR, node)
+            few = [f"not enough values to unpack (expected {len(parts)}, got ", got, ")"]
+            many = [f"too many values to unpack (expected {len(parts)})"]
+            for how, texts in (("lt", few), ("gt", many)):
                 test = self.op("compare", [count, wanted], BOOL, node, (how, False, False))
-                bad = tree.Raise("ValueError", self.const(text, node), line=_line(node))
+                words = [self.const(t, node) if isinstance(t, str) else t for t in texts]
+                bad = tree.Raise("ValueError", self.concat(words, STR, node), line=_line(node))
                 stores.append(tree.If(test, [tree.Do(bad)], [], line=_line(node)))
             for at, part in enumerate(parts):
                 item = self.op(
@@ -271,12 +307,14 @@ class Checker(Calls):
                 )
                 stores += self.unpack(part, item, node)
             return stores
-        raise Refusal(node, f"a {value.type} can't be unpacked")
+        raise Refusal(node, f"{value.type.a} can't be unpacked")
 
     def stmt_Return(self, node: ast.Return) -> list[Stmt]:
         value = (
             self.const(None, node) if node.value is None else self.expr(node.value)
         )
+        if has_no_words(value.type) or value.type in (REQUEST, META, RESPONSE_HEAD, FLOAT):
+            raise Refusal(node, f"a function can't return {value.type.a}")
         if self.declared.result is None:
             found = value.type if self.inferred is None else join(self.inferred, value.type)
             if found is None:
@@ -375,6 +413,8 @@ class Checker(Calls):
             self.body(node.body)
             self.breaks.pop()
             raise
+        if each.item.type == NEVER:  # it is known to be empty
+            return [*each.setup, *self.body(node.orelse)]
         self._widen([node])
         before = copy(self.flow)
         self.breaks.append([])
@@ -524,6 +564,8 @@ class Checker(Calls):
                 inside = self.flow
                 self.flow = None if always else outside
                 self._not_none(case.pattern, slot, subject)
+                if isinstance(case.pattern, ast.MatchSingleton) and case.pattern.value is None:
+                    subject = self.unwrap(subject, case.pattern)
                 rest = self._cases(cases[1:], subject, source)
                 self.flow = merge(inside, self.flow)
                 return [tree.If(test, body, rest, line=case.pattern.lineno)]
@@ -583,7 +625,7 @@ class Checker(Calls):
                     return self.is_none(subject, pattern), [], NONE
                 constant = self.const(value, pattern)
                 if subject.type != BOOL:
-                    raise Refusal(pattern, f"case {value} of a {subject.type}")
+                    raise Refusal(pattern, f"case {value} of {subject.type.a}")
                 return self.equal(subject, constant, pattern), [], None
             case ast.MatchAs(pattern=None, name=name):
                 always = self.const(True, pattern)
@@ -632,7 +674,7 @@ class Checker(Calls):
             result = self.const(True, pattern)
             parts = [self.item(subject, at, pattern) for at in range(len(items))]
         else:
-            raise Refusal(pattern, f"a sequence pattern on a {subject.type}")
+            raise Refusal(pattern, f"a sequence pattern on {subject.type.a}")
         tests: list[Expr] = [result]
         for part, value in zip(patterns, parts, strict=True):
             test, more, _ = self._pattern_test(part, value)
@@ -759,7 +801,7 @@ class Checked:
         function = tree.Function(node.name, scope.path, node.lineno, [])
         if declared.result is not None:
             if declared.result in (REQUEST, META):
-                raise Refusal(node.returns, f"a function can't return a {declared.result}")
+                raise Refusal(node.returns, f"a function can't return {declared.result.a}")
             function.result = declared.result
         declared.annotated = declared.result
         declared.function = function

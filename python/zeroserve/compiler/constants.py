@@ -9,19 +9,32 @@ steps have bounds.
 import ast
 import ipaddress
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from zeroserve.compiler.diagnostics import Refusal
 
 MAX_STEPS = 2_000_000
+"""Of one constant: expressions, and what operations and functions look at."""
+
+MAX_ALL_STEPS = 20_000_000
+"""Of all expressions of a module for which it was tried."""
+
 MAX_BITS = 4096
 MAX_ITEMS = 200_000
-MAX_WEIGHT = 400_000
+
+MAX_VALUES = 1_000_000
 """Values in a constant, with all that they consist of: an inner one counts wherever it stands."""
-MAX_SEARCH = 100_000_000
-"""Characters times characters where CPython's search may compare each with each."""
+
+MAX_COLLISIONS = 1000
+"""Keys of a set or dict that have the hash of another one."""
+
+MAX_TEXT = 50 * MAX_ITEMS
+"""Characters of a str, or bytes."""
+
+CODECS = frozenset(("utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1"))
+"""Those whose work grows with the text and not faster."""
 
 __all__ = ["Constants", "Network", "NotConstant", "Pattern", "TableValue"]
 
@@ -129,9 +142,10 @@ class Constants:
         self._names = names
         self._resolve = resolve
         self._bound: list[dict[str, Any]] = []
-        self._weights: dict[int, tuple[Any, int]] = {}
+        self._counts: dict[int, tuple[Any, int]] = {}
         """Of containers by their id; they are kept, so that no other gets the same."""
         self._steps = 0
+        self._all_steps = 0
 
     def of(
         self, node: ast.expr, hidden: frozenset[str] = frozenset(), once: bool = False
@@ -142,9 +156,11 @@ class Constants:
         value is gone through, so that it may be an iterator.
         """
         self._steps = 0
-        self._weights = {}
+        self._counts = {}
         self._bound = [dict.fromkeys(hidden, NotConstant)]
         try:
+            if self._all_steps > MAX_ALL_STEPS:
+                raise Refusal(node, f"the constants take more than {MAX_ALL_STEPS} steps")
             return self._eval(node, once)
         except (NotConstant, Refusal):
             raise
@@ -153,11 +169,16 @@ class Constants:
         except Exception as error:
             message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             raise Refusal(node, f"this constant can't be computed: {message}") from None
+        finally:
+            self._all_steps += self._steps
 
-    def _eval(self, node: ast.expr, once: bool = False) -> Any:
-        self._steps += 1
+    def _spend(self, steps: int, node: ast.expr) -> None:
+        self._steps += steps
         if self._steps > MAX_STEPS:
             raise Refusal(node, f"a constant that takes more than {MAX_STEPS} steps")
+
+    def _eval(self, node: ast.expr, once: bool = False) -> Any:
+        self._spend(1, node)
         method = getattr(self, "_" + type(node).__name__, None)
         if method is None:
             raise NotConstant
@@ -169,31 +190,23 @@ class Constants:
         if isinstance(value, int) and value.bit_length() > MAX_BITS:
             raise Refusal(node, f"a constant of more than {MAX_BITS} bits")
         if isinstance(value, str | bytes | tuple | list | set | frozenset | dict) and (
-            len(value) > MAX_ITEMS * (50 if isinstance(value, str | bytes) else 1)
+            len(value) > (MAX_TEXT if isinstance(value, str | bytes) else MAX_ITEMS)
         ):
             raise Refusal(node, f"a constant of more than {MAX_ITEMS} items")
-        if self._weight(value) > MAX_WEIGHT:
-            raise Refusal(node, f"a constant of more than {MAX_WEIGHT} values within each other")
+        if self._count(value) > MAX_VALUES:
+            raise Refusal(node, f"a constant of more than {MAX_VALUES} values within each other")
         return value
 
-    def _weight(self, value: Any) -> int:
+    def _count(self, value: Any) -> int:
         """How many values a value consists of."""
         if not isinstance(value, tuple | list | set | frozenset | dict):
             return 1
-        known = self._weights.get(id(value))
+        known = self._counts.get(id(value))
         if known is None:
             items = [*value.keys(), *value.values()] if isinstance(value, dict) else value
-            known = value, 1 + sum(map(self._weight, items))
-            self._weights[id(value)] = known
+            known = value, 1 + sum(map(self._count, items))
+            self._counts[id(value)] = known
         return known[1]
-
-    def _spend(self, node: ast.expr, *values: Any) -> None:
-        """Count the work that an operation on these may be."""
-        for value in values:
-            size = len(value) >> 8 if isinstance(value, str | bytes) else self._weight(value) >> 3
-            self._steps += size
-        if self._steps > MAX_STEPS:
-            raise Refusal(node, f"a constant that takes more than {MAX_STEPS} steps")
 
     def _Constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, float | complex) or node.value is ...:
@@ -229,13 +242,18 @@ class Constants:
         return self._items(node.elts)
 
     def _Set(self, node: ast.Set) -> Any:
-        return set(self._items(node.elts))
+        items = self._items(node.elts)
+        self._spend(_weight(items), node)
+        _check_hashes(node, items)
+        return set(items)
 
     def _items(self, nodes: list[ast.expr], once: bool = False) -> list[Any]:
         items: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
-                items += self._eval(node.value, True)
+                more = self._eval(node.value, True)
+                self._spend(len(more), node)
+                items += more
             else:
                 items.append(self._eval(node, once))
         return items
@@ -244,9 +262,13 @@ class Constants:
         found: dict[Any, Any] = {}
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                found.update(self._eval(value))
+                more = self._eval(value)
+                self._spend(_weight(more), value)
+                found.update(more)
             else:
-                found[self._eval(key)] = self._eval(value)
+                name = self._eval(key)
+                self._spend(_weight(name), key)
+                found[name] = self._eval(value)
         return found
 
     def _BinOp(self, node: ast.BinOp) -> Any:
@@ -260,13 +282,17 @@ class Constants:
             not isinstance(left, int) or not isinstance(right, int) or abs(right) > MAX_BITS
         ):
             raise Refusal(node, "a constant that is too large", None)
+        if isinstance(node.op, ast.Pow) and left.bit_length() * abs(right) > 2 * MAX_BITS:
+            raise Refusal(node, "a constant that is too large")
         if isinstance(node.op, ast.Mult):
             for one, other in ((left, right), (right, left)):
                 size = len(one) if isinstance(one, str | bytes | tuple | list) else 0
-                if isinstance(other, int) and size * other > 50 * MAX_ITEMS:
+                most = MAX_TEXT if isinstance(one, str | bytes) else MAX_ITEMS
+                if isinstance(other, int) and size * other > most:
                     raise Refusal(node, "a constant that is too large")
-        self._spend(node, left, right)
+        self._spend(_weight(left) + _weight(right), node)
         value = function(left, right)
+        self._spend(_weight(value), node)
         if isinstance(value, float | complex):
             raise NotConstant
         return value
@@ -286,7 +312,10 @@ class Constants:
         left = self._eval(node.left)
         for op, right_node in zip(node.ops, node.comparators, strict=True):
             right = self._eval(right_node)
-            self._spend(node, left, right)
+            hashed = isinstance(op, ast.In | ast.NotIn) and isinstance(
+                right, dict | set | frozenset | range
+            )
+            self._spend(_weight(left) + (0 if hashed else _weight(right)), right_node)
             if isinstance(op, ast.Is | ast.IsNot) and not (
                 isinstance(left, bool | None) or isinstance(right, bool | None)
             ):
@@ -300,17 +329,29 @@ class Constants:
         return self._eval(node.body if self._eval(node.test) else node.orelse)
 
     def _Subscript(self, node: ast.Subscript) -> Any:
-        return self._eval(node.value)[self._eval(node.slice)]
+        value, index = self._eval(node.value), self._eval(node.slice)
+        self._spend(_weight(index), node)
+        found = value[index]
+        if isinstance(index, slice):
+            self._spend(len(found), node)
+        return found
 
     def _Slice(self, node: ast.Slice) -> Any:
         parts = (node.lower, node.upper, node.step)
         return slice(*[None if part is None else self._eval(part) for part in parts])
 
     def _JoinedStr(self, node: ast.JoinedStr) -> Any:
-        return "".join(map(self._eval, node.values))
+        parts = []
+        for part in node.values:
+            parts.append(self._eval(part))
+            self._spend(_weight(parts[-1]), node)
+        if sum(map(len, parts)) > MAX_TEXT:
+            raise Refusal(node, "a constant that is too large")
+        return "".join(parts)
 
     def _FormattedValue(self, node: ast.FormattedValue) -> Any:
         value = self._eval(node.value)
+        self._spend(_weight(value), node)
         if node.conversion == ord("r"):
             value = repr(value)
         elif node.conversion not in (-1, ord("s")):
@@ -327,13 +368,20 @@ class Constants:
         return self._comprehension(node.generators, lambda: self._eval(node.elt))
 
     def _SetComp(self, node: ast.SetComp) -> Any:
-        return set(self._comprehension(node.generators, lambda: self._eval(node.elt)))
+        items = self._comprehension(node.generators, lambda: self._eval(node.elt))
+        self._spend(_weight(items), node)
+        _check_hashes(node, items)
+        return set(items)
 
     def _DictComp(self, node: ast.DictComp) -> Any:
         def pair() -> tuple[Any, Any]:
             return self._eval(node.key), self._eval(node.value)
 
-        return dict(self._comprehension(node.generators, pair))
+        items = self._comprehension(node.generators, pair)
+        keys = [key for key, _ in items]
+        self._spend(_weight(keys), node)
+        _check_hashes(node, keys)
+        return dict(items)
 
     def _comprehension(
         self, generators: list[ast.comprehension], make: Callable[[], Any]
@@ -348,7 +396,7 @@ class Constants:
                 return
             generator = generators[depth]
             for item in self._eval(generator.iter, True):
-                self._steps += 1
+                self._spend(1, generator.iter)
                 self._bind(generator.target, item)
                 if all(self._eval(test) for test in generator.ifs):
                     run(depth + 1)
@@ -376,19 +424,17 @@ class Constants:
                 return self._method(node, node.func)
             raise NotConstant
         args, keywords = self._arguments(node, name in _GO_THROUGH)
-        self._spend(node, *args)
         if name == "builtins.range":
             made = range(*args)
             if len(made) > MAX_ITEMS:
                 raise Refusal(node, f"a range of more than {MAX_ITEMS} numbers in a constant")
             return made
         if name in _FUNCTIONS:
-            if name == "builtins.bytes" and args and isinstance(args[0], int):
-                if args[0] > 50 * MAX_ITEMS:
-                    raise Refusal(node, "a constant that is too large")
+            self._check_function(node, name, args, keywords)
             result = _FUNCTIONS[name](*args, **keywords)
             if name in ("builtins.enumerate", "builtins.zip", "builtins.reversed"):
                 return Iterator(result)
+            self._spend(_weight(result), node)
             return result
         if name == "re.compile":
             return _pattern(*args, **keywords)
@@ -419,31 +465,111 @@ class Constants:
         for kind, names in _METHODS.items():
             if isinstance(value, kind) and func.attr in names:
                 args, keywords = self._arguments(node, func.attr == "join")
-                self._spend(node, value, *args)
-                if _is_too_large(value, func.attr, args):
-                    raise Refusal(node, "a constant that is too large")
+                self._check_method(node, func.attr, value, args, keywords)
                 result = getattr(value, func.attr)(*args, **keywords)
+                if func.attr != "get":
+                    self._spend(_weight(result), node)
                 if isinstance(value, dict) and func.attr != "get":
                     return Iterator(result)
                 return result
         raise NotConstant
 
+    def _check_function(
+        self, node: ast.Call, name: str, args: list[Any], keywords: dict[str, Any]
+    ) -> None:
+        """Before a function is called: what it takes is known from its arguments."""
+        if name == "builtins.len":
+            return
+        self._spend(_weight(args) + _weight(keywords), node)
+        if name in ("builtins.set", "builtins.frozenset") and args:
+            _check_hashes(node, tuple(args[0]))
+        if name == "builtins.dict" and args and not isinstance(args[0], dict):
+            _check_hashes(node, [key for key, _ in args[0]])
+        if name == "builtins.zip":
+            self._spend(len(args) * min(map(len, args), default=0), node)
+        if name == "builtins.sum" and not all(
+            isinstance(item, int) for item in (*args[0], *args[1:], *keywords.values())
+        ):
+            raise NotConstant
+        if name in ("builtins.bytes", "builtins.str"):
+            _check_codec((*args, *keywords.values())[1:2], keywords)
+        if name == "builtins.bytes":
+            _check_size(node, (*args, *keywords.values())[:1], MAX_TEXT)
 
-def _is_too_large(value: Any, name: str, args: list[Any]) -> bool:
-    """Whether a method would make something that does not fit, or take too long."""
-    limit = 50 * MAX_ITEMS
-    texts = [len(arg) for arg in args if isinstance(arg, str | bytes)]
-    match name:
-        case "zfill" | "to_bytes":
-            return any(isinstance(arg, int) and arg > MAX_ITEMS for arg in args)
-        case "replace" if len(texts) == 2:
-            return (len(value) // max(texts[0], 1) + 1) * texts[1] + len(value) > limit
-        case "join" if args and isinstance(args[0], tuple | list):
-            parts = sum(len(item) for item in args[0] if isinstance(item, str | bytes))
-            return len(value) * len(args[0]) + parts > limit
-        case "rfind" | "rindex" | "rsplit" | "rpartition" if texts:
-            return len(value) * texts[0] > MAX_SEARCH
-    return False
+    def _check_method(
+        self,
+        node: ast.Call,
+        name: str,
+        value: Any,
+        args: list[Any],
+        keywords: dict[str, Any],
+    ) -> None:
+        """The same of a method."""
+        found = 0 if name == "get" else _weight(value)
+        self._spend(found + _weight(args) + _weight(keywords), node)
+        if name in ("encode", "decode"):
+            _check_codec(args[:1], keywords)
+        elif name == "zfill":
+            _check_size(node, args[:1], MAX_ITEMS)
+        elif name == "to_bytes":
+            _check_size(node, (*args[:1], *keywords.values()), MAX_ITEMS)
+        elif name == "join":
+            parts = [part for part in args[0] if isinstance(part, str | bytes)]
+            _check_size(node, [sum(map(len, parts)) + len(value) * len(parts)], MAX_TEXT)
+        elif name == "replace" and all(isinstance(arg, str | bytes) for arg in args[:2]):
+            old, new = args[:2]
+            _check_size(node, [len(value) + value.count(old) * len(new)], MAX_TEXT)
+        elif name in _PRODUCTS:
+            # These look at the second text once for each character of the first, at worst.
+            for arg in (*args, *keywords.values()):
+                if isinstance(arg, str | bytes):
+                    self._spend(len(value) * len(arg) // 64, node)
+
+
+_PRODUCTS = frozenset(("strip", "lstrip", "rstrip", "rfind", "rindex", "rsplit", "rpartition"))
+
+
+def _weight(value: Any) -> int:
+    """Steps of looking at all of a value; no more are counted than there may be."""
+    if value.__class__ is int and -(1 << 63) < value < 1 << 63:
+        return 1
+    steps, rest = 0, [value]
+    while rest and steps <= MAX_STEPS:
+        one = rest.pop()
+        if isinstance(one, str | bytes):
+            steps += 1 + len(one) // 64
+        elif isinstance(one, int):
+            steps += 1 + one.bit_length() // 64
+        elif isinstance(one, dict):
+            steps += 1 + 2 * len(one)
+            rest += one.keys()
+            rest += one.values()
+        elif isinstance(one, tuple | list | set | frozenset):
+            steps += 1 + len(one)
+            rest += one
+        else:
+            steps += 1 + (len(one) if isinstance(one, range) else 0)
+    return steps
+
+
+def _check_size(node: ast.expr, sizes: Iterable[Any], most: int) -> None:
+    if any(isinstance(size, int) and size > most for size in sizes):
+        raise Refusal(node, "a constant that is too large")
+
+
+def _check_hashes(node: ast.expr, keys: Collection[Any]) -> None:
+    """Numbers can be chosen so that all of them have one hash: each is compared with all others."""
+    if len(keys) > MAX_COLLISIONS:
+        # Hashes of text are secret, so equal reprs are found without such a search.
+        others = len({repr(key) for key in keys}) - len({hash(key) for key in keys})
+        if others > MAX_COLLISIONS:
+            raise Refusal(node, f"a constant with more than {MAX_COLLISIONS} equal hashes")
+
+
+def _check_codec(names: Iterable[Any], keywords: Mapping[str, Any]) -> None:
+    for name in (*names, *(value for key, value in keywords.items() if key == "encoding")):
+        if isinstance(name, str) and name.lower().replace("_", "-") not in CODECS:
+            raise NotConstant
 
 
 def _numbers(spec: str) -> list[str]:

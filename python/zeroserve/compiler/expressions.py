@@ -25,6 +25,7 @@ from zeroserve.compiler.scope import (
     Library,
     ModuleDecl,
     RecordDecl,
+    has_no_words,
     type_of,
 )
 from zeroserve.compiler.subset import BUILTINS, DIVISION, REFUSED
@@ -178,7 +179,7 @@ class Expressions(Displays):
         items = [self.expr(item) for item in node.elts]
         for item, part in zip(items, node.elts, strict=True):
             if item.type.words == 0 and item.type not in (NONE, NEVER):
-                raise Refusal(part, f"a tuple can't hold a {item.type}")
+                raise Refusal(part, f"a tuple can't hold {item.type.a}")
         from zeroserve.compiler.types import tuple_of
 
         return tree.Tuple(items, type=tuple_of(*[i.type for i in items]), line=_line(node))
@@ -459,8 +460,8 @@ class Expressions(Displays):
                 if as_list is not None and join(as_list.type, b.type) is not None:
                     return b.type
             raise Refusal(node, f"one value is {one.type}, the other {other.type}")
-        if found.words == 0 and found not in (NONE, NEVER):
-            raise Refusal(node, f"a {found} can't be chosen while running")
+        if has_no_words(found) or (found.words == 0 and found not in (NONE, NEVER)):
+            raise Refusal(node, f"{found.a} can't be chosen while running")
         return found
 
     def expr_IfExp(self, node: ast.IfExp) -> Expr:
@@ -487,7 +488,7 @@ class Expressions(Displays):
             return value
         value = self.expr(node.operand)
         if not is_int(value.type):
-            raise Refusal(node, f"this operator on a {value.type}")
+            raise Refusal(node, f"this operator on {value.type.a}")
         value = self.convert(value, INT, node)
         if isinstance(node.op, ast.USub):
             return self.op("int.neg", [value], INT, node)
@@ -1051,7 +1052,7 @@ class Expressions(Displays):
             return self.op("str_at", [value, self.convert(index, INT, node)], STR, node)
         if type == BYTES:
             return self.op("bytes_at", [value, self.convert(index, INT, node)], INT, node)
-        raise Refusal(node, f"a {type} has no items")
+        raise Refusal(node, f"{type.a} has no items")
 
     def key_text(self, key: Expr, node: ast.AST) -> Expr | None:
         """What a KeyError says: the repr of the key."""
@@ -1102,7 +1103,7 @@ class Expressions(Displays):
         early, default = self.twice(default) if default is not None else ([], None)
         if isinstance(key, Const):
             if isinstance(key.value, list | dict | set):
-                raise Refusal(node, f"a {key.type} is no key of a dict")
+                raise Refusal(node, f"{key.type.a} is no key of a dict")
             if key.value in table:
                 return self.block(early, self.const(table[key.value], node))
             text = self.const(repr(key.value), node)
@@ -1168,7 +1169,7 @@ class Expressions(Displays):
             if not isinstance(step, Const):
                 raise Refusal(node, "a step that is not a constant")
             return self.op("list_slice", [value, low, high, step], value.type, node)
-        raise Refusal(node, f"a {value.type} can't be sliced")
+        raise Refusal(node, f"{value.type.a} can't be sliced")
 
     def _slice_tuple(self, value: Expr, slice: ast.Slice, node: ast.AST) -> Expr:
         from zeroserve.compiler.types import tuple_of
@@ -1229,7 +1230,7 @@ class Expressions(Displays):
             return self.helper("zs_py_int_format", [value, spec], STR, node, True)
         if value.type == STR:
             return self.helper("zs_py_str_format", [value, spec], STR, node, True)
-        raise Refusal(node, f"a format of a {value.type}", "format an int or a str")
+        raise Refusal(node, f"a format of {value.type.a}", "format an int or a str")
 
     def text_of(self, value: Expr, node: ast.AST, as_key: bool = False) -> Expr:
         """``str(value)``."""
@@ -1274,7 +1275,7 @@ class Expressions(Displays):
             return self.helper("zs_py_ip_str", [value], STR, node)
         if type == DATETIME:
             raise Refusal(node, "the text of a datetime", "write .isoformat() or .strftime()")
-        raise Refusal(node, f"the text of a {type}", "put the text together from its parts")
+        raise Refusal(node, f"the text of {type.a}", "put the text together from its parts")
 
     def repr_of(self, value: Expr, node: ast.AST) -> Expr:
         """``repr(value)``."""
@@ -1294,7 +1295,7 @@ class Expressions(Displays):
                 line=_line(node),
             )
             return self.block(first, chosen)
-        raise Refusal(node, f"the repr of a {value.type}", "put the text together from its parts")
+        raise Refusal(node, f"the repr of {value.type.a}", "put the text together from its parts")
 
     def expr_Call(self, node: ast.Call) -> Expr:
         return self.call(node)

@@ -90,7 +90,7 @@ class Iterables(Expressions):
         if value.type == JSON:
             return self.helper("zs_py_json_iter", [value], list_of(JSON), node, True)
         if value.type in (QS, META):
-            raise Refusal(node, f"going through a {value.type}", "use parse_qsl(), or .get()")
+            raise Refusal(node, f"going through {value.type.a}", "use parse_qsl(), or .get()")
         as_list = self.as_list(value, node) if value.type != BYTES else value
         if as_list is None:
             if items_of(value.type) is not None:
@@ -98,7 +98,7 @@ class Iterables(Expressions):
                     node, "going through a tuple whose items have different types",
                     "unpack it: a, b = value",
                 )
-            raise Refusal(node, f"a {value.type} can't be gone through")
+            raise Refusal(node, f"{value.type.a} can't be gone through")
         return as_list
 
     def _through(self, value: Expr, node: ast.expr, backwards: bool = False) -> Iteration:
@@ -261,5 +261,5 @@ class Iterables(Expressions):
             return self._range(turned)
         value = self.expr(inner)
         if value.type in (SET, JSON):
-            raise Refusal(node, f"reversed() of a {value.type}")
+            raise Refusal(node, f"reversed() of {value.type.a}")
         return self._through(self.listed(value, inner), node, backwards=True)

@@ -1131,6 +1131,43 @@ class _Writer:
             self.store(word, self.address(address, index))
         return self.value(f"or i64 {address}, {len(expr.args) << 32}")
 
+    def op_list_push(self, expr: Op) -> str:
+        """A list with one more item. There is room for four of them, then for twice as many."""
+        a = self.word(expr.args[0])
+        words = self.words(expr.args[1])
+        count, old = self.value(f"lshr i64 {a}, 32"), self.value(f"and i64 {a}, 4294967295")
+        less = self.value(f"sub i64 {count}, 1")
+        power = self.compare("eq", self.value(f"and i64 {count}, {less}"), "0")
+        full = self.value(f"and i1 {power}, {self.compare('ugt', less, '1')}")
+        grow, test, copy, put = (self.new(name) for name in ("grow", "test", "copy", "put"))
+        before = self.label
+        self.branch(full, grow, put)
+        self.start(grow)
+        none = self.compare("eq", count, "0")
+        twice = self.value(f"shl i64 {count}, 1")
+        room = self.value(f"select i1 {none}, i64 4, i64 {twice}")
+        size = self.value(f"mul i64 {room}, {8 * len(words)}")
+        new = self.helper("zs_py_alloc", [size])
+        end = self.value(f"mul i64 {count}, {len(words)}")
+        first = self.label
+        self.jump(test)
+        self.start(test)
+        index = self.value(f"phi i64 [ 0, %{first} ], [ %{copy}.next, %{copy} ]")
+        self.branch(self.compare("ult", index, end), copy, put)
+        self.start(copy)
+        offset = self.value(f"shl i64 {index}, 3")
+        word = self.load(self.address(self.value(f"add i64 {old}, {offset}"), 0))
+        self.store(word, self.address(self.value(f"add i64 {new}, {offset}"), 0))
+        self.lines.append(f"  %{copy}.next = add i64 {index}, 1\n")
+        self.jump(test)
+        self.start(put)
+        there = self.value(f"phi i64 [ {old}, %{before} ], [ {new}, %{test} ]")
+        place = self.value(f"add i64 {there}, {self.value(f'mul i64 {count}, {8 * len(words)}')}")
+        for at, word in enumerate(words):
+            self.store(word, self.address(place, at))
+        more = self.value(f"shl i64 {self.value(f'add i64 {count}, 1')}, 32")
+        return self.value(f"or i64 {there}, {more}")
+
     def op_bit_length(self, expr: Op) -> str:
         a = self.word(expr.args[0])
         if not expr.extra:

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from zeroserve.compiler import tree
 from zeroserve.compiler.constants import Constants, Network, NotConstant, Pattern, TableValue
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.operations import EXCEPTIONS, functions, methods
-from zeroserve.compiler.subset import BUILTINS
+from zeroserve.compiler.subset import BUILTINS, REFUSED
 from zeroserve.compiler.types import (
     BOOL,
     BYTES,
@@ -25,9 +26,11 @@ from zeroserve.compiler.types import (
     RESPONSE,
     STR,
     U64,
+    ListType,
     RecordType,
     TableType,
     Type,
+    items_of,
     join,
     list_of,
     optional,
@@ -145,7 +148,7 @@ class Scope:
         self._values: dict[str, Any] = {}
         self._values_read: dict[str, int] = {}
         """Names that are read other than in annotations, and a line where they are."""
-        self.constants = Constants(self._values, self.library)
+        self.constants = Constants(self._values, self._computed)
 
     # ---- definitions
 
@@ -171,7 +174,7 @@ class Scope:
                 self._class(stmt)
             case ast.Assign():
                 if len(stmt.targets) > 1 and self._is_table(stmt.value):
-                    raise Refusal(stmt, "a Table with several names", "write B = A in another line")
+                    raise Refusal(stmt, "a Table needs a name of its own")
                 for target in stmt.targets:
                     self._assign(target, stmt.value)
             case ast.AnnAssign(value=value) if value is not None:
@@ -183,7 +186,7 @@ class Scope:
             case ast.If() if self.library(stmt.test) == "typing.TYPE_CHECKING":
                 self._for_types(stmt)
             case ast.AsyncFunctionDef():
-                raise Refusal(stmt, "async functions are not compiled", "write a plain function")
+                raise Refusal(stmt, "an async function is not compiled", REFUSED["AsyncFunctionDef"][1])
             case _:
                 raise Refusal(
                     stmt,
@@ -210,12 +213,8 @@ class Scope:
     def _assign(
         self, target: ast.expr, value: ast.expr, annotation: ast.expr | None = None
     ) -> None:
-        if isinstance(target, ast.Tuple):
-            found = self._constant(value)
-            if not isinstance(found, tuple | list) or len(found) != len(target.elts):
-                raise Refusal(target, "the numbers of names and values differ")
-            for part, item in zip(target.elts, found, strict=True):
-                self._bind(part, item)
+        if isinstance(target, ast.Tuple | ast.List):
+            self._unpack(target, self._constant(value))
             return
         if isinstance(value, ast.Call) and self._is_table(value):
             if not isinstance(target, ast.Name):
@@ -232,6 +231,15 @@ class Scope:
 
     def _is_table(self, value: ast.expr) -> bool:
         return isinstance(value, ast.Call) and self.library(value.func) == SCRIPT + ".Table"
+
+    def _unpack(self, target: ast.Tuple | ast.List, value: Any) -> None:
+        if not isinstance(value, tuple | list) or len(value) != len(target.elts):
+            raise Refusal(target, "the numbers of names and values differ")
+        for part, item in zip(target.elts, value, strict=True):
+            if isinstance(part, ast.Tuple | ast.List):
+                self._unpack(part, item)
+            else:
+                self._bind(part, item)
 
     def _bind(self, target: ast.expr, value: Any) -> None:
         if not isinstance(target, ast.Name):
@@ -300,9 +308,12 @@ class Scope:
         if _is_library(name):
             for alias in stmt.names:
                 full = f"{name}.{alias.name}"
-                if not _is_known(full):
-                    raise Refusal(stmt, f"{full} is not available in scripts", _nearest(full))
-                self.names[alias.asname or alias.name] = Library(full)
+                if _is_known(full):
+                    self.names[alias.asname or alias.name] = Library(full)
+                    continue
+                text = f"{full} is not available in scripts"
+                self._report(self, Refusal(alias, text, _nearest(full)))
+                self.names[alias.asname or alias.name] = Failed()
             return
         module = self._load(self, name, stmt)
         if module is None:
@@ -310,7 +321,8 @@ class Scope:
         for alias in stmt.names:
             found = module.names.get(alias.name)
             if found is None:
-                raise Refusal(stmt, f"{name} has no {alias.name}")
+                self._report(self, Refusal(alias, f"{name} has no {alias.name}"))
+                found = Failed()
             self.names[alias.asname or alias.name] = found
             if alias.name in module._values:
                 self._values[alias.asname or alias.name] = module._values[alias.name]
@@ -334,6 +346,8 @@ class Scope:
         hook = None
         for decorator in node.decorator_list:
             name = self.library(decorator)
+            if isinstance(decorator, ast.Name) and isinstance(self.names.get(decorator.id), Failed):
+                raise Refusal(None, "")
             if name not in (SCRIPT + ".on_request", SCRIPT + ".on_response"):
                 raise Refusal(
                     decorator,
@@ -381,7 +395,7 @@ class Scope:
                     if defaults and value is None:
                         raise Refusal(stmt, f"{name} has no default, but one before it has")
                     if type in (REQUEST, NONE, RESPONSE) or type.words == 0:
-                        raise Refusal(annotation, f"a record can't hold a {type}")
+                        raise Refusal(annotation, f"a record can't hold {type.a}")
                     fields.append((name, type))
                     if value is not None:
                         defaults[name] = self.default(value, type)
@@ -427,6 +441,12 @@ class Scope:
             if base is not None:
                 return f"{base}.{node.attr}"
         return None
+
+    def _computed(self, node: ast.expr) -> str | None:
+        """As ``library``, with the functions that there are for constants only."""
+        if isinstance(node, ast.Name) and node.id not in self.names and node.id in BUILTINS:
+            return f"builtins.{node.id}"
+        return self.library(node)
 
     def annotation(self, node: ast.expr) -> Type:
         """The type that an annotation means."""
@@ -551,6 +571,15 @@ def type_of(value: Any, node: ast.AST | None = None) -> Type:
     raise Refusal(node, f"a constant of a type that scripts do not have: {type(value).__name__}")
 
 
+def has_no_words(type: Type) -> bool:
+    """Whether a value of the type, or something in it, is only known while compiling."""
+    if type in META_TYPES:
+        return True
+    if isinstance(type, ListType):
+        return has_no_words(type.item)
+    return any(has_no_words(item) for item in items_of(type) or ())
+
+
 def _is_library(name: str) -> bool:
     first = name.partition(".")[0]
     return first in _first_names() or name in _TYPING or name == SCRIPT
@@ -640,7 +669,9 @@ def known_method(name: str) -> bool:
 
 
 def module_path(scope_path: str, name: str, search: list[str]) -> str | None:
-    """The file of a module beside the script."""
+    """The file of a module beside the script. Python's own come first, as in CPython."""
+    if name in sys.stdlib_module_names:
+        return None
     for directory in (os.path.dirname(scope_path), *search):  # noqa: PTH120
         path = os.path.join(directory, f"{name}.py")  # noqa: PTH118
         if os.path.isfile(path):  # noqa: PTH113

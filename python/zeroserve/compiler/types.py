@@ -48,6 +48,11 @@ class Type:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def a(self) -> str:
+        """With an article, for messages: ``a str``, ``an int``."""
+        return f"{'an' if self.name[0] in 'aeiouAEIOU' else 'a'} {self.name}"
+
 
 INT = Type("int")
 U64 = Type("int in 0 .. 2**64-1")

@@ -8,8 +8,7 @@ from typing import Any
 
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.flow import assigned
-from zeroserve.compiler.scope import META_TYPES, type_of
-from zeroserve.compiler.types import ListType, Type, items_of
+from zeroserve.compiler.scope import has_no_words, type_of
 
 MAX_ITEMS = 64
 """Copies of a body: each is code of its own."""
@@ -20,17 +19,9 @@ def is_needed(value: Any) -> bool:
     if not isinstance(value, tuple | list) or not 1 <= len(value) <= MAX_ITEMS:
         return False
     try:
-        return _is_unknown(type_of(list(value)))
+        return has_no_words(type_of(list(value)))
     except Refusal:  # items of different types
         return True
-
-
-def _is_unknown(type: Type) -> bool:
-    if type in META_TYPES:
-        return True
-    if isinstance(type, ListType):
-        return _is_unknown(type.item)
-    return any(_is_unknown(item) for item in items_of(type) or ())
 
 
 def is_simple(body: Sequence[ast.stmt], names: set[str]) -> bool:

@@ -7,7 +7,11 @@ use zeroserve_vm::limits::BUDGET_FUEL;
 
 use crate::limits::{
     MAX_PATTERN_CACHE_BYTES, MAX_PATTERN_PROGRAM_BYTES, MAX_PATTERNS, MAX_PATTERNS_BYTES,
+    MAX_PATTERNS_CACHE_BYTES, MAX_PATTERNS_PROGRAM_BYTES,
 };
+
+/// What any pattern counts as, of those that a script may have.
+const SMALL_PROGRAM_BYTES: usize = 16 * 1024;
 
 /// Deepest nesting in a pattern: what looks at one calls itself.
 const MAX_PATTERN_DEPTH: u32 = 100;
@@ -109,21 +113,33 @@ impl Shape {
 }
 
 impl Pattern {
-    fn new(text: &str, flags: u32) -> Result<Self, String> {
+    /// `room` is what all patterns of the script have left, and `cache` what this one may keep.
+    fn new(text: &str, flags: u32, room: &mut usize, cache: usize) -> Result<Self, String> {
         let has_end = flags & HAS_END != 0;
         let mut parser = regex_syntax::ParserBuilder::new().nest_limit(MAX_PATTERN_DEPTH).build();
         let hir = parser.parse(text).map_err(|error| explain(&error))?;
-        let regex = RegexBuilder::new(text)
-            .nest_limit(MAX_PATTERN_DEPTH)
-            .size_limit(MAX_PATTERN_PROGRAM_BYTES)
-            .dfa_size_limit(MAX_PATTERN_CACHE_BYTES)
-            .build()
-            .map_err(|error| match error {
-                regex::Error::CompiledTooBig(limit) => {
-                    format!("it takes more than {limit} bytes once it is compiled")
+        // How much one takes is not told, only whether it is more than some size.
+        let mut size = SMALL_PROGRAM_BYTES;
+        let regex = loop {
+            let mut builder = RegexBuilder::new(text);
+            builder.nest_limit(MAX_PATTERN_DEPTH).dfa_size_limit(cache);
+            match builder.size_limit(size).build() {
+                Ok(regex) => break regex,
+                Err(regex::Error::CompiledTooBig(_)) if size < MAX_PATTERN_PROGRAM_BYTES => {
+                    size = (4 * size).min(MAX_PATTERN_PROGRAM_BYTES);
                 }
-                other => other.to_string().lines().last().unwrap_or_default().to_owned(),
-            })?;
+                Err(regex::Error::CompiledTooBig(limit)) => {
+                    return Err(format!("it takes more than {limit} bytes once it is compiled"));
+                }
+                Err(other) => {
+                    return Err(other.to_string().lines().last().unwrap_or_default().to_owned());
+                }
+            }
+        };
+        *room = room.checked_sub(size).ok_or_else(|| {
+            let most = MAX_PATTERNS_PROGRAM_BYTES;
+            format!("with it, patterns take more than {most} bytes once they are compiled")
+        })?;
         if has_end && regex.capture_names().last() != Some(Some(END_GROUP)) {
             return Err(format!("its last group is not named {END_GROUP}"));
         }
@@ -214,6 +230,8 @@ impl Patterns {
             return Err(format!("more than {MAX_PATTERNS} patterns"));
         }
         let mut list = Vec::new();
+        let mut room = MAX_PATTERNS_PROGRAM_BYTES;
+        let cache = MAX_PATTERN_CACHE_BYTES.min(MAX_PATTERNS_CACHE_BYTES / count.max(1));
         for n in 0..count {
             let len = take_number(&mut section)? as usize;
             let (text, rest) = section.split_at_checked(len).ok_or_else(cut_off)?;
@@ -221,7 +239,7 @@ impl Patterns {
             let text =
                 std::str::from_utf8(text).map_err(|_| format!("pattern {n} is not UTF-8"))?;
             let flags = take_number(&mut section)?;
-            let pattern = Pattern::new(text, flags);
+            let pattern = Pattern::new(text, flags, &mut room, cache);
             list.push(pattern.map_err(|why| format!("pattern {}: {why}", text.escape_debug()))?);
         }
         Ok(Self { list })
@@ -255,7 +273,8 @@ fn explain(error: &regex_syntax::Error) -> String {
 
 /// Why a pattern can't be used, if it can't.
 pub fn check_pattern(text: &str) -> Result<(), String> {
-    Pattern::new(text, 0).map(|_| ())
+    let mut room = MAX_PATTERN_PROGRAM_BYTES;
+    Pattern::new(text, 0, &mut room, MAX_PATTERN_CACHE_BYTES).map(|_| ())
 }
 
 #[cfg(test)]
@@ -263,8 +282,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn alone(text: &str, flags: u32) -> Result<Pattern, String> {
+        Pattern::new(text, flags, &mut MAX_PATTERN_PROGRAM_BYTES.clone(), MAX_PATTERN_CACHE_BYTES)
+    }
+
     fn of(text: &str) -> Shape {
-        Pattern::new(text, 0).unwrap().shape
+        alone(text, 0).unwrap().shape
     }
 
     #[test]
@@ -306,7 +329,7 @@ mod tests {
         let large = check_pattern(r"(?:\w{100}){100}").unwrap_err();
         assert_eq!(large, "it takes more than 1048576 bytes once it is compiled");
         assert!(check_pattern(&"(".repeat(1000)).is_err());
-        assert!(Pattern::new("a(b)", HAS_END).is_err());
+        assert!(alone("a(b)", HAS_END).is_err());
     }
 
     fn section(patterns: &[(&str, u32)]) -> Vec<u8> {
@@ -341,6 +364,10 @@ mod tests {
             "pattern (: unclosed group, at character 1"
         );
         assert!(Patterns::load(&u32::MAX.to_le_bytes()).is_err());
+        let small = section(&[("[a-z]+/x", 0); MAX_PATTERNS]);
+        assert!(Patterns::load(&small).is_ok());
+        let large = section(&[(r"\w{20}", 0); 200]);
+        assert!(Patterns::load(&large).unwrap_err().contains("33554432 bytes"));
     }
 
     proptest! {
@@ -352,7 +379,7 @@ mod tests {
         /// Where a pattern does not prefer nothing, nothing is found only where nothing else is.
         #[test]
         fn empty_is_last(text in "[ab|*?()]{0,8}", subject in "[ab]{0,4}") {
-            let Ok(pattern) = Pattern::new(&text, 0) else { return Ok(()) };
+            let Ok(pattern) = alone(&text, 0) else { return Ok(()) };
             let found = pattern.find(&subject, 0, &mut pattern.locations(), &mut 0);
             if pattern.prefers_empty() || found != Some((0, 0)) {
                 return Ok(());

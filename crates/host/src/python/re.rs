@@ -163,6 +163,11 @@ fn check(pattern: &Pattern, text: &str) -> Result<(), Instead> {
     Ok(())
 }
 
+/// Nothing is left for the script to go on with.
+fn beyond_budget() -> Instead {
+    limit(format!("re: one call used up the budget of {BUDGET_FUEL} fuel"))
+}
+
 /// All matches, as CPython finds them: also nothing at the end of something, but nowhere nothing
 /// twice. `found` says whether to go on.
 fn each(
@@ -178,7 +183,7 @@ fn each(
         && let Some((start, end)) = pattern.find(text, from, &mut locations, fuel)
     {
         if *fuel > BUDGET_FUEL {
-            return Err(limit(format!("re: one call used up the budget of {BUDGET_FUEL} fuel")));
+            return Err(beyond_budget());
         }
         if !found(start, end, &locations)? {
             break;
@@ -197,27 +202,35 @@ fn each(
     Ok(())
 }
 
-/// Append what a template makes of a match.
+/// Append what a template makes of a match: at most as much as the heap has room for.
 fn expand(
     out: &mut Vec<u8>,
+    room: usize,
     template: &[u8],
     mut group: impl FnMut(usize) -> (usize, usize),
     subject: &[u8],
-) {
+) -> Result<(), Instead> {
+    let mut put = |bytes: &[u8]| {
+        if bytes.len() > room.saturating_sub(out.len()) {
+            return Err(used_up());
+        }
+        out.extend_from_slice(bytes);
+        Ok(())
+    };
     let mut rest = template;
     while let Some(at) = memchr::memchr(0, rest) {
-        out.extend_from_slice(&rest[..at]);
+        put(&rest[..at])?;
         match rest.get(at + 1) {
-            Some(0) => out.push(0),
+            Some(0) => put(&[0])?,
             Some(number) => {
                 let (start, end) = group(usize::from(*number) - 1);
-                out.extend_from_slice(subject.get(start..end).unwrap_or_default());
+                put(subject.get(start..end).unwrap_or_default())?;
             }
             None => {}
         }
         rest = rest.get(at + 2..).unwrap_or_default();
     }
-    out.extend_from_slice(rest);
+    put(rest)
 }
 
 pub(crate) fn sub(call: &mut Call<'_>) -> Reply {
@@ -226,6 +239,9 @@ pub(crate) fn sub(call: &mut Call<'_>) -> Reply {
     let pattern = chosen(&patterns, number)?;
     let room = call.guest.room();
     let template = call.guest.input().content("repl", template)?.to_vec();
+    call.fuel += copying(template.len());
+    let references = memchr::memchr_iter(0, &template).count() as u64;
+    let each_match = 10 + copying(template.len()) + 2 * references;
     let (bytes, text) = text(call, subject, pattern)?;
     let (mut out, mut at, mut fuel, mut left) = (Vec::new(), 0, 0_u64, most as i64);
     let mut work = 0_u64;
@@ -238,8 +254,12 @@ pub(crate) fn sub(call: &mut Call<'_>) -> Reply {
                 _ if group < groups => locations.get(group).unwrap_or_default(),
                 _ => (0, 0),
             };
-            expand(&mut out, &template, span, bytes);
-            work += 10 + copying(template.len());
+            // Before anything is done: groups that are empty fill no heap.
+            work += each_match;
+            if work > BUDGET_FUEL {
+                return Err(beyond_budget());
+            }
+            expand(&mut out, room, &template, span, bytes)?;
             at = end;
             if out.len() > room {
                 return Err(used_up());

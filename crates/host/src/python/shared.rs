@@ -1,6 +1,7 @@
 //! Tables of compiled Python: state that outlives requests.
 
 use crate::guest::{Call, Instead, Reply, copying};
+use crate::limits::MAX_TABLE_KEY_BYTES;
 use crate::python::place::{refused, too_large};
 use crate::python::request::limit;
 use crate::python::word::PyBytes;
@@ -79,6 +80,10 @@ fn with<T>(
 ) -> Result<T, Instead> {
     let PyBytes { address, len } = table.name;
     let name = call.guest.input().bytes("table", address.into(), len.into())?;
+    if name.len() > MAX_TABLE_KEY_BYTES {
+        let most = MAX_TABLE_KEY_BYTES;
+        return Err(limit(format!("the name of a table is longer than {most} bytes")));
+    }
     // A table of a module that scripts import is one for all of them.
     let script = if name.contains(&b':') { "" } else { call.exchange.script() };
     let id = Id { script, name, kinds: table.kinds };

@@ -11,22 +11,32 @@ use crate::python::word::PyStr;
 
 /// Characters or bytes that are stripped.
 struct Set {
-    /// In order.
+    /// By their numbers.
+    first: [bool; 256],
+    /// The others in order.
     points: Vec<u32>,
 }
 
 impl Set {
     fn new(text: Text<'_>) -> Self {
-        let mut points: Vec<u32> = match text.wide {
-            true => chars::all(text.bytes).collect(),
-            false => text.bytes.iter().map(|byte| u32::from(*byte)).collect(),
+        let (mut first, mut points) = ([false; 256], Vec::new());
+        let mut add = |point: u32| match first.get_mut(point as usize) {
+            Some(place) => *place = true,
+            None => points.push(point),
         };
+        match text.wide {
+            true => chars::all(text.bytes).for_each(add),
+            false => text.bytes.iter().for_each(|byte| add(u32::from(*byte))),
+        }
         points.sort_unstable();
-        Self { points }
+        Self { first, points }
     }
 
     fn has(&self, point: u32) -> bool {
-        self.points.binary_search(&point).is_ok()
+        match self.first.get(point as usize) {
+            Some(is_there) => *is_there,
+            None => self.points.binary_search(&point).is_ok(),
+        }
     }
 }
 

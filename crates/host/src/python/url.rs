@@ -1,11 +1,15 @@
 //! `urllib.parse` for compiled Python, and what requests and redirects need of it.
 
-use crate::guest::{Call, Reply};
+use zeroserve_vm::limits::BUDGET_FUEL;
+
+use crate::guest::{Call, Instead, Reply, copying};
 use crate::limits::HASH_FUEL;
 use crate::python::case::lower_all;
 use crate::python::exception::VALUE_ERROR;
 use crate::python::ip;
 use crate::python::letters::{encoded, letters, push, repr};
+use crate::python::place::used_up;
+use crate::python::request::limit;
 
 const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
@@ -294,10 +298,16 @@ pub(crate) fn url_port(call: &mut Call<'_>) -> Reply {
 /// Pairs of names and values as a list of two words each.
 pub(crate) fn parse_qsl(call: &mut Call<'_>) -> Reply {
     let [query, keep_blank, ..] = call.args;
+    let room = call.guest.room();
     let query = call.guest.input().content("qs", query)?;
     call.fuel += query.len() as u64 * HASH_FUEL * 2;
     let mut words = Vec::new();
-    let pairs: Vec<_> = pairs(query, keep_blank != 0).collect();
+    // Short ones take more room here than in the query.
+    let most = room / 16;
+    let pairs: Vec<_> = pairs(query, keep_blank != 0).take(most + 1).collect();
+    if pairs.len() > most {
+        return Err(used_up());
+    }
     for (name, value) in pairs {
         words.push(call.give_str(&name)?);
         words.push(call.give_str(&value)?);
@@ -306,7 +316,7 @@ pub(crate) fn parse_qsl(call: &mut Call<'_>) -> Reply {
 }
 
 /// The values of a name in a list of pairs.
-fn values(call: &mut Call<'_>) -> Result<Vec<u64>, crate::guest::Instead> {
+fn values(call: &mut Call<'_>) -> Result<Vec<u64>, Instead> {
     let [query, key, ..] = call.args;
     let input = call.guest.input();
     let key = input.content("key", key)?;
@@ -316,10 +326,13 @@ fn values(call: &mut Call<'_>) -> Result<Vec<u64>, crate::guest::Instead> {
         let name = input.content("name", name)?;
         fuel += 1;
         if name.len() == key.len() {
-            fuel += crate::guest::copying(key.len());
+            fuel += copying(key.len());
             if name == key {
                 found.push(value);
             }
+        }
+        if fuel > BUDGET_FUEL {
+            return Err(limit(format!("used up its budget of {BUDGET_FUEL} fuel")));
         }
     }
     call.fuel += fuel;

@@ -338,6 +338,52 @@ cases! {
         assert!(trap(&mut rig, "zs_py_re_findall", &[0, word]).contains("10000000 fuel"));
     }
 
+    fn templates_have_a_budget() {
+        let mut rig = with_patterns(&[("a()", 0), ("a+", 0)]);
+        let text = s(&mut rig, &"a".repeat(20_000));
+        // Many times nothing, for each of many matches.
+        let empty = str_word(&mut rig, &b"\0\x02".repeat(100_000));
+        let stopped = trap(&mut rig, "zs_py_re_sub", &[0, empty, text, 0]);
+        assert!(stopped.contains("10000000 fuel"), "{stopped}");
+        // Many times all, for one match: more than any machine has.
+        let whole = str_word(&mut rig, &b"\0\x01".repeat(100_000));
+        let stopped = trap(&mut rig, "zs_py_re_sub", &[1, whole, text, 0]);
+        assert!(stopped.starts_with("MemoryError"), "{stopped}");
+    }
+
+    fn pairs_have_a_budget() {
+        let mut rig = Rig::new();
+        let short = s(&mut rig, &"a&".repeat(100_000));
+        let stopped = trap(&mut rig, "zs_py_parse_qsl", &[short, 1]);
+        assert!(stopped.starts_with("MemoryError"), "{stopped}");
+        let mut rig = Rig::new();
+        let key = s(&mut rig, &"k".repeat(400_000));
+        let words: Vec<u8> = [key, key].iter().flat_map(|word| word.to_le_bytes()).collect();
+        let words = words.repeat(10_000);
+        let address = rig.put(&words);
+        let query = address | 10_000 << 32;
+        let stopped = trap(&mut rig, "zs_py_qs_has", &[query, key]);
+        assert!(stopped.contains("10000000 fuel"), "{stopped}");
+    }
+
+    fn names_of_tables_are_short() {
+        let mut rig = Rig::new();
+        // As many tables as there may be: a long name is refused before it is looked for.
+        for n in 0..=256_u32 {
+            let name = if n == 256 { vec![b':'; 2000] } else { n.to_le_bytes().to_vec() };
+            let address = rig.put(&name);
+            let description = [0, 0, 10, 0, address as u32, name.len() as u32];
+            let bytes: Vec<u8> = description.iter().flat_map(|half| half.to_le_bytes()).collect();
+            let table = rig.put(&bytes);
+            if n < 256 {
+                assert_eq!(call(&mut rig, "zs_py_table_add", &[table, 1, 1]), 1);
+            } else {
+                let stopped = trap(&mut rig, "zs_py_table_add", &[table, 1, 1]);
+                assert_eq!(stopped, "the name of a table is longer than 1024 bytes");
+            }
+        }
+    }
+
     fn urls() {
         let mut rig = Rig::new();
         let of = |rig: &mut Rig, name: &str, text: &str| {

@@ -1,0 +1,164 @@
+"""What the compiler says: each of its messages has a test, and all keep to one style."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from support.script_oracle import check_message
+from support.script_pages import HEAD, HOOK, PAGES, cases, diagnostics, written
+from zeroserve import compiler
+from zeroserve._core import Error
+from zeroserve.compiler import subset
+from zeroserve.compiler.diagnostics import CompileError, Diagnostic
+
+SOURCES = sorted(Path(compiler.__file__).parent.glob("*.py"))
+
+MESSAGES = {"Refusal": 1, "_Unable": 0, "Diagnostic": 3}
+"""Calls that make messages, and which argument has the text."""
+
+INTERNAL: dict[str, str] = {}
+"""Messages that no script provokes, and why they are there."""
+
+
+class Message(NamedTuple):
+    """A message as it stands in the source."""
+
+    file: str
+    line: int
+    text: str
+    """With ``{}`` where something is put in."""
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(".+".join(map(re.escape, self.text.split("{}"))), re.DOTALL)
+
+
+def messages() -> Iterator[Message]:
+    """All messages of the compiler."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                at = MESSAGES.get(node.func.id)
+                if at is not None and len(node.args) > at:
+                    yield from _texts(node.args[at], path, node)
+
+
+def _texts(node: ast.expr, path: Path, call: ast.Call) -> Iterator[Message]:
+    match node:
+        case ast.Constant(value=str(text)) if text:
+            yield Message(path.name, call.lineno, text)
+        case ast.JoinedStr(values=parts):
+            text = "".join(str(p.value) if isinstance(p, ast.Constant) else "{}" for p in parts)
+            yield Message(path.name, call.lineno, text)
+
+
+FOUND = list(messages())
+
+
+@cache
+def provoked() -> tuple[Diagnostic, ...]:
+    """What the compiler says of the scripts in ``golden/script``, and of those below."""
+    import tempfile
+
+    found: list[Diagnostic] = []
+    with tempfile.TemporaryDirectory() as name:
+        for at, page in enumerate(sorted(PAGES.glob("*.md"))):
+            for number, case in enumerate(cases(page)):
+                directory = Path(name) / f"{at}-{number}"
+                directory.mkdir()
+                found += diagnostics(written(case, directory)[0])
+        for number, text in enumerate(made()):
+            path = Path(name) / f"made{number}.py"
+            path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8"))
+            try:
+                compiler.compile_file(str(path))
+            except CompileError as error:
+                found += error.diagnostics
+    return tuple(found)
+
+
+def made() -> Iterator[str | bytes]:
+    """Scripts that are too large for a page."""
+    start = HEAD + HOOK + "    n = len(req.path)\n"
+    yield b"A = '\xff'\n"
+    yield b"# coding: latin-1\n"
+    yield "A = 1\0"
+    yield HEAD + "A = " + "[" * 150 + "]" * 150 + "\n"
+    yield HEAD + "A = " + "-" * 900 + "1\n"
+    yield start + "    m = " + "n + " * 600 + "1\n"
+    yield start + "    m = " + "n if n else " * 300 + "n.x\n"
+    yield start + "    m = " + " and ".join(["n > 1"] * 900) + "\n"
+    cases = "".join(f"        case {i}:\n            n = {i}\n" for i in range(900))
+    yield start + "    match n:\n" + cases
+    yield HEAD + HOOK + "    found = re.search('" + "(" * 600 + ")" * 600 + "', req.path)\n"
+    yield HEAD + "".join(f"import m{i}\n" for i in range(70))
+
+
+@pytest.mark.parametrize("message", FOUND, ids=lambda m: f"{m.file}:{m.line}")
+def test_each_message_is_provoked(message: Message) -> None:
+    if message.text in INTERNAL:
+        return
+    said = provoked()
+    assert any(message.pattern.fullmatch(d.message) for d in said) or any(
+        message.pattern.fullmatch(d.message.removeprefix("the pattern has ")) for d in said
+    ), f"no test provokes: {message.text}"
+
+
+def test_style() -> None:
+    assert len(provoked()) > 300
+    for diagnostic in provoked():
+        check_message(diagnostic)
+        first = diagnostic.message[0]
+        names = re.match(r"[\w.]+", diagnostic.message)
+        assert not first.isupper() or names is None or not names[0].istitle() or len(names[0]) < 2 or (
+            names[0] in diagnostic.message
+        )
+
+
+def test_places_are_in_the_line() -> None:
+    for diagnostic in provoked():
+        if diagnostic.source is not None:
+            shown = str(diagnostic).splitlines()
+            caret = next(line for line in shown if line.strip() == "^")
+            assert caret.index("^") == 4 + min(diagnostic.column - 1, len(diagnostic.source))
+
+
+NODES_LATER = {"TypeAlias": (3, 12), "TemplateStr": (3, 14), "Interpolation": (3, 14)}
+
+
+@pytest.mark.parametrize("name", sorted(subset.REFUSED))
+def test_each_refused_node_is_provoked(name: str) -> None:
+    what, hint = subset.REFUSED[name]
+    if name in NODES_LATER and not hasattr(ast, name):
+        pytest.skip(f"Python has no {name} yet")
+    assert any(what in d.message for d in provoked()), what
+    assert hint
+
+
+@pytest.mark.parametrize("name", sorted(subset.BUILTINS))
+def test_each_refused_builtin_is_provoked(name: str) -> None:
+    hint = subset.BUILTINS[name]
+    assert any(
+        d.message == f"{name}() is not available in scripts" and d.hint == hint for d in provoked()
+    ) or name in ("list", "dict", "set")
+
+
+@pytest.mark.parametrize("name", sorted(subset.METHODS))
+def test_each_refused_method_is_provoked(name: str) -> None:
+    hint = subset.METHODS[name]
+    assert any(d.message.startswith(name) and d.hint == hint for d in provoked())
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(Error, match="can't read"):
+        compiler.compile_file(str(tmp_path / "none.py"))
+    large = tmp_path / "large.py"
+    large.write_text("#" * (compiler.MAX_SOURCE_BYTES + 1))
+    with pytest.raises(Error, match=f"more than {compiler.MAX_SOURCE_BYTES} bytes"):
+        compiler.compile_file(str(large))
