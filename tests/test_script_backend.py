@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -70,7 +71,7 @@ def test_what_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_time_is_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """What took too long is not tried again."""
-    asked = []
+    asked: list[None] = []
 
     def ask(*_: object) -> bytes:
         asked.append(None)
@@ -105,3 +106,32 @@ def test_it_ends_with_its_parent() -> None:
             return
         pause.wait(0.02)
     pytest.fail("still there")
+
+
+def test_a_python_that_the_user_may_not_run(tmp_path: Path) -> None:
+    """As with --user and a Python in the home of root: what is needed late was imported early."""
+    (tmp_path / "app.py").write_text(SCRIPT.format(text="one"))
+    program = """
+import sys
+from zeroserve import Error
+from zeroserve.cli import confine
+confine._import_late_ones()
+sys.meta_path.clear()
+sys.executable = "/nowhere/python"
+from zeroserve import scripts
+try:
+    scripts.objects(sys.argv[1])
+except Error as error:
+    print(error.args[0])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "app.py")],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+    )
+    assert done.stdout == (
+        "the backend of the compiler can't be started: no such file or directory: "
+        "'/nowhere/python'\n"
+    )

@@ -197,6 +197,8 @@ _JSON_VALUES: SearchStrategy[Any] = st.recursive(
         ANY_TEXT,
         st.sampled_from(["", "a", "b", "ä"]),
         st.integers(-(1 << 66), 1 << 66),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.sampled_from([0.0, -0.0, 1.0, 1.5, -2.0, 1e16, 1e22, 123456.789, 1e-7, 5e-324]),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=4),
@@ -343,6 +345,21 @@ def _query() -> SearchStrategy[str]:
     return st.one_of(right, _mutated(right, "&=;%+ #\0"))
 
 
+def _spec() -> SearchStrategy[str]:
+    """Of a format; floats are left out, which scripts do not have."""
+    right = st.builds(
+        "{}{}{}{}{}{}{}".format,
+        st.sampled_from(["", "", "<", ">", "^", "=", "*<", "é^", "0=", "x>", "\U0001f600>", "{<"]),
+        st.sampled_from(["", "", "+", "-", " "]),
+        st.sampled_from(["", "", "#", "z"]),
+        st.sampled_from(["", "0", "1", "5", "12", "024", "00"]),
+        st.sampled_from(["", "", ",", "_", ",,", "_,"]),
+        st.sampled_from(["", "", "", ".0", ".3", "."]),
+        st.sampled_from(["", "d", "x", "X", "b", "o", "c", "s", "q", "dd"]),
+    )
+    return st.one_of(right, right, _mutated(right, "<>^=+-#0,_.dxs٣\0é"))
+
+
 QUOTED = st.one_of(
     ANY_TEXT,
     _query(),
@@ -389,6 +406,7 @@ PARAMETERS: dict[str, Values] = {
     **_texts(_date(), "date"),
     **_texts(_url(), "url"),
     **_texts(_query(), "query"),
+    **_texts(_spec(), "spec"),
     **_texts(QUOTED, "quoted"),
     **_texts(
         st.sampled_from(["a", "b", "c", "ä", "", "GET", "POST", "PUT", "gzip", "zz", "é", "\0"]),

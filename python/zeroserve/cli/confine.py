@@ -7,6 +7,7 @@ Only the command line does it: a program that uses ``zeroserve.Server`` has file
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from zeroserve import _core
@@ -112,17 +113,26 @@ def become(who: Account) -> None:
 
 def _import_late_ones() -> None:
     """Who comes after root may not be able to read a Python that lies in root's home."""
+    import codecs
+    import difflib
+    import importlib.metadata
     import importlib.util
+    import json
     import platform
     import shutil
+    import tempfile
 
     import watchfiles
 
-    from zeroserve import clang, overlay, scripts
+    from zeroserve import clang, compiler, object_cache, overlay, scripts
 
     next(clang.compilers(), None)
+    codecs.lookup("utf-8-sig")
+    with suppress(importlib.metadata.PackageNotFoundError):
+        compiler.version()
     # Named, so that what they are for is seen.
-    _ = importlib.util, platform, shutil, watchfiles, overlay, scripts
+    _ = difflib, importlib.util, json, platform, shutil, tempfile, watchfiles
+    _ = object_cache, overlay, scripts
 
 
 class Sandbox(NamedTuple):

@@ -184,6 +184,9 @@ class _Front:
                 checked.check(declared)
             except Refusal as refusal:
                 self.report(declared.scope, refusal)
+            except RecursionError:
+                text = f"the types of {declared.node.name}() are nested too deep"
+                self.report(declared.scope, Refusal(declared.node, text))
             if declared.hook is not None and declared.scope is scope:
                 hooks.append(declared)
             elif declared.hook is not None:

@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 from zeroserve._core import Error
+from zeroserve.words import quoted, reason
 
 __all__ = ["close", "run"]
 
@@ -63,12 +64,19 @@ def warm() -> None:
 def _start() -> "subprocess.Popen[bytes]":
     global _process
     if _process is None or _process.poll() is not None:
-        _process = subprocess.Popen(
-            [sys.executable, "-P", os.path.join(os.path.dirname(__file__), "llvm_process.py")],  # noqa: PTH118, PTH120
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        try:
+            _process = subprocess.Popen(
+                [sys.executable, "-P", os.path.join(os.path.dirname(__file__), "llvm_process.py")],  # noqa: PTH118, PTH120
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError as error:
+            raise Error(
+                f"the backend of the compiler can't be started: {reason(error)}: "
+                f"{quoted(sys.executable)}",
+                "whom --user names has to be able to run Python; archives hold compiled scripts",
+            ) from None
     return _process
 
 

@@ -262,8 +262,9 @@ class Calls(Iterables):
             raise Refusal(node, f"{short}() is called on a value", "write value.method()")
         if short in EXCEPTIONS:
             raise Refusal(node, "an exception is no value", "write raise in front of it")
-        if short in METHODS:
-            raise Refusal(node, f"{short} is not available in scripts", METHODS[short])
+        hint = METHODS.get(short) or BUILTINS.get(short)
+        if hint is not None:
+            raise Refusal(node, f"{short}() is not available in scripts", hint)
         from zeroserve.compiler.scope import _nearest
 
         raise Refusal(node, f"{short}() is not available in scripts", _nearest(name))
@@ -923,8 +924,17 @@ class Calls(Iterables):
     call_builtins_enumerate = _only_in_for
     call_builtins_zip = _only_in_for
     call_builtins_reversed = _only_in_for
-    call_builtins_frozenset = _only_in_for
-    call_builtins_set = _only_in_for
+
+    def _made_set(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
+        name = operation.name.removeprefix("builtins.")
+        try:
+            return self.const(self.scope.constants.of(node, self.hidden), node)
+        except NotConstant:
+            hint = BUILTINS["set"]
+            raise Refusal(node, f"{name}() is not available in scripts", hint) from None
+
+    call_builtins_frozenset = _made_set
+    call_builtins_set = _made_set
 
     def call_builtins_tuple(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         args = self.arguments(operation, node)

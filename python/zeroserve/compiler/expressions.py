@@ -1224,6 +1224,18 @@ class Expressions(Displays):
             raise Refusal(node, "a format of a bool that is not a constant", "write int(...)")
         if isinstance(spec, Const):
             check_format(spec.value, value.type, node)
+        if value.type == BOOL and not isinstance(spec, Const):
+            # Without a format it is True or False, with one a number.
+            first, again = self.twice(value)
+            second, other = self.twice(spec)
+            chosen = tree.Choose(
+                self.op("nonempty", [other], BOOL, node),
+                self.helper("zs_py_int_format", [again, other], STR, node, True),
+                self.text_of(again, node),
+                type=STR,
+                line=_line(node),
+            )
+            return self.block([*first, *second], chosen)
         if value.type in (INT, BOOL, U64):
             if value.type == U64:
                 return self.helper("zs_py_uint_format", [value, spec], STR, node, True)

@@ -1,7 +1,7 @@
 """Lists that grow: variables that begin as ``[]`` and have things appended.
 
-To the server a list is an address and a number of items, and a variable that grows gets another such
-word. In CPython all names of a list see it grow, so here it may have one name only.
+To the server a list is an address and a number of items, and a variable that grows gets another
+such word. In CPython all names of a list see it grow, so here it may have one name only.
 """
 
 import ast

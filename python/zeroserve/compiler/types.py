@@ -51,6 +51,8 @@ class Type:
     @property
     def a(self) -> str:
         """With an article, for messages: ``a str``, ``an int``."""
+        if self.name == "None":
+            return "None"
         return f"{'an' if self.name[0] in 'aeiouAEIOU' else 'a'} {self.name}"
 
 

@@ -268,3 +268,47 @@ def json_formatted(json_object: str) -> str:
     found = json.loads(json_object)
     name = found.get("a")
     return f"{name} {found.get('b')}" if isinstance(name, str) else "no text"
+
+
+def json_typed(json_object: str) -> str:
+    """Stops: limit|TypeError"""
+    found = json.loads(json_object)
+    a: int = found["a"]
+    b: str = found["b"]
+    return f"{a + 1} {b.upper()}"
+
+
+def json_typed_maybe(json_object: str) -> str:
+    """Stops: limit|TypeError"""
+    found = json.loads(json_object)
+    name: str | None = found.get("a")
+    flag: bool = found.get("b", False)
+    return f"{name!r} {flag!r}"
+
+
+def json_narrowed(json_text: str) -> str:
+    """Stops: limit|TypeError"""
+    out = ""
+    for item in json.loads(json_text):
+        if isinstance(item, str):
+            out += item
+        elif isinstance(item, int) and item > 3:
+            out += f"{item:x}"
+        elif item is None:
+            out += "-"
+        elif not item:
+            out += "e"
+        else:
+            out += "?"
+    return out
+
+
+def json_compared(json_text: str, json_object: str) -> tuple[bool, bool, bool, bool]:
+    """Stops: limit"""
+    one = json.loads(json_text)
+    return one == "a", one != 1, one in ("", "a", "b"), one == json.loads(json_object)
+
+
+def json_bytes(json_data: bytes) -> bool:
+    """Stops: limit|UTF-8 alone"""
+    return json.loads(json_data) == json.loads(json_data)

@@ -1,6 +1,7 @@
 """Operators and functions of int and bool."""
 
 import math
+from typing import NamedTuple
 
 _M64 = 0xFFFFFFFFFFFFFFFF
 _M32 = 0xFFFFFFFF
@@ -483,3 +484,86 @@ def int_sums(small: int, few_times: int) -> tuple[int, int, bool, bool]:
         any(n * n == small for n in range(few_times)),
         all(n != small for n in range(few_times)),
     )
+
+
+class _Wide(NamedTuple):
+    value: int
+    text: str
+
+
+def _hash(text: str, seed: int = 5381) -> int:
+    value = seed
+    for letter in text:
+        value = (value * 31 + ord(letter)) & _M64
+    return value
+
+
+def int_unsigned_called(text: str, number: int) -> str:
+    one = _hash(text)
+    two = _hash(text, number & _M64)
+    return f"{one} {two} {one ^ two} {one % 1000} {one >> 60} {_hash(text, 1) & 0xFF}"
+
+
+def int_unsigned_kept(text: str, number: int) -> str:
+    """Stops: 64 bits"""
+    made = _Wide(_hash(text), text)
+    pair = (number & _M64, 1)
+    return f"{made.value} {pair[0]}"
+
+
+def int_unsigned_loop(number: int, few_times: int) -> str:
+    state = number & _M64
+    out = ""
+    for _ in range(few_times):
+        state ^= (state << 13) & _M64
+        state ^= state >> 7
+        state ^= (state << 17) & _M64
+        out += f"{state % 10}"
+    return out + hex(state)
+
+
+def int_unsigned_chosen(number: int, other: int, flag: bool) -> str:
+    one = number & _M64 if flag else other & _M32
+    if other > 0:
+        one = one >> 1
+    else:
+        one = ~other & 0xFF
+    return f"{one} {one == number} {one < other} {one in (0, 1, 255)}"
+
+
+def int_unsigned_bytes(data: bytes) -> str:
+    value = int.from_bytes(data[:8], "big")
+    return f"{value} {value >> 8} {value & 0xFF} {value == 0} {value.to_bytes(8, 'little')!r}"
+
+
+def int_varint(number: int) -> bytes:
+    value = number & _M64
+    out = b""
+    while value >= 128:
+        out += ((value & 127) | 128).to_bytes(1, "big")
+        value >>= 7
+    return out + value.to_bytes(1, "big")
+
+
+def int_sum_any(number: int, other: int, third: int) -> tuple[int, int]:
+    return sum((number, other, third)), sum(n for n in (number >> 2, other >> 2, third >> 2))
+
+
+def int_compare_chain_calls(number: int, other: int) -> tuple[bool, bool]:
+    return abs(number >> 1) < abs(other >> 1) <= 1 << 62, -1 < number % 7 < 7
+
+
+def int_format_any(small: int, spec: str) -> str:
+    return f"{small:{spec}}"
+
+
+def int_format_any_large(number: int, spec: str) -> str:
+    return f"{number:{spec}}"
+
+
+def int_format_any_unsigned(number: int, spec: str) -> str:
+    return f"{number & _M64:{spec}}"
+
+
+def int_format_any_bool(flag: bool, spec: str) -> str:
+    return f"{flag:{spec}}"

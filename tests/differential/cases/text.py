@@ -512,3 +512,11 @@ def str_letters_back(few: str) -> str:
 
 def str_isinstance(text: str, maybe: str | None) -> tuple[bool, bool, bool]:
     return isinstance(text, str), isinstance(text, int), isinstance(maybe, str)
+
+
+def str_format_any(few: str, spec: str) -> str:
+    return f"{few:{spec}}"
+
+
+def str_format_any_text(text: str, spec: str) -> str:
+    return f"<{text:{spec}}>"

@@ -180,9 +180,10 @@ impl Pattern {
         self.shape.prefers_empty
     }
 
-    /// Whether searching the rest of a text could take far more than a script may use.
+    /// Whether searching a text could take far more than a script may use: nothing else happens in
+    /// the worker meanwhile. Most searches end early, so it may be a little more.
     pub(crate) fn is_too_much(&self, bytes: usize) -> bool {
-        (bytes as u64).saturating_mul(self.per_byte()) > 8 * BUDGET_FUEL
+        (bytes as u64).saturating_mul(self.per_byte()) > 2 * BUDGET_FUEL
     }
 
     /// What a byte costs that is looked at.
@@ -311,6 +312,15 @@ mod tests {
             assert_eq!((shape.looks_far, shape.prefers_empty), (far, empty), "{text}");
         }
         assert!(of("(?:abcd){50}").states >= 200);
+    }
+
+    #[test]
+    fn long_texts() {
+        let words = alone(r"[a-z]+\d+", 0).unwrap();
+        assert!(!words.is_too_much(1 << 20));
+        // Each character is looked at for all of its states.
+        let slow = alone("(?:.{1,30}b){1,5}c", 0).unwrap();
+        assert!(!slow.is_too_much(100_000) && slow.is_too_much(200_000));
     }
 
     #[test]
