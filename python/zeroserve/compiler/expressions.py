@@ -1221,7 +1221,7 @@ class Expressions(Displays):
             )
         self.present(value, node, "a value with a format")
         if value.type == BOOL and not isinstance(spec, Const):
-            raise Refusal(node, "a format of a bool that is not a constant", "write int(...)")
+            return self._formatted_bool(value, spec, node)
         if isinstance(spec, Const):
             check_format(spec.value, value.type, node)
         if value.type == BOOL and not isinstance(spec, Const):
@@ -1243,6 +1243,16 @@ class Expressions(Displays):
         if value.type == STR:
             return self.helper("zs_py_str_format", [value, spec], STR, node, True)
         raise Refusal(node, f"a format of {value.type.a}", "format an int or a str")
+
+    def _formatted_bool(self, value: Expr, spec: Expr, node: ast.AST) -> Expr:
+        """A bool is formatted as the int that it is, but without a format it is True or False."""
+        first, flag = self.twice(value)
+        second, how = self.twice(spec)
+        number = self.helper("zs_py_int_format", [flag, how], STR, node, True)
+        some = self.op("nonempty", [how], BOOL, node)
+        plain = self.text_of(flag, node)
+        chosen = tree.Choose(some, number, plain, type=STR, line=_line(node))
+        return self.block([*first, *second], chosen)
 
     def text_of(self, value: Expr, node: ast.AST, as_key: bool = False) -> Expr:
         """``str(value)``."""
