@@ -106,10 +106,14 @@ class Base:
 
     def before(self, expr: Expr) -> tuple[list[tree.Stmt], Expr]:
         """As ``twice``, for what CPython evaluates before something that stands in front of it
-        here; what has no effect and can't change stays where it is."""
-        if isinstance(expr, Const) or (isinstance(expr, tree.Op) and expr.name == "field"):
-            return [], expr
+        here: a variable may be another then, and so may an attribute of the request."""
         return self.twice(expr)
+
+    def valued(self, expr: Expr, value: Expr) -> Expr:
+        """A value that is known without the expression, which is evaluated all the same."""
+        if isinstance(expr, Const | Local):
+            return value
+        return self.block([tree.Do(expr, line=expr.line)], value)
 
     def block(self, body: list[tree.Stmt], value: Expr) -> Expr:
         """Statements in front of a value."""
@@ -264,7 +268,7 @@ class Base:
     def to_json(self, expr: Expr, node: ast.AST) -> Expr:
         """A value as JSON."""
         if expr.type == NONE:
-            return self.const(None, node, JSON)
+            return self.valued(expr, self.const(None, node, JSON))
         if expr.type in (STR, INT, BOOL, U64):
             name = "int" if expr.type == U64 else str(expr.type)
             inner = self.convert(expr, INT, node) if expr.type == U64 else expr

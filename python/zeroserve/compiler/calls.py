@@ -105,14 +105,17 @@ def named(text: str) -> Type:
 def _is_plain(node: ast.expr) -> bool:
     """Whether it does not matter when an expression is evaluated: it neither fails nor does
     anything."""
-    plain = (ast.Constant, ast.Name, ast.Attribute, ast.Dict, ast.List, ast.Tuple, ast.expr_context)
+    plain = (ast.Constant, ast.Name, ast.Dict, ast.List, ast.Tuple, ast.expr_context)
     return all(isinstance(part, plain) for part in ast.walk(node))
+
+
+def _sets(node: ast.expr) -> bool:
+    """Whether an expression gives variables values, which others beside it may read."""
+    return any(isinstance(part, ast.NamedExpr) for part in ast.walk(node))
 
 
 class Calls(Iterables):
     """Calls as typed expressions."""
-
-    _forget: list[str] = []  # noqa: RUF012  # replaced, never changed
 
     def call(self, node: ast.Call) -> Expr:
         """Any call."""
@@ -242,6 +245,8 @@ class Calls(Iterables):
             if value is None:
                 assert param.default is not None
                 value = self.const(param.default.value, node, param.type)
+                if param.type == JSON:
+                    value = self.to_json(self.const(param.default.value, node), node)
             found.append(value)
         if first and found:
             found[0] = self.block(first, found[0])
@@ -352,6 +357,7 @@ class Calls(Iterables):
         order = [word.arg for word in node.keywords]
         if order != [name for name in found if name in order] and (
             sum(arg is not None and not _is_plain(arg) for arg in found.values()) > 1
+            or any(arg is not None and _sets(arg) for arg in found.values())
         ):
             raise Refusal(
                 node,
@@ -382,7 +388,7 @@ class Calls(Iterables):
             wanted = named(param.type)
             if param.name in ("start", "end") and wanted == INT:
                 expr = self.expr(arg)
-                if expr.type == NONE:
+                if expr.type == NONE and isinstance(expr, Const):
                     args.append(self.default_of(param.default or "0", "int", node))
                     continue
                 args.append(self.convert(expr, wanted, arg, what))
@@ -469,7 +475,7 @@ class Calls(Iterables):
             elt = arg.elt
             items = self.gathered(arg, lambda: self.expr(elt))
         else:
-            items = self.listed(self.expr(arg), arg)
+            items = self._gone_through(arg)
         if not isinstance(items.type, ListType) or items.type.item not in (value.type, NEVER):
             raise Refusal(arg, f"join() of {value.type.a} is given {items.type}")
         return self.helper(operation.helper, [value, items], value.type, node)
@@ -763,11 +769,9 @@ class Calls(Iterables):
             each_values = self.unrolled(generator.target, generator.iter)
             if each_values is not None:
                 return self.expr(unroll.quantified(node, name, each_values))
-        before = copy(self.flow)
         hidden, poisoned = self.hidden, self.poisoned
         saved = dict(self.locals)
         body: list[tree.Stmt]
-        forget: list[str] = []
         tests: list[ast.expr] = []
         if isinstance(arg, ast.GeneratorExp):
             if len(arg.generators) != 1 or arg.generators[0].is_async:
@@ -783,12 +787,14 @@ class Calls(Iterables):
         else:
             each = self.iterate(arg)
             target = element = None
+        self._loosen(arg)
+        before = copy(self.flow)
         result = self.temp(BOOL if name != "sum" else INT)
         start = self.const(name == "all" if name != "sum" else 0, node)
         body = []
+        own = unroll.names_of(target) if target is not None else set()
         if target is not None and element is not None:
-            body += self._own_targets(target, each.item, node)
-            forget = self._forget
+            body += self._own_targets(target, own, each.item, node)
             flows: list[Flow] = []
             inner: list[tree.Stmt] = []
             conditions = []
@@ -806,9 +812,8 @@ class Calls(Iterables):
             body += self._accumulate(name, each.item, result, node)
         self.flow = before
         self.hidden, self.poisoned = hidden, poisoned
-        for name_ in forget:
+        for name_ in own:
             self.locals.pop(name_, None)
-        self._forget = []
         self.locals |= {key: slot for key, slot in saved.items() if key not in self.locals}
         loop = tree.Loop(each.test, body, each.step, [], line=_line(node))
         first: list[tree.Stmt] = [tree.Store(result, start, line=_line(node))]
@@ -821,13 +826,14 @@ class Calls(Iterables):
         if len(node.generators) != 1 or node.generators[0].is_async:
             raise Refusal(node, "a comprehension with several loops", "write for loops")
         generator = node.generators[0]
-        before = copy(self.flow)
         hidden, poisoned, saved = self.hidden, self.poisoned, dict(self.locals)
         each = self.iterate(generator.iter)
         if each.item.type == NEVER:
             return self.block(each.setup, self.op("pack_list", [], list_of(NEVER), node))
-        body = self._own_targets(generator.target, each.item, node)
-        forget = self._forget
+        self._loosen(node)
+        before = copy(self.flow)
+        own = unroll.names_of(generator.target)
+        body = self._own_targets(generator.target, own, each.item, node)
         conditions = []
         for test in generator.ifs:
             condition, then, _ = self.cond(test)
@@ -844,9 +850,8 @@ class Calls(Iterables):
             inner = [tree.If(condition, inner, [], line=_line(node))]
         self.flow = before
         self.hidden, self.poisoned = hidden, poisoned
-        for name in forget:
+        for name in own:
             self.locals.pop(name, None)
-        self._forget = []
         self.locals |= {key: slot for key, slot in saved.items() if key not in self.locals}
         empty = self.op("pack_list", [], result.type, node)
         first: list[tree.Stmt] = [tree.Store(result, empty, line=_line(node))]
@@ -856,16 +861,24 @@ class Calls(Iterables):
     def expr_ListComp(self, node: ast.ListComp) -> Expr:
         return self.gathered(node, lambda: self.expr(node.elt))
 
-    def _own_targets(self, target: ast.expr, item: Expr, node: ast.AST) -> list[tree.Stmt]:
+    def _loosen(self, node: ast.AST) -> None:
+        """What := sets in a loop may be something else in the next round, and behind it."""
+        for part in ast.walk(node):
+            if isinstance(part, ast.NamedExpr) and isinstance(part.target, ast.Name):
+                slot = self.locals.get(part.target.id)
+                if slot is not None and self.flow is not None and slot in self.flow:
+                    self.flow[slot] = slot.type
+
+    def _own_targets(
+        self, target: ast.expr, names: set[str], item: Expr, node: ast.AST
+    ) -> list[tree.Stmt]:
         """Variables of a generator expression, which nobody else sees."""
-        names = [part.id for part in ast.walk(target) if isinstance(part, ast.Name)]
         for name in names:
             self.locals.pop(name, None)
             self.hidden = self.hidden | {name}
         changed = self.changed
         stores = self.unpack(target, item, node)
         self.changed = changed
-        self._forget = names
         return stores
 
     def unpack(self, target: ast.expr, value: Expr, node: ast.AST) -> list[tree.Stmt]:
@@ -900,10 +913,19 @@ class Calls(Iterables):
         name = operation.name.removeprefix("builtins.")
         try:
             return self.const(self.scope.constants.of(node, self.hidden), node)
-        except NotConstant:
+        except (NotConstant, Refusal):
             raise Refusal(
                 node, f"{name}() stands in a for loop only", f"write for ... in {name}(...)"
             ) from None
+
+    def _gone_through(self, arg: ast.expr) -> Expr:
+        """What a function goes through once, as a list."""
+        if isinstance(arg, ast.Call):
+            try:
+                return self.const(list(self.scope.constants.of(arg, self.hidden, True)), arg)
+            except (NotConstant, Refusal, TypeError):
+                pass
+        return self.listed(self.expr(arg), arg)
 
     call_builtins_range = _only_in_for
     call_builtins_enumerate = _only_in_for
@@ -925,7 +947,7 @@ class Calls(Iterables):
         args = self.arguments(operation, node)
         if args["iterable"] is None:
             return self.const((), node)
-        return self.listed(self.expr(args["iterable"]), args["iterable"])
+        return self._gone_through(args["iterable"])
 
     # ---- dicts
 
@@ -1027,8 +1049,10 @@ class Calls(Iterables):
     def call_Match_group(self, operation: Operation, value: Expr | None, node: ast.Call) -> Expr:
         assert value is not None
         if len(node.args) > 1:
-            items = [self.group(value, arg, node) for arg in node.args]
-            return tree.Tuple(items, type=tuple_of(*[i.type for i in items]), line=_line(node))
+            first, again = self.twice(value)
+            items = [self.group(again, arg, node) for arg in node.args]
+            found = tree.Tuple(items, type=tuple_of(*[i.type for i in items]), line=_line(node))
+            return self.block(first, found)
         args = self.arguments(operation, node)
         number = args["group"] or ast.copy_location(ast.Constant(0), node)
         return self.group(value, number, node)

@@ -396,6 +396,13 @@ class Checker(Calls):
         if not node.orelse and unroll.is_simple(node.body, unroll.names_of(node.target)):
             items = self.unrolled(node.target, node.iter)
             if items is not None:
+                for name in sorted(unroll.names_of(node.target)):
+                    if self.flow is not None and self.locals.get(name) in self.flow:
+                        raise Refusal(
+                            node.target,
+                            f"{name} has a value before it goes through constants like patterns",
+                            "use another name in this loop",
+                        )
                 found: list[Stmt] = []
                 for values in items:
                     found += self.body([unroll.replaced(stmt, values) for stmt in node.body])
@@ -532,7 +539,13 @@ class Checker(Calls):
             if again.type.words:
                 first = [tree.Store(slot, again, line=_line(node))]
                 again = Local(slot, type=again.type, line=_line(node))
-        return [*first, *self._cases(node.cases, again, node.subject)]
+        source = node.subject
+        named = source.target if isinstance(source, ast.NamedExpr) else source
+        for case in node.cases:
+            # A case whose guard fails may have given the variable another value.
+            if case.guard is not None and isinstance(named, ast.Name) and named.id in _set_by(case):
+                source = ast.Constant(None)
+        return [*first, *self._cases(node.cases, again, source)]
 
     def _cases(self, cases: list[ast.match_case], subject: Expr, source: ast.expr) -> list[Stmt]:
         if not cases or self.flow is None:
@@ -676,6 +689,11 @@ class Checker(Calls):
             no = self.const(False, pattern)
             whole = tree.Choose(test, whole, no, type=BOOL, line=pattern.lineno)
         return whole, binds, None
+
+
+def _set_by(case: ast.match_case) -> set[str]:
+    """Names that a pattern and its guard set."""
+    return assigned([case.pattern, case.guard] if case.guard else [case.pattern])
 
 
 def _is_value(pattern: ast.pattern) -> bool:

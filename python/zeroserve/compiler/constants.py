@@ -71,6 +71,10 @@ class TableValue:
     max_entries: int
 
 
+class Iterator(tuple[Any, ...]):
+    """What zip() and the like return: it can be gone through once, and nothing else."""
+
+
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -109,6 +113,14 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
         *(any, all, sum, enumerate, zip, reversed, tuple, list, set, frozenset, dict, sorted),
     )
 }
+_GO_THROUGH = frozenset(
+    "builtins." + name
+    for name in (
+        *("min", "max", "any", "all", "sum", "enumerate", "zip"),
+        *("tuple", "list", "set", "frozenset", "dict", "sorted"),
+    )
+)
+"""Functions that go through what they are given."""
 _METHODS = {
     str: frozenset(
         [
@@ -185,10 +197,11 @@ class Constants:
         self._all_steps = 0
         self._orderless: set[int] = set()
 
-    def of(self, node: ast.expr, hidden: frozenset[str] = frozenset()) -> Any:
+    def of(self, node: ast.expr, hidden: frozenset[str] = frozenset(), once: bool = False) -> Any:
         """The value. Raises ``NotConstant``, or ``Refusal`` for a mistake in a constant.
 
-        ``hidden``: names that mean something else where the expression stands.
+        ``hidden``: names that mean something else where the expression stands. ``once``: the
+        value is gone through, so that it may be an iterator.
         """
         self._steps = 0
         self._counts = {}
@@ -196,7 +209,7 @@ class Constants:
         try:
             if self._all_steps > MAX_ALL_STEPS:
                 raise Refusal(node, f"the constants take more than {MAX_ALL_STEPS} steps")
-            return self._eval(node)
+            return self._eval(node, once)
         except (NotConstant, Refusal):
             raise
         except RecursionError:
@@ -212,12 +225,16 @@ class Constants:
         if self._steps > MAX_STEPS:
             raise Refusal(node, f"a constant that takes more than {MAX_STEPS} steps")
 
-    def _eval(self, node: ast.expr) -> Any:
+    def _eval(self, node: ast.expr, once: bool = False) -> Any:
         self._spend(1, node)
         method = getattr(self, "_" + type(node).__name__, None)
         if method is None:
             raise NotConstant
         value = method(node)
+        if isinstance(value, Iterator) and not once:
+            raise Refusal(
+                node, "an iterator, which is used up when it was gone through", "write tuple(...)"
+            )
         if isinstance(value, int) and value.bit_length() > MAX_BITS:
             raise Refusal(node, f"a constant of more than {MAX_BITS} bits")
         if isinstance(value, str | bytes | tuple | list | set | frozenset | dict) and (
@@ -257,7 +274,7 @@ class Constants:
             raise NotConstant from None
 
     def _Attribute(self, node: ast.Attribute) -> Any:
-        name = self._resolve(node)
+        name = self._library(node)
         if name is not None and name.startswith("re."):
             flag = getattr(re, name.removeprefix("re."), None)
             if isinstance(flag, re.RegexFlag):
@@ -276,16 +293,16 @@ class Constants:
         _check_hashes(node, items)
         return set(items)
 
-    def _items(self, nodes: list[ast.expr]) -> list[Any]:
+    def _items(self, nodes: list[ast.expr], once: bool = False) -> list[Any]:
         items: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
-                more = self._eval(node.value)
+                more = self._eval(node.value, True)
                 _check_order(node, more)
                 self._spend(len(more), node)
                 items += more
             else:
-                items.append(self._eval(node))
+                items.append(self._eval(node, once))
         return items
 
     def _Dict(self, node: ast.Dict) -> Any:
@@ -346,6 +363,10 @@ class Constants:
                 right, dict | set | frozenset | range
             )
             self._spend(_weight(left) + (0 if hashed else _weight(right)), right_node)
+            if isinstance(op, ast.Is | ast.IsNot) and not (
+                isinstance(left, bool | None) or isinstance(right, bool | None)
+            ):
+                raise NotConstant  # equal constants may be one object or two
             if not _COMPARE[type(op)](left, right):
                 return False
             left = right
@@ -390,7 +411,7 @@ class Constants:
 
     def _GeneratorExp(self, node: ast.GeneratorExp) -> Any:
         ordered = id(node) not in self._orderless
-        return self._comprehension(node.generators, lambda: self._eval(node.elt), ordered)
+        return Iterator(self._comprehension(node.generators, lambda: self._eval(node.elt), ordered))
 
     def _ListComp(self, node: ast.ListComp) -> Any:
         return self._comprehension(node.generators, lambda: self._eval(node.elt))
@@ -424,7 +445,7 @@ class Constants:
                     raise Refusal(generators[0].iter, f"more than {MAX_ITEMS} items")
                 return
             generator = generators[depth]
-            items = self._eval(generator.iter)
+            items = self._eval(generator.iter, True)
             if ordered:
                 _check_order(generator.iter, items)
             for item in items:
@@ -451,14 +472,14 @@ class Constants:
             raise NotConstant
 
     def _Call(self, node: ast.Call) -> Any:
-        name = self._resolve(node.func)
+        name = self._library(node.func)
         if name is None:
             if isinstance(node.func, ast.Attribute):
                 return self._method(node, node.func)
             raise NotConstant
         if name in _ORDERLESS:
             self._orderless |= {id(arg) for arg in node.args if isinstance(arg, ast.GeneratorExp)}
-        args, keywords = self._arguments(node)
+        args, keywords = self._arguments(node, name in _GO_THROUGH)
         if name == "builtins.range":
             made = range(*args)
             if len(made) > MAX_ITEMS:
@@ -471,7 +492,7 @@ class Constants:
                     _check_order(node, arg, name in ("builtins.str", "builtins.repr"))
             result = _FUNCTIONS[name](*args, **keywords)
             if name in ("builtins.enumerate", "builtins.zip", "builtins.reversed"):
-                return tuple(result)
+                return Iterator(result)
             self._spend(_weight(result), node)
             return result
         if name == "re.compile":
@@ -481,26 +502,37 @@ class Constants:
             return Network(network.network_address.packed, network.prefixlen)
         raise NotConstant
 
-    def _arguments(self, node: ast.Call) -> tuple[list[Any], dict[str, Any]]:
+    def _library(self, node: ast.expr) -> str | None:
+        """Which function of a library an expression names, if its name is not a variable's."""
+        root = node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(root, ast.Name) and any(root.id in names for names in self._bound):
+            return None
+        return self._resolve(node)
+
+    def _arguments(self, node: ast.Call, once: bool) -> tuple[list[Any], dict[str, Any]]:
         keywords = {}
         for keyword in node.keywords:
             if keyword.arg is None:
                 raise NotConstant
             keywords[keyword.arg] = self._eval(keyword.value)
-        return self._items(node.args), keywords
+        return self._items(node.args, once), keywords
 
     def _method(self, node: ast.Call, func: ast.Attribute) -> Any:
         value = self._eval(func.value)
         for kind, names in _METHODS.items():
             if isinstance(value, kind) and func.attr in names:
-                args, keywords = self._arguments(node)
+                args, keywords = self._arguments(node, func.attr == "join")
                 self._check_method(node, func.attr, value, args, keywords)
                 if func.attr == "join":
                     _check_order(node, args[0])
                 result = getattr(value, func.attr)(*args, **keywords)
                 if func.attr != "get":
                     self._spend(_weight(result), node)
-                return tuple(result) if isinstance(value, dict) and func.attr != "get" else result
+                if isinstance(value, dict) and func.attr != "get":
+                    return Iterator(result)
+                return result
         raise NotConstant
 
     def _check_function(

@@ -5,6 +5,7 @@ import ast
 
 from zeroserve.compiler.base import Base
 from zeroserve.compiler.diagnostics import Refusal
+from zeroserve.compiler.scope import META_TYPES
 from zeroserve.compiler.tree import Const, Expr, Stmt
 
 HINT = (
@@ -38,20 +39,24 @@ class Displays(Base):
         if isinstance(node, ast.Dict):
             if None in node.keys:
                 raise Refusal(node, "** in a dict", "write the members one by one")
-            keys = [
-                self._kept(k, f"{name}.key {at}", stores) for at, k in enumerate(node.keys) if k
-            ]
-            values = [self._kept(v, f"{name}.{at}", stores) for at, v in enumerate(node.values)]
-            return ast.copy_location(ast.Dict(list(keys), values), node)
+            keys: list[ast.expr | None] = []
+            values: list[ast.expr] = []
+            for at, (key, item) in enumerate(zip(node.keys, node.values, strict=True)):
+                if key is not None:
+                    keys.append(self._kept(key, f"{name}.key {at}", stores))
+                values.append(self._kept(item, f"{name}.{at}", stores))
+            return ast.copy_location(ast.Dict(keys, values), node)
         if isinstance(node, ast.List | ast.Tuple):
             items = [self._kept(item, f"{name}.{at}", stores) for at, item in enumerate(node.elts)]
             return ast.copy_location(type(node)(items, ast.Load()), node)
         known = self.display(node)
-        if known is not node or isinstance(node, ast.Constant):
-            return known
+        if known is not node:  # as it is now: in a loop it may become another
+            return self._kept(known, name, stores)
         value = self.expr(node)
         if isinstance(value, Const):
-            return node
+            if value.type in META_TYPES or not isinstance(value.value, str | bytes | int | None):
+                return node
+            return ast.copy_location(ast.Constant(value.value), node)
         stores.append(self.assign(name, value, node))
         return ast.copy_location(ast.Name(name, ast.Load()), node)
 

@@ -306,7 +306,7 @@ class Expressions(Displays):
                 if isinstance(right, ast.Constant) and isinstance(right.value, str | int | bytes):
                     return self._cond_equal(node, left, isinstance(node.ops[0], ast.Eq))
             case ast.Call(func=ast.Name(id="isinstance")):
-                if "isinstance" not in self.hidden and len(node.args) == 2:
+                if self._library(node.func) == "builtins.isinstance" and len(node.args) == 2:
                     return self._cond_isinstance(node)
         raw = self.expr(node)
         value = self.truth(raw, node)
@@ -367,10 +367,7 @@ class Expressions(Displays):
         """``value is None``."""
         if isinstance(value.type, OptionalType) or value.type == JSON:
             return tree.IsNone(value, type=BOOL, line=_line(node))
-        found = self.const(value.type == NONE, node)
-        if isinstance(value, Const | Local):
-            return found
-        return self.block([tree.Do(value, line=_line(node))], found)
+        return self.valued(value, self.const(value.type == NONE, node))
 
     def _cond_equal(
         self, node: ast.Compare, left: ast.expr, positive: bool
@@ -394,6 +391,10 @@ class Expressions(Displays):
         found: set[int] = set()
         for name in names:
             kind = kinds.get(name.id) if isinstance(name, ast.Name) else None
+            if isinstance(name, ast.Name) and (
+                name.id in self.hidden or name.id in self.scope.names
+            ):
+                kind = None
             if kind is None:
                 raise Refusal(
                     name, "isinstance() knows " + ", ".join(kinds), "look at attributes instead"
@@ -402,8 +403,12 @@ class Expressions(Displays):
         then, other = copy(self.flow), copy(self.flow)
         slot = self._slot_of(node.args[0])
         if value.type != JSON:
-            types: dict[Type, int] = {BOOL: 1, INT: 2, U64: 2, STR: 4}
-            inner = types.get(strip(value.type), 5 if isinstance(value.type, ListType) else 0)
+            types: dict[Type, int] = {BOOL: 1, INT: 2, U64: 2, FLOAT: 3, STR: 4, DICT: 6}
+            inner = types.get(strip(value.type), 0)
+            if 5 in found and isinstance(strip(value.type), ListType):
+                raise Refusal(
+                    node, "lists and long tuples are one type here", "look at a JSON value instead"
+                )
             if isinstance(value.type, OptionalType):
                 if slot is not None and then is not None and inner in found:
                     then[slot] = value.type.item
@@ -447,7 +452,7 @@ class Expressions(Displays):
                 and self.flow is not None
                 and isinstance(again.type, OptionalType)
             ):
-                self.flow[slot] = again.type.item
+                self.flow[slot] = strip(self.flow.get(slot, slot.type))
             if isinstance(test, Const) and test.type == BOOL and bool(test.value) != is_and:
                 value = self.block(first, again)
                 continue
@@ -1053,7 +1058,7 @@ class Expressions(Displays):
         if items is not None and isinstance(index, Const) and isinstance(index.value, int):
             if not -len(items) <= index.value < len(items):
                 message = self.const("tuple index out of range", node)
-                return tree.Raise("IndexError", message, line=_line(node))
+                return self.valued(value, tree.Raise("IndexError", message, line=_line(node)))
             return self.item(value, index.value % len(items), node)
         is_tuple = items is not None
         as_list = self.as_list(value, node)
@@ -1162,7 +1167,7 @@ class Expressions(Displays):
             if part is None:
                 return self.const(CONSTANTS["ABSENT"], node)
             found = self.expr(part)
-            if found.type == NONE:
+            if found.type == NONE and isinstance(found, Const):
                 return self.const(CONSTANTS["ABSENT"], node)
             number = self.convert(found, INT, part, "the bound")
             # The least int says that there is none; the one above it means the same slice.
@@ -1236,6 +1241,8 @@ class Expressions(Displays):
                 "give it a variable with a type first: n: int = data['n']",
             )
         self.present(value, node, "a value with a format")
+        if value.type == BOOL and not isinstance(spec, Const):
+            return self._formatted_bool(value, spec, node)
         if isinstance(spec, Const):
             check_format(spec.value, value.type, node)
         if value.type == BOOL and not isinstance(spec, Const):
@@ -1257,6 +1264,16 @@ class Expressions(Displays):
         if value.type == STR:
             return self.helper("zs_py_str_format", [value, spec], STR, node, True)
         raise Refusal(node, f"a format of {value.type.a}", "format an int or a str")
+
+    def _formatted_bool(self, value: Expr, spec: Expr, node: ast.AST) -> Expr:
+        """A bool is formatted as the int that it is, but without a format it is True or False."""
+        first, flag = self.twice(value)
+        second, how = self.twice(spec)
+        number = self.helper("zs_py_int_format", [flag, how], STR, node, True)
+        some = self.op("nonempty", [how], BOOL, node)
+        plain = self.text_of(flag, node)
+        chosen = tree.Choose(some, number, plain, type=STR, line=_line(node))
+        return self.block([*first, *second], chosen)
 
     def text_of(self, value: Expr, node: ast.AST, as_key: bool = False) -> Expr:
         """``str(value)``."""

@@ -32,7 +32,7 @@ def copy(flow: Flow) -> Flow:
     return None if flow is None else dict(flow)
 
 
-def assigned(nodes: Sequence[ast.stmt] | Sequence[ast.expr]) -> set[str]:
+def assigned(nodes: Sequence[ast.AST]) -> set[str]:
     """Names that these statements may set."""
     found = set()
     for node in nodes:

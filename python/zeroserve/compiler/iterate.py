@@ -6,6 +6,7 @@ from typing import Any
 
 from zeroserve.compiler import tree, unroll
 from zeroserve.compiler.base import _line
+from zeroserve.compiler.constants import NotConstant
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.expressions import Expressions
 from zeroserve.compiler.scope import DICT, SET
@@ -61,8 +62,8 @@ class Iterables(Expressions):
     def unrolled(self, target: ast.expr, node: ast.expr) -> list[dict[str, Any]] | None:
         """What the names of a loop mean for each item, where the loop has to be written out."""
         try:
-            value = self.constant_value(node)
-        except Refusal:
+            value = self.scope.constants.of(node, self.hidden, True)
+        except (NotConstant, Refusal):
             return None
         if not unroll.is_needed(value):
             return None

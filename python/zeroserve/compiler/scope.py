@@ -148,12 +148,16 @@ class Scope:
         self._report = report
         self._load = load
         self._values: dict[str, Any] = {}
+        self._values_read: dict[str, int] = {}
+        """Names that are read other than in annotations, and a line where they are."""
         self.constants = Constants(self._values, self._computed)
 
     # ---- definitions
 
     def define(self, module: ast.Module) -> None:
         """Take up all names of the module, in the order in which CPython would."""
+        if not self._values_read:
+            self._values_read = _read_as_values(module)
         for stmt in module.body:
             try:
                 self._statement(stmt)
@@ -183,9 +187,9 @@ class Scope:
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.If() if _is_not_run(stmt.test):
-                pass
-            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
-                self.define(ast.Module(stmt.body, []))
+                self.define(ast.Module(stmt.orelse, []))
+            case ast.If() if self.library(stmt.test) == "typing.TYPE_CHECKING":
+                self._for_types(stmt)
             case ast.AsyncFunctionDef():
                 raise Refusal(
                     stmt, "an async function is not compiled", REFUSED["AsyncFunctionDef"][1]
@@ -197,6 +201,22 @@ class Scope:
                     "imports, constants, functions, records",
                     "move it into a function with @on_request",
                 )
+
+    def _for_types(self, stmt: ast.If) -> None:
+        """Imports that CPython does not run: their names stand in annotations only."""
+        for part in stmt.body:
+            if not isinstance(part, ast.Import | ast.ImportFrom | ast.Pass):
+                raise Refusal(part, "only imports stand under TYPE_CHECKING")
+            for name in _defined(part):
+                line = self._values_read.get(name)
+                if line is not None:
+                    raise Refusal(
+                        part,
+                        f"{name} is used as a value in line {line}, where CPython has no such name",
+                        "import it outside of TYPE_CHECKING",
+                    )
+        self.define(ast.Module(stmt.body, []))
+        self.define(ast.Module(stmt.orelse, []))
 
     def _assign(
         self, target: ast.expr, value: ast.expr, annotation: ast.expr | None = None
@@ -383,6 +403,12 @@ class Scope:
             match stmt:
                 case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
                     type = self.annotation(annotation)
+                    if name in [field_ for field_, _ in fields]:
+                        raise Refusal(stmt, f"a second field {name}")
+                    if name.startswith("_" if is_tuple else "__"):
+                        raise Refusal(stmt, f"a field whose name begins with _: {name}")
+                    if defaults and value is None:
+                        raise Refusal(stmt, f"{name} has no default, but one before it has")
                     if type in (REQUEST, NONE, RESPONSE) or type.words == 0:
                         raise Refusal(annotation, f"a record can't hold {type.a}")
                     fields.append((name, type))
@@ -397,7 +423,9 @@ class Scope:
         if not fields:
             raise Refusal(node, "a record without fields")
         words_ = sum(type.words for _, type in fields)
-        type_ = RecordType(node.name, words_, tuple(fields), is_tuple)
+        if node.name in self.names:
+            raise Refusal(node, f"a second definition of {node.name}")
+        type_ = RecordType(node.name, words_, tuple(fields), is_tuple, self.path)
         self.names[node.name] = RecordDecl(type_, defaults)
 
     def default(self, node: ast.expr, type: Type) -> tree.Const:
@@ -515,7 +543,7 @@ class Scope:
             raise Refusal(node, "dicts are constants of the module, or JSON: dict[str, Any]")
         if name == "Optional" and len(parts) == 1:
             return optional(self.annotation(parts[0]))
-        if name in ("Final", "ClassVar") and len(parts) == 1:
+        if name == "Final" and len(parts) == 1:
             return self.annotation(parts[0])
         raise Refusal(node, f"not a type that scripts know: {ast.unparse(node)}")
 
@@ -606,9 +634,27 @@ def _no_module(stmt: ast.stmt, name: str) -> Refusal:
 
 def _is_not_run(test: ast.expr) -> bool:
     match test:
-        case ast.Compare(left=ast.Name(id="__name__"), ops=[ast.Eq()]):
+        case ast.Compare(
+            left=ast.Name(id="__name__"),
+            ops=[ast.Eq()],
+            comparators=[ast.Constant(value="__main__")],
+        ):
             return True
     return False
+
+
+def _read_as_values(module: ast.Module) -> dict[str, int]:
+    found: dict[str, int] = {}
+    waiting: list[ast.AST] = [module]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            found[node.id] = node.lineno
+        for field_, value in ast.iter_fields(node):
+            if field_ not in ("annotation", "returns"):
+                parts = value if isinstance(value, list) else [value]
+                waiting += [part for part in parts if isinstance(part, ast.AST)]
+    return found
 
 
 def _defined(stmt: ast.stmt) -> list[str]:

@@ -111,6 +111,8 @@ class RecordType(Type):
 
     fields: tuple[tuple[str, Type], ...] = ()
     is_tuple: bool = False
+    path: str = ""
+    """Of its module: records of two modules are never the same."""
 
     def field(self, name: str) -> tuple[int, Type] | None:
         """Position and type of a field."""

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 from zeroserve.compiler.diagnostics import Refusal
+from zeroserve.compiler.flow import assigned
 from zeroserve.compiler.scope import has_no_words, type_of
 
 MAX_ITEMS = 64
@@ -25,10 +26,8 @@ def is_needed(value: Any) -> bool:
 
 def is_simple(body: Sequence[ast.stmt], names: set[str]) -> bool:
     """Whether a body can be written several times: it neither ends the loop nor sets its names."""
-    for node in body:
-        for part in ast.walk(node):
-            if isinstance(part, ast.Name) and part.id in names and isinstance(part.ctx, ast.Store):
-                return False
+    if assigned(list(body)) & names:
+        return False
     return not any(_leaves(node) for node in body)
 
 
