@@ -239,9 +239,10 @@ impl Passage {
         self.since = self.upstreams.now();
         let connecting = matches!(self.stage, Stage::Connecting(_));
         let may_repeat = connecting || self.is_reused && self.request.is_idempotent;
-        self.kept = self.kept.take().filter(|kept| {
-            may_repeat && (connecting || kept.len() + bytes.len() <= MAX_OUTPUT)
-        });
+        self.kept = self
+            .kept
+            .take()
+            .filter(|kept| may_repeat && (connecting || kept.len() + bytes.len() <= MAX_OUTPUT));
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
