@@ -366,7 +366,7 @@ impl<S: Stream> Connection<S> {
                 }
                 Turn::Load(missing) => return Step::Load(missing),
                 Turn::Wait(watch) => return Step::Wait(watch),
-                Turn::Pass(passage) => {
+                Turn::Pass(answering) => {
                     let log = worker.log.as_ref().filter(|_| !self.inquiry.is_silent());
                     let started = log.map(|log| (log, self.inquiry.started(&worker)));
                     let line = started.map(|(log, at)| log.begin(&self.peer, Some(&request), at));
@@ -389,7 +389,7 @@ impl<S: Stream> Connection<S> {
                         self.detached = Some(Detached::new(head, decoder));
                     }
                     return Step::Pass(Box::new(Relay {
-                        passage,
+                        answering,
                         kind,
                         line,
                         is_uploading,
@@ -417,6 +417,10 @@ impl<S: Stream> Connection<S> {
                 Body::Empty => self.finish_line(line, status, 0),
                 Body::Bytes(bytes) => {
                     self.io.append(&bytes);
+                    self.finish_line(line, status, bytes.len() as u64);
+                }
+                Body::Shared(ref bytes) if bytes.len() as u64 <= MAX_COPIED_BYTES => {
+                    self.io.append(bytes);
                     self.finish_line(line, status, bytes.len() as u64);
                 }
                 Body::Part(ref local, part) if part.len <= MAX_COPIED_BYTES => {

@@ -12,8 +12,9 @@ use std::time::Duration;
 use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming};
 use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Reject, Request};
-use zeroserve_proxy::{Head, Passage};
+use zeroserve_proxy::Head;
 
+use crate::cached::{self, Answering, Look};
 use crate::clock::Now;
 use crate::live::{self, Live, Watch};
 use crate::passing;
@@ -47,7 +48,7 @@ pub enum Turn {
     /// Another version of the site, for a while.
     Wait(Watch),
     /// That an upstream answers.
-    Pass(Box<Passage>),
+    Pass(Box<Answering>),
 }
 
 /// What an upstream's head has come to.
@@ -226,7 +227,7 @@ impl Inquiry {
                 Turn::Slice
             }
             Ok(Ruled::Nothing) => Turn::Nothing,
-            Ok(Ruled::Pass(url)) => self.pass(worker, request, peer, &url, out),
+            Ok(Ruled::Pass(url, cache)) => self.pass(worker, request, peer, &url, cache, out),
             Err(missing) => Turn::Load(missing),
         }
     }
@@ -238,16 +239,46 @@ impl Inquiry {
         request: &Request<'_, '_>,
         peer: &Peer,
         url: &str,
+        cache: bool,
         out: &mut Vec<u8>,
     ) -> Turn {
-        let exchange = self.scripted.as_mut().map(|scripted| &mut *scripted.exchange);
-        match passing::begin(worker, request, exchange, peer, url) {
-            Ok(passage) => Turn::Pass(passage),
-            Err(status) => {
+        let start = out.len();
+        let site = self.view.as_ref().map_or(0, |view| view.site().id);
+        let exchange = self.scripted.as_ref().map(|scripted| &*scripted.exchange);
+        match cached::look(worker, request, exchange, peer, site, url, cache, out) {
+            Look::Pass(answering) => Turn::Pass(answering),
+            Look::Answer(answer) => self.answer_kept(worker, request, peer, answer, start, out),
+            Look::Fail(status) => {
                 self.failed = Some(status);
                 self.answer(worker, request, peer, out)
             }
         }
+    }
+
+    /// Answer with what was kept of an upstream, once scripts that see responses have seen it.
+    fn answer_kept(
+        &mut self,
+        worker: &Worker,
+        request: &Request<'_, '_>,
+        peer: &Peer,
+        answer: Answer,
+        start: usize,
+        out: &mut Vec<u8>,
+    ) -> Turn {
+        if let Some(scripted) = &mut self.scripted {
+            let is_seen = scripted.sees_response();
+            if is_seen {
+                ruling::show(scripted, &out[start..], answer.status);
+            }
+            if is_seen || ruling::changes_head(scripted) {
+                self.held = Some(Held { head: out.split_off(start), answer });
+                return self.answer(worker, request, peer, out);
+            }
+        }
+        if let Some(view) = &self.view {
+            view.count(answer.status);
+        }
+        Turn::Answered(answer)
     }
 
     /// Whether scripts have decided that an upstream answers, which then gets the body.
@@ -395,8 +426,8 @@ enum Ruled {
     Held(Held),
     /// The client gets no answer.
     Nothing,
-    /// The upstream of this URL answers.
-    Pass(String),
+    /// The upstream of this URL answers, or the cache if that is wanted.
+    Pass(String, bool),
 }
 
 /// Begin with the scripts, when there are any.
@@ -467,7 +498,7 @@ fn rule(
             let answer = match ruling {
                 Ruling::Answer(answer) => answer,
                 Ruling::Nothing => return Ok(Ruled::Nothing),
-                Ruling::Pass(url) => return Ok(Ruled::Pass(url)),
+                Ruling::Pass(url, cache) => return Ok(Ruled::Pass(url, cache)),
             };
             if scripted.sees_response() {
                 ruling::show(scripted, &out[start..], answer.status);

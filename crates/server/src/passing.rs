@@ -10,7 +10,7 @@ use zeroserve_host::{Body as ScriptBody, Exchange};
 use zeroserve_http::body::Framing;
 use zeroserve_http::{Method, Request, status};
 use zeroserve_proxy::{
-    Asked, Failure, Head, Outgoing, Passage, Protocol, Timeouts, is_hop_by_hop, line, tokens,
+    Asked, Failure, Head, Outgoing, Passage, Protocol, Route, Timeouts, is_hop_by_hop, line, tokens,
 };
 
 use crate::clock::Now;
@@ -29,14 +29,45 @@ const FORWARDING: [&str; 5] =
 /// Failures by upstream and phase, one line each in a while.
 static FAILURES: LazyLock<Notices<(String, &'static str)>> = LazyLock::new(Notices::default);
 
-/// Begin to pass a request on to `url`; otherwise the status to answer.
-pub(crate) fn begin(
+/// A request that is ready to be sent.
+pub(crate) struct Prepared {
+    route: Rc<Route>,
+    pub(crate) outgoing: Outgoing,
+    /// Its body, when somebody has read it.
+    content: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    /// Send it.
+    pub(crate) fn start(self, upstreams: &Upstreams) -> Box<Passage> {
+        let Self { route, outgoing, content } = self;
+        let mut passage = Passage::new(upstreams, route, outgoing, Timeouts::default());
+        if let Some(content) = content {
+            passage.upload(&content);
+            passage.end_upload(b"");
+        }
+        Box::new(passage)
+    }
+
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        let Outgoing { ref head, framing, asked, is_idempotent } = self.outgoing;
+        Self {
+            route: Rc::clone(&self.route),
+            outgoing: Outgoing { head: head.clone(), framing, asked, is_idempotent },
+            content: self.content.clone(),
+        }
+    }
+}
+
+/// Make a request what the upstream at `url` gets; otherwise the status to answer.
+pub(crate) fn prepare(
     worker: &Worker,
     request: &Request<'_, '_>,
-    exchange: Option<&mut Exchange>,
+    exchange: Option<&Exchange>,
     peer: &Peer,
     url: &str,
-) -> Result<Box<Passage>, u16> {
+) -> Result<Prepared, u16> {
     let route = worker.upstreams.route(url).map_err(|error| {
         let why = format!("can't pass requests on to {}: {}", url.escape_debug(), error.0);
         FAILURES.warn((url.to_owned(), "route"), &why);
@@ -83,12 +114,7 @@ pub(crate) fn begin(
     };
     let is_idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE");
     let outgoing = Outgoing { head: writer.head, framing, asked, is_idempotent };
-    let mut passage = Passage::new(&worker.upstreams, route, outgoing, Timeouts::default());
-    if let Some(content) = content {
-        passage.upload(&content);
-        passage.end_upload(b"");
-    }
-    Ok(Box::new(passage))
+    Ok(Prepared { route, outgoing, content })
 }
 
 struct Writer<'a, 'h, 'b> {

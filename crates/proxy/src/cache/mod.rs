@@ -29,7 +29,7 @@ use self::fetch::Because;
 use self::flight::{Flight, Flights, Outcome, Part, SHARDS, Shard, join};
 use self::group::{Asked, Group};
 use self::key::{KeyBytes, key, key_of};
-use self::policy::{Facts, lines};
+use self::policy::Facts;
 use self::stats::{Count, Counters};
 use self::stored::{Fate, Stored};
 use crate::head::{Head, line};
@@ -37,7 +37,7 @@ use crate::head::{Head, line};
 pub use self::fetch::{Fetch, Note, Recorder, Verdict};
 pub use self::flight::{MAX_WAIT_MS, Round, Waiter};
 pub use self::key::{Fields, Purge, Query, What};
-pub use self::policy::Why;
+pub use self::policy::{Why, lines};
 pub use self::stats::Stats;
 pub use self::stored::{Hit, Reply};
 

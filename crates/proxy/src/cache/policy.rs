@@ -312,7 +312,7 @@ fn is_for_authorized(control: &Control) -> bool {
 }
 
 /// The fields of lines that end in CRLF.
-pub(super) fn lines(fields: &[u8]) -> impl Fields<'_> {
+pub fn lines(fields: &[u8]) -> impl Fields<'_> {
     fields.split(|&b| b == b'\n').filter_map(|line| {
         let line = line.strip_suffix(b"\r")?;
         let colon = line.iter().position(|&b| b == b':')?;

@@ -12,6 +12,10 @@ const MAX_NAMES: usize = 16;
 /// Most bytes that the named fields of a request may have together for a response to be stored.
 const MAX_VALUES_BYTES: usize = 4 * 1024;
 
+/// Fields that say who asks, and are written on the way: an answer that depends on them is for
+/// one client.
+const OF_CLIENT: [&str; 3] = ["forwarded", "via", "x-forwarded-for"];
+
 /// Named fields of a request, in the form in which they are compared.
 pub(super) type Values = SmallVec<[u8; 256]>;
 
@@ -30,7 +34,11 @@ impl Names {
             if name == b"*" || !is_token(name) {
                 return None;
             }
-            names.push(std::str::from_utf8(name).ok()?.to_ascii_lowercase().into());
+            let name = std::str::from_utf8(name).ok()?.to_ascii_lowercase();
+            if OF_CLIENT.contains(&name.as_str()) {
+                return None;
+            }
+            names.push(name.into());
             if names.len() > MAX_NAMES * 8 {
                 return None;
             }
@@ -109,7 +117,7 @@ mod tests {
     fn lists_of_names() {
         assert_eq!(names(&["B, a", "b ,, "]), names(&["a,b"]));
         assert!(names(&[]).unwrap().is_empty());
-        for bad in ["*", "a, *", "a b", "\"a\"", "a;b"] {
+        for bad in ["X-Forwarded-For", "a, Via", "*", "a, *", "a b", "\"a\"", "a;b"] {
             assert!(names(&[bad]).is_none(), "{bad}");
         }
         let long: Vec<_> = (0..17).map(|n| format!("x{n}")).collect();

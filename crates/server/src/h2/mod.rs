@@ -542,7 +542,7 @@ impl<S: Stream> Connection<S> {
                 self.send(stream, &text, line, answer)
             }
             Turn::Slice => Some(State::Runnable),
-            Turn::Pass(passage) => {
+            Turn::Pass(answering) => {
                 let line = match inquiry.is_silent() {
                     true => None,
                     false => self.begin_line(Some(&request), || inquiry.started(&worker)),
@@ -550,7 +550,7 @@ impl<S: Stream> Connection<S> {
                 self.kept_bytes -= upload.kept_bytes();
                 let is_head = request.method == Method::Head;
                 self.engine.hold(stream);
-                Some(State::Passing(Passing::new(passage, is_head, line, upload)))
+                Some(State::Passing(Passing::new(answering, is_head, line, upload)))
             }
             Turn::Nothing => {
                 let line = self.begin_line(Some(&request), || inquiry.started(&worker));
@@ -630,6 +630,10 @@ impl<S: Stream> Connection<S> {
             let appended = match &body {
                 Body::Part(local, part) => append(local, part.start, size as usize, out),
                 Body::Bytes(bytes) => {
+                    out.extend_from_slice(bytes);
+                    Ok(())
+                }
+                Body::Shared(bytes) => {
                     out.extend_from_slice(bytes);
                     Ok(())
                 }

@@ -3,11 +3,12 @@
 use std::task::Context;
 
 use zeroserve_http::h2::Code;
-use zeroserve_proxy::{Head, Passage};
+use zeroserve_proxy::Head;
 
 use super::Connection;
 use super::job::{Job, State, Upload};
 use crate::access_log::Line;
+use crate::cached::Answering;
 use crate::inquiry::Passed;
 use crate::passing;
 use crate::pipeline::Answer;
@@ -16,7 +17,7 @@ use crate::stream::Stream;
 
 /// A request that was passed on.
 pub(crate) struct Passing {
-    passage: Box<Passage>,
+    answering: Box<Answering>,
     is_head: bool,
     line: Option<Line>,
     status: u16,
@@ -41,13 +42,13 @@ pub(crate) struct Passing {
 impl Passing {
     /// A request whose body has come as far as `upload` says.
     pub(crate) fn new(
-        passage: Box<Passage>,
+        answering: Box<Answering>,
         is_head: bool,
         line: Option<Line>,
         upload: &mut Upload,
     ) -> Box<Self> {
         let mut passing = Self {
-            passage,
+            answering,
             is_head,
             line,
             status: 0,
@@ -70,21 +71,21 @@ impl Passing {
     /// A part of the request's body; false when that is too long.
     pub(crate) fn upload(&mut self, content: &[u8], ended: bool, most: u64) -> bool {
         self.uploaded = self.uploaded.saturating_add(content.len() as u64);
-        if self.passage.is_uploaded() {
+        if self.answering.is_uploaded() {
             return true;
         }
         if !content.is_empty() {
-            self.passage.upload(content);
+            self.answering.upload(content);
         }
         if ended {
-            self.passage.end_upload(b"");
+            self.answering.end_upload(b"");
         }
         self.has_moved = true;
         self.uploaded <= most
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        let moved = self.passage.poll(cx);
+        let moved = self.answering.poll(cx);
         self.has_moved |= moved;
         moved
     }
@@ -92,7 +93,7 @@ impl Passing {
     pub(crate) fn deadline(&self, write_timeout_s: u64) -> u64 {
         match self.waits {
             true => self.since.saturating_add(write_timeout_s).saturating_add(1),
-            false => self.passage.deadline(),
+            false => self.answering.deadline(),
         }
     }
 
@@ -105,7 +106,7 @@ impl Passing {
             }
             return self.since + write_timeout_s < now;
         }
-        self.has_moved |= self.passage.expire(now);
+        self.has_moved |= self.answering.expire(now);
         false
     }
 
@@ -125,21 +126,21 @@ impl<S: Stream> Connection<S> {
         let stream = job.stream;
         passing.has_moved = false;
         passing.is_runnable = false;
-        if passing.passage.awaits_upload() {
+        if passing.answering.awaits_upload() {
             self.engine.refill(stream, self.io.out());
         }
-        while let Some(head) = passing.passage.interim() {
+        while let Some(head) = passing.answering.interim() {
             // The client hears it from us when scripts want the body.
             let mut text = Vec::new();
             passing::write_interim(&mut text, &head);
             self.engine.inform(stream, &text, self.io.out());
         }
         if !passing.has_begun {
-            if let Some(head) = passing.head.take().or_else(|| passing.passage.head()) {
+            if let Some(head) = passing.head.take().or_else(|| passing.answering.head()) {
                 return self.begin_passed(job, head);
             }
-            if let Some(failure) = passing.passage.failure() {
-                passing::tell(&passing.passage, failure);
+            if let Some(failure) = passing.answering.failure() {
+                passing.answering.tell();
                 job.inquiry.fail(failure.status());
                 // Whoever answers instead has no use for the body.
                 job.upload.is_past = true;
@@ -197,7 +198,7 @@ impl<S: Stream> Connection<S> {
         }
         (passing.status, passing.has_begun) = (status, true);
         passing.since = worker.tick.get();
-        let ends = bare || !head.has_content && passing.passage.trailers().is_empty();
+        let ends = bare || !head.has_content && passing.answering.trailers().is_empty();
         let out = self.io.out();
         self.engine.respond(job.stream, &text, ends, &mut worker.blocks.borrow_mut(), out);
         worker.head_text.replace(text);
@@ -211,8 +212,8 @@ impl<S: Stream> Connection<S> {
     fn go_on(&mut self, mut job: Job) {
         let State::Passing(passing) = &mut job.state else { return };
         let stream = job.stream;
-        let passage = &passing.passage;
-        if !passage.content().is_empty() {
+        let answering = &passing.answering;
+        if !answering.content().is_empty() {
             if !std::mem::replace(&mut passing.waits, true) {
                 passing.since = self.worker.tick.get();
             }
@@ -221,9 +222,9 @@ impl<S: Stream> Connection<S> {
         }
         self.engine.unqueue(stream);
         passing.waits = false;
-        if passage.is_done() {
+        if answering.is_done() {
             let out = self.io.out();
-            let trailers = passing::trailers(passage.trailers());
+            let trailers = passing::trailers(answering.trailers());
             if trailers.is_empty() {
                 let now = self.worker.tick.get();
                 self.engine.data_header(stream, 0, true, now, out);
@@ -233,8 +234,8 @@ impl<S: Stream> Connection<S> {
             }
             return self.end_job(job);
         }
-        if let Some(failure) = passage.failure() {
-            passing::tell(passage, failure);
+        if answering.failure().is_some() {
+            answering.tell();
             self.engine.reset(stream, Code::Internal, self.io.out());
             return self.end_job(job);
         }
@@ -248,7 +249,7 @@ impl<S: Stream> Connection<S> {
         let stream = job.stream;
         let now = self.worker.tick.get();
         let out = self.io.out();
-        let content = passing.passage.content();
+        let content = passing.answering.content();
         let len = content.len().min(self.engine.room(stream));
         if len > 0 {
             let start = out.len();
@@ -260,10 +261,10 @@ impl<S: Stream> Connection<S> {
                 return false;
             }
             out.extend_from_slice(&content[..len]);
-            passing.passage.consume(len);
+            passing.answering.consume(len);
             passing.sent += len as u64;
             passing.since = now;
-            if passing.passage.is_done() && passing.passage.trailers().is_empty() {
+            if passing.answering.is_done() && passing.answering.trailers().is_empty() {
                 self.engine.mark_last(start, out);
                 self.engine.end_sending(stream, out);
                 let job = self.jobs.remove(at);
@@ -271,7 +272,7 @@ impl<S: Stream> Connection<S> {
                 return true;
             }
         }
-        if passing.passage.content().is_empty() {
+        if passing.answering.content().is_empty() {
             let job = self.jobs.remove(at);
             self.go_on(job);
         }
