@@ -337,6 +337,10 @@ class Server:
         """Answer for a host no more; False when it had no site."""
     def site(self, host: str | None = None) -> tuple[int, int] | None:
         """Generation of a site that is in force, and how many entries it has; None without one."""
+    def set_fallback(self, target: str | None) -> None:
+        """Ask an upstream (``http://HOST:PORT``, ``unix:PATH``) for what no site has, from the
+        next request on; None asks nobody. Error when it is none.
+        """
     def start(self) -> list[str]:
         """Bind and start the workers; returns one URL per listener.
 

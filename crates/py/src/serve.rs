@@ -280,6 +280,12 @@ impl Server {
         Some((current.number, current.archive.index().len()))
     }
 
+    /// Ask an upstream for what no site has, from the next request on; None asks nobody.
+    #[pyo3(signature = (target))]
+    fn set_fallback(&self, target: Option<&str>) -> PyResult<()> {
+        self.sites.set_fallback(target).map_err(refuse)
+    }
+
     /// Bind and start the workers; returns one URL per listener.
     fn start(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         // Errors stay text until the lock is free: making a Python exception takes the GIL.

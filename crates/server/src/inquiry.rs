@@ -82,6 +82,8 @@ pub struct Inquiry {
     waited: bool,
     /// What is answered instead of an upstream that failed.
     failed: Option<u16>,
+    /// The upstream that is asked because neither scripts nor files have an answer.
+    elsewhere: Option<Arc<String>>,
 }
 
 impl Inquiry {
@@ -116,9 +118,45 @@ impl Inquiry {
                 scripted.is_live = true;
             }
         }
-        match (&mut self.scripted, &self.view) {
+        let progress = match (&mut self.scripted, &self.view) {
             (Some(scripted), Some(view)) => scripted.advance(view),
             _ => Progress::Done,
+        };
+        if matches!(progress, Progress::Done)
+            && let Some(fallback) = &*worker.views.fallback()
+        {
+            self.look_elsewhere(worker, request, fallback);
+        }
+        progress
+    }
+
+    /// Decide whether an upstream answers in place of files, which is before its body is read.
+    fn look_elsewhere(
+        &mut self,
+        worker: &Worker,
+        request: &Request<'_, '_>,
+        fallback: &Arc<String>,
+    ) {
+        let Some(view) = self.view.as_ref().filter(|_| self.elsewhere.is_none()) else { return };
+        let mut scratch = worker.scratch.take();
+        let has = match &self.scripted {
+            None => {
+                let (method, target) = (request.method.as_str(), origin_form(request));
+                pipeline::has(&view.generation(), request, method, target, &mut scratch)
+            }
+            Some(scripted) if scripted.stopped().is_some() => true,
+            Some(Scripted { exchange, .. }) if exchange.answer().is_some() => true,
+            Some(Scripted { exchange, generation, .. }) => pipeline::has(
+                generation,
+                request,
+                exchange.method(),
+                exchange.target(),
+                &mut scratch,
+            ),
+        };
+        worker.scratch.replace(scratch);
+        if !has {
+            self.elsewhere = Some(Arc::clone(fallback));
         }
     }
 
@@ -193,11 +231,19 @@ impl Inquiry {
                 let status = self.failed.unwrap_or(502);
                 Ok(Ruled::Now(pipeline::text(status, now, request.method, out)))
             }
-            (None, _) => {
-                let loaded = &self.loaded;
-                let is_page = matches!(self.live, Live::Page(_));
-                let respond = if is_page { live::respond } else { pipeline::respond };
-                respond(own, request, now, loaded, &mut scratch, out).map(Ruled::Now)
+            (None, _) => match &self.elsewhere {
+                Some(fallback) => Ok(Ruled::Pass(String::clone(fallback))),
+                None => {
+                    let loaded = &self.loaded;
+                    let is_page = matches!(self.live, Live::Page(_));
+                    let respond = if is_page { live::respond } else { pipeline::respond };
+                    respond(own, request, now, loaded, &mut scratch, out).map(Ruled::Now)
+                }
+            },
+            // Nothing that scripts have decided, and no failure.
+            (Some(_), None) if self.elsewhere.is_some() && self.failed.is_none() => {
+                let fallback = self.elsewhere.as_deref().cloned();
+                Ok(Ruled::Pass(fallback.unwrap_or_default()))
             }
             (Some(scripted), held) => {
                 let view = match &mut self.old_view {
@@ -250,8 +296,11 @@ impl Inquiry {
         }
     }
 
-    /// Whether scripts have decided that an upstream answers, which then gets the body.
+    /// Whether an upstream answers, which then gets the body.
     pub fn is_passed_on(&self) -> bool {
+        if self.elsewhere.is_some() {
+            return self.failed.is_none();
+        }
         let scripted =
             self.scripted.as_ref().filter(|s| self.failed.is_none() && s.stopped().is_none());
         matches!(
@@ -356,6 +405,7 @@ impl Inquiry {
         self.live = Live::Off;
         self.waited = false;
         self.failed = None;
+        self.elsewhere = None;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();
