@@ -295,6 +295,7 @@ class Server:
         hsts_s: int | None = None,
         admin: tuple[str, bool, str] | None = None,
         live: bool = False,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
         """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``; each may have
         ``,proxy`` behind it.
@@ -310,6 +311,14 @@ class Server:
         ``admin``: address of the admin listener, whether other machines may reach it, and the
         directory of its page.
         ``live``: browsers on this machine hear of changes of directories.
+        ``trusted_proxies``: networks of proxies in front, whose X-Forwarded-For and the like are
+        passed on to upstreams.
+        """
+    def set_fallback(self, url: str | None) -> None:
+        """Have this upstream (``http://HOST:PORT``, ``unix:/PATH``) answer what the sites do not
+        have; None for nobody. Takes effect with the next request.
+
+        Raises Error when it names no upstream.
         """
     def bind(self) -> None:
         """Bind the addresses before ``start``, which otherwise does it; no thread runs yet.
@@ -337,10 +346,6 @@ class Server:
         """Answer for a host no more; False when it had no site."""
     def site(self, host: str | None = None) -> tuple[int, int] | None:
         """Generation of a site that is in force, and how many entries it has; None without one."""
-    def set_fallback(self, target: str | None) -> None:
-        """Ask an upstream (``http://HOST:PORT``, ``unix:PATH``) for what no site has, from the
-        next request on; None asks nobody. Error when it is none.
-        """
     def start(self) -> list[str]:
         """Bind and start the workers; returns one URL per listener.
 

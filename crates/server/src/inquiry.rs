@@ -14,6 +14,7 @@ use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Reject, Request};
 use zeroserve_proxy::{Head, Passage};
 
+use crate::access_log::{Asked, Line};
 use crate::clock::Now;
 use crate::live::{self, Live, Watch};
 use crate::passing;
@@ -84,6 +85,8 @@ pub struct Inquiry {
     failed: Option<u16>,
     /// The upstream that is asked because neither scripts nor files have an answer.
     elsewhere: Option<Arc<String>>,
+    /// The upstream that was asked, for the access log.
+    asked: Option<Box<Asked>>,
 }
 
 impl Inquiry {
@@ -123,20 +126,16 @@ impl Inquiry {
             _ => Progress::Done,
         };
         if matches!(progress, Progress::Done)
-            && let Some(fallback) = &*worker.views.fallback()
+            && let Some(view) = &self.view
+            && view.generation().options.fallback.is_some()
         {
-            self.look_elsewhere(worker, request, fallback);
+            self.look_elsewhere(worker, request);
         }
         progress
     }
 
     /// Decide whether an upstream answers in place of files, which is before its body is read.
-    fn look_elsewhere(
-        &mut self,
-        worker: &Worker,
-        request: &Request<'_, '_>,
-        fallback: &Arc<String>,
-    ) {
+    fn look_elsewhere(&mut self, worker: &Worker, request: &Request<'_, '_>) {
         let Some(view) = self.view.as_ref().filter(|_| self.elsewhere.is_none()) else { return };
         let mut scratch = worker.scratch.take();
         let has = match &self.scripted {
@@ -156,7 +155,7 @@ impl Inquiry {
         };
         worker.scratch.replace(scratch);
         if !has {
-            self.elsewhere = Some(Arc::clone(fallback));
+            self.elsewhere = view.generation().options.fallback.get();
         }
     }
 
@@ -309,9 +308,22 @@ impl Inquiry {
         )
     }
 
-    /// The upstream gave no answer: the next one that is asked for is this status.
-    pub fn fail(&mut self, status: u16) {
-        self.failed = Some(status);
+    /// The upstream gave no answer: the next one that is asked for says so, and so does its line in
+    /// the access log.
+    pub fn fail(&mut self, worker: &Worker, passage: &Passage, line: Option<Line>) {
+        let Some(failure) = passage.failure() else { return };
+        passing::tell(passage, failure);
+        self.failed = Some(failure.status());
+        self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
+            asked.until = Some(worker.clock.precise());
+            asked.error = Some(failure.to_string());
+            asked
+        });
+    }
+
+    /// The upstream that was asked in vain, for the access log.
+    pub(crate) fn take_asked(&mut self) -> Option<Box<Asked>> {
+        self.asked.take()
     }
 
     /// Show an upstream's head to the scripts that see responses, and append what they make of it.
@@ -406,6 +418,7 @@ impl Inquiry {
         self.waited = false;
         self.failed = None;
         self.elsewhere = None;
+        self.asked = None;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
-use zeroserve_proxy::Target;
 
 use crate::scripts::Object;
 use crate::site::{Site, SiteOptions, name_of};
@@ -57,8 +56,6 @@ impl Table {
 #[derive(Default)]
 pub struct Sites {
     table: ArcSwap<Table>,
-    /// The upstream that is asked for what no site has.
-    fallback: ArcSwapOption<String>,
     bell: Arc<Bell>,
     editing: Mutex<()>,
 }
@@ -127,23 +124,6 @@ impl Sites {
         let mut found = false;
         self.edit(|table| found = table.by_host.remove(host).is_some());
         found
-    }
-
-    /// The upstream that is asked for what no site has, if there is one.
-    pub fn fallback(&self) -> Option<Arc<String>> {
-        self.fallback.load_full()
-    }
-
-    /// Ask this upstream for what no site has, from the next request on; `None` asks nobody.
-    pub fn set_fallback(&self, target: Option<&str>) -> Result<(), String> {
-        if let Some(target) = target {
-            Target::parse(target).map_err(|error| {
-                format!("not an upstream: '{}': {}", target.escape_debug(), error.0)
-            })?;
-        }
-        self.fallback.store(target.map(|target| Arc::new(target.to_owned())));
-        self.bell.ring();
-        Ok(())
     }
 
     fn edit(&self, change: impl FnOnce(&mut Table)) {

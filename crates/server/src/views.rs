@@ -1,6 +1,6 @@
 //! All sites as one worker sees them.
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,7 +14,6 @@ pub struct Views {
     number: Cell<u64>,
     default: RefCell<Option<Rc<View>>>,
     by_host: RefCell<HashMap<Box<str>, Rc<View>>>,
-    fallback: RefCell<Option<Arc<String>>>,
 }
 
 impl Views {
@@ -25,7 +24,6 @@ impl Views {
             sites,
             default: RefCell::default(),
             by_host: RefCell::default(),
-            fallback: RefCell::default(),
         };
         views.look();
         views
@@ -62,13 +60,6 @@ impl Views {
             by_host.insert(host.clone(), view);
         }
         default.iter().chain(by_host.values()).for_each(|view| view.refresh());
-        self.fallback.replace(self.sites.fallback());
-    }
-
-    /// The upstream that is asked for what no site has.
-    #[inline]
-    pub fn fallback(&self) -> Ref<'_, Option<Arc<String>>> {
-        self.fallback.borrow()
     }
 
     /// The view of the site that answers for a host, as a request names it.
