@@ -5,8 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+mod dial;
 mod failure;
 mod origin;
 
+pub use dial::{Connected, Dialer, Shared, Socket, Tls, TlsOptions};
 pub use failure::{Cause, Failure, Phase};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};
