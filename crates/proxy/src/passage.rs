@@ -105,7 +105,7 @@ impl Passage {
             failure: None,
         };
         let upstream = &passage.route.upstream;
-        let idle = upstreams.take(upstream).map(Opened::Http1);
+        let idle = upstreams.take(upstream, !passage.request.is_idempotent).map(Opened::Http1);
         match idle.or_else(|| upstream.http2.take().map(Opened::Http2)) {
             Some(opened) => passage.talk(opened, true),
             None => passage.connect(),
