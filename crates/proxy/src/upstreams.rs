@@ -1,9 +1,9 @@
 //! The upstreams that a worker knows, and its idle connections to them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
@@ -59,9 +59,9 @@ pub struct Route {
 }
 
 /// What a worker knows of upstreams.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Upstreams {
-    dialer: Rc<Dialer>,
+    dialer: OnceCell<Rc<Dialer>>,
     routes: RefCell<HashMap<String, Rc<Route>, RandomState>>,
     known: RefCell<HashMap<Origin, Rc<Upstream>, RandomState>>,
     spare: RefCell<Vec<Vec<u8>>>,
@@ -69,28 +69,18 @@ pub struct Upstreams {
     now: Cell<u64>,
 }
 
-impl Default for Upstreams {
-    /// For one worker alone: reads the files that connecting takes.
-    fn default() -> Self {
-        Self::new(Arc::new(Shared::new()))
-    }
-}
+/// What is shared by those who were given nothing: read when the first of them connects.
+static ALONE: LazyLock<Arc<Shared>> = LazyLock::new(|| Arc::new(Shared::new()));
 
 impl Upstreams {
-    /// For one worker.
+    /// For one of several workers.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            dialer: Rc::new(Dialer::new(shared)),
-            routes: RefCell::default(),
-            known: RefCell::default(),
-            spare: RefCell::default(),
-            now: Cell::default(),
-        }
+        Self { dialer: Rc::new(Dialer::new(shared)).into(), ..Self::default() }
     }
 
     /// Who connects.
     pub(crate) fn dialer(&self) -> Rc<Dialer> {
-        Rc::clone(&self.dialer)
+        Rc::clone(self.dialer.get_or_init(|| Rc::new(Dialer::new(Arc::clone(&ALONE)))))
     }
 
     /// The place that a text names.
