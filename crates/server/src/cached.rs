@@ -265,7 +265,7 @@ impl Answering {
             if let Some(fetch) = cached.fetch.take()
                 && let Some(hit) = fetch.failed(clock::now_s())
             {
-                passing::tell(passage, failure);
+                passing::tell(passage.origin().to_string(), failure);
                 self.stage = cached.kept(&hit);
                 return true;
             }
@@ -346,12 +346,12 @@ impl Answering {
         }
     }
 
-    /// Tell the operator why.
-    pub(crate) fn tell(&self) {
-        if let Stage::Asking(passage) = &self.stage
-            && let Some(failure) = passage.failure()
-        {
-            passing::tell(passage, failure);
+    /// Who is asked, or would be.
+    pub(crate) fn origin(&self) -> String {
+        match (&self.stage, &self.cached) {
+            (Stage::Asking(passage), _) => passage.origin().to_string(),
+            (_, Some(cached)) => cached.prepared.route.upstream.origin.to_string(),
+            (Stage::Waiting(..) | Stage::Kept(..), None) => String::new(),
         }
     }
 
@@ -559,7 +559,9 @@ fn renew(worker: &Worker, prepared: Prepared, owned: Owned, fetch: Box<Fetch>) {
         let _running = running;
         let drive = poll_fn(|cx| answering.drain(cx));
         let _ = tokio::time::timeout(RENEWAL_TIME, drive).await;
-        answering.tell();
+        if let Some(failure) = answering.failure() {
+            passing::tell(answering.origin(), failure);
+        }
     });
 }
 

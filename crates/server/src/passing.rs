@@ -13,6 +13,8 @@ use zeroserve_proxy::{
     Asked, Failure, Head, Outgoing, Passage, Protocol, Route, Timeouts, is_hop_by_hop, line, tokens,
 };
 
+use crate::access_log::{Asked as Noted, Line};
+use crate::cached::Answering;
 use crate::clock::Now;
 use crate::inquiry::origin_form;
 use crate::notice::Notices;
@@ -31,7 +33,7 @@ static FAILURES: LazyLock<Notices<(String, &'static str)>> = LazyLock::new(Notic
 
 /// A request that is ready to be sent.
 pub(crate) struct Prepared {
-    route: Rc<Route>,
+    pub(crate) route: Rc<Route>,
     pub(crate) outgoing: Outgoing,
     /// Its body, when somebody has read it.
     content: Option<Vec<u8>>,
@@ -138,7 +140,7 @@ impl Writer<'_, '_, '_> {
             None => (target, None),
         };
         head.extend_from_slice(base.as_bytes());
-        if !(path == "*" && !base.is_empty()) {
+        if path != "*" || base.is_empty() {
             head.extend_from_slice(path.as_bytes());
         }
         let own_query = own_query.filter(|own| query.is_empty() || !own.is_empty());
@@ -327,10 +329,36 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 }
 
 /// Tell the operator why an upstream gave no answer.
-pub(crate) fn tell(passage: &Passage, failure: &Failure) {
-    let origin = passage.origin().to_string();
+pub(crate) fn tell(origin: String, failure: &Failure) {
     let message = format!("no answer of {origin}: {failure}");
     FAILURES.warn((origin, failure.phase.name()), &message);
+}
+
+/// Note in a line of the access log who is asked.
+pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Answering) {
+    if let Some(line) = line {
+        line.upstream = Some(Box::new(Noted {
+            upstream: passage.origin(),
+            since: worker.clock.precise(),
+            until: None,
+            error: None,
+        }));
+    }
+}
+
+/// Note that the head of the answer is there.
+pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker) {
+    if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
+        asked.until = Some(worker.clock.precise());
+    }
+}
+
+/// Note that an answer is not all there, and tell the operator.
+pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Answering, failure: &Failure) {
+    tell(passage.origin(), failure);
+    if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
+        asked.error = Some(failure.to_string());
+    }
 }
 
 /// Write an upstream's head as this server does: the start line, Date, fields, no framing.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use ipnet::IpNet;
 use tokio::sync::{oneshot, watch};
 use zeroserve_proxy::cache::Cache;
+use zeroserve_proxy::{Shared, Upstreams};
 
 use crate::access_log::{Destination, Format, Writer};
 use crate::admin::{Admin, AdminConfig, Command};
@@ -19,7 +20,7 @@ use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
 use crate::notice::plain;
 use crate::peer::Front;
-use crate::site::{Site, SiteOptions};
+use crate::site::{Fallback, Site, SiteOptions};
 use crate::sites::Sites;
 use crate::state::State;
 use crate::stats::WorkerStats;
@@ -65,6 +66,10 @@ pub struct Config {
     pub admin: Option<AdminConfig>,
     /// Whether browsers on this machine hear of changes of directories.
     pub live: bool,
+    /// The upstream that answers what the sites do not have, as scripts name upstreams.
+    pub fallback: Fallback,
+    /// Proxies in front of this server, whose word about clients counts.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Config {
@@ -76,6 +81,7 @@ impl Config {
             max_cache_bytes: self.limits.max_cache_bytes,
             keep_generations: self.limits.keep_generations as usize,
             live: self.live,
+            fallback: self.fallback.clone(),
             ..SiteOptions::default()
         }
     }
@@ -88,6 +94,8 @@ pub struct Sockets {
     admin: Option<Bound>,
     /// What the system tells of this process: a sandbox puts it out of reach.
     memory: Option<File>,
+    /// Name servers and authorities of the system, likewise.
+    upstreams: Arc<Shared>,
 }
 
 /// A server that runs, until it is stopped.
@@ -170,7 +178,7 @@ impl Server {
             admin = Some(bound);
         }
         let memory = admin.as_ref().and_then(|_| File::open("/proc/self/status").ok());
-        Ok(Sockets { addresses, admin, memory })
+        Ok(Sockets { addresses, admin, memory, upstreams: Arc::new(Shared::new()) })
     }
 
     /// Start the workers for these sites. On failure nothing stays bound.
@@ -190,14 +198,14 @@ impl Server {
                 Some((writer, format))
             }
         };
-        let Sockets { addresses, admin, memory } = sockets;
+        let Sockets { addresses, admin, memory, upstreams } = sockets;
         let mut https = addresses.iter().filter(|bound| bound.url.is_encrypted());
         // Behind a Unix socket somebody else has the port, the usual one.
         let first_port = https.find_map(|bound| bound.url.port()).unwrap_or(443);
         let https_port = config.redirect_https.then_some(first_port);
         let fronts = Fronts::new(&config, &tls, https_port);
         let admin = config.admin.clone().zip(admin);
-        let mut server = Self::run(config, sites, tls, addresses, &fronts, log)?;
+        let mut server = Self::run(config, sites, tls, (addresses, upstreams), &fronts, log)?;
         if let Some((config, bound)) = admin {
             // What fails here ends the workers as it is dropped.
             server.admin = Some(RunningAdmin::start(&config, bound, memory, &server.state)?);
@@ -209,13 +217,14 @@ impl Server {
         config: Config,
         sites: Arc<Sites>,
         tls: Option<Arc<Tls>>,
-        mut bound: Vec<Bound>,
+        (mut bound, upstreams): (Vec<Bound>, Arc<Shared>),
         fronts: &Fronts,
         log: Option<(Writer, Format)>,
     ) -> Result<Self, String> {
         let (phase, _) = watch::channel(Phase::Running);
         let (pulse, _) = watch::channel(0);
         let proxy_from: Arc<[IpNet]> = config.proxy_from.as_slice().into();
+        let trusted: Arc<[IpNet]> = config.trusted_proxies.as_slice().into();
         let running =
             Arc::new(Running { count: Mutex::new(config.workers), changed: Condvar::new() });
         let stats: Vec<_> = (0..config.workers).map(|_| Arc::new(WorkerStats::default())).collect();
@@ -242,6 +251,7 @@ impl Server {
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
             let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
+            let (trusted, upstreams) = (Arc::clone(&trusted), Arc::clone(&upstreams));
             let (seat, cache) = (seats.pop(), cache.clone());
             let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
@@ -250,6 +260,8 @@ impl Server {
                     let mut worker = Worker::new(sites, limits, stats, end);
                     worker.proxy_from = proxy_from;
                     worker.cache = cache;
+                    worker.trusted_proxies = trusted;
+                    worker.upstreams = Upstreams::new(upstreams).into();
                     if let Some((seat, arrivals)) = seat {
                         (worker.seat, worker.arrivals) = (Some(seat), Some(arrivals).into());
                     }

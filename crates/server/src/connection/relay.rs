@@ -17,7 +17,7 @@ use crate::transfer::{Closed, Plan};
 
 /// A request that was passed on.
 pub(super) struct Relay {
-    pub(super) answering: Box<Answering>,
+    pub(super) passage: Box<Answering>,
     pub(super) kind: Kind,
     pub(super) line: Option<Line>,
     /// Whether the body that the client has announced goes to the upstream.
@@ -99,17 +99,17 @@ impl<S: Stream> Connection<S> {
             if let Err(reject) = self.upload(relay) {
                 return Ok(Err(Relayed::Refuse(reject)));
             }
-            while let Some(head) = relay.answering.interim() {
+            while let Some(head) = relay.passage.interim() {
                 if relay.kind.minor_version == 1 {
                     passing::write_interim(self.io.out(), &head);
                 }
             }
-            if let Some(head) = relay.answering.head() {
+            if let Some(head) = relay.passage.head() {
+                passing::note_head(&mut relay.line, &self.worker);
                 return Ok(Ok(head));
             }
-            if let Some(failure) = relay.answering.failure() {
-                relay.answering.tell();
-                self.inquiry.fail(failure.status());
+            if relay.passage.failure().is_some() {
+                self.inquiry.fail(&self.worker, &relay.passage, relay.line.take());
                 return Ok(Err(Relayed::Failed));
             }
             self.turn(relay, false).await?;
@@ -189,7 +189,7 @@ impl<S: Stream> Connection<S> {
     /// Pass the body on as it comes.
     async fn stream(&mut self, relay: &mut Relay, ending: Ending) -> Result<(), Closed> {
         if ending == Ending::Tunnel {
-            relay.answering.become_tunnel();
+            relay.passage.become_tunnel();
             self.detached = None;
         }
         loop {
@@ -199,17 +199,17 @@ impl<S: Stream> Connection<S> {
                 return Err(Closed::Truncated);
             }
             self.download(relay, ending);
-            let answering = &mut relay.answering;
-            if answering.is_done() {
+            let passage = &mut relay.passage;
+            if passage.is_done() {
                 if ending == Ending::Chunks {
                     self.io.append(b"0\r\n");
-                    self.io.append(answering.trailers());
+                    self.io.append(passage.trailers());
                     self.io.append(b"\r\n");
                 }
                 return Ok(());
             }
-            if answering.failure().is_some() {
-                answering.tell();
+            if let Some(failure) = passage.failure() {
+                passing::note_failure(&mut relay.line, passage, failure);
                 if ending == Ending::Bare || ending == Ending::Tunnel {
                     return Ok(());
                 }
@@ -224,15 +224,15 @@ impl<S: Stream> Connection<S> {
 
     /// Content at hand goes into the client's buffer.
     fn download(&mut self, relay: &mut Relay, ending: Ending) {
-        let answering = &mut relay.answering;
+        let passage = &mut relay.passage;
         while self.io.buffered_bytes() < FLUSH_BYTES {
             if matches!(ending, Ending::Length | Ending::Close | Ending::Tunnel) {
                 let (out, sent) = self.io.unsent();
-                if answering.swap_content(out, sent) > 0 {
+                if passage.swap_content(out, sent) > 0 {
                     continue;
                 }
             }
-            let content = answering.content();
+            let content = passage.content();
             let len = content.len();
             if len == 0 {
                 return;
@@ -250,17 +250,17 @@ impl<S: Stream> Connection<S> {
                     self.io.out().extend_from_slice(content);
                 }
             }
-            answering.consume(len);
+            passage.consume(len);
         }
     }
 
     /// The client's body goes to the upstream, as far as that takes it.
     fn upload(&mut self, relay: &mut Relay) -> Result<(), Reject> {
-        let answering = &mut relay.answering;
+        let passage = &mut relay.passage;
         let Some(detached) = self.detached.as_mut().filter(|_| relay.is_uploading) else {
             return Ok(());
         };
-        if answering.is_uploaded() {
+        if passage.is_uploaded() {
             return Ok(());
         }
         if relay.has_stalled {
@@ -268,7 +268,7 @@ impl<S: Stream> Connection<S> {
         }
         let decoder = &mut detached.decoder;
         while !decoder.is_done() {
-            let room = answering.room();
+            let room = passage.room();
             let input = self.io.input();
             if room == 0 || input.is_empty() {
                 return Ok(());
@@ -276,21 +276,21 @@ impl<S: Stream> Connection<S> {
             match decoder.step(&input[..input.len().min(room)])? {
                 BodyStep::Consumed { used, content } => {
                     if !content.is_empty() {
-                        answering.upload(&input[content]);
+                        passage.upload(&input[content]);
                     }
                     self.io.consume_input(used);
                 }
                 BodyStep::Done => break,
             }
         }
-        answering.end_upload(&passing::trailers(&decoder.take_trailers()));
+        passage.end_upload(&passing::trailers(&decoder.take_trailers()));
         Ok(())
     }
 
     fn feed_tunnel(&mut self, relay: &mut Relay) {
-        let len = self.io.input().len().min(relay.answering.room());
+        let len = self.io.input().len().min(relay.passage.room());
         if len > 0 {
-            relay.answering.upload(&self.io.input()[..len]);
+            relay.passage.upload(&self.io.input()[..len]);
             self.io.consume_input(len);
         }
     }
@@ -299,39 +299,39 @@ impl<S: Stream> Connection<S> {
     async fn turn(&mut self, relay: &mut Relay, is_tunnel: bool) -> Result<(), Closed> {
         let limits = &self.worker.limits;
         let now = self.worker.tick.get();
-        let answering = &mut relay.answering;
+        let passage = &mut relay.passage;
         let unsent = self.io.buffered_bytes();
-        let uploading = relay.is_uploading && !answering.is_uploaded();
-        let mut deadline = answering.deadline();
+        let uploading = relay.is_uploading && !passage.is_uploaded();
+        let mut deadline = passage.deadline();
         if unsent > 0 {
             deadline = deadline.min(now + limits.write_timeout_s);
         }
         let plan = Plan {
             // Also to hear that the client has gone.
             read: self.io.input().is_empty() && !relay.client_ended,
-            more: !answering.content().is_empty() || uploading && !self.io.input().is_empty(),
+            more: !passage.content().is_empty() || uploading && !self.io.input().is_empty(),
             wait: true,
             idle: false,
             knows_drain: true,
             deadline,
         };
-        let turned = self.io.turn(plan, |cx| answering.poll(cx)).await?;
+        let turned = self.io.turn(plan, |cx| passage.poll(cx)).await?;
         if turned.sent {
             self.measure();
         }
         if turned.ended {
             relay.client_ended = true;
             if is_tunnel {
-                relay.answering.end_upload(b"");
+                relay.passage.end_upload(b"");
             } else if uploading || !self.io.is_half_open() {
                 return Err(Closed::ByPeer);
             }
         }
         if turned.expired {
             let now = self.worker.tick.get();
-            if uploading && self.io.input().is_empty() && relay.answering.awaits_upload() {
+            if uploading && self.io.input().is_empty() && relay.passage.awaits_upload() {
                 relay.has_stalled = true;
-            } else if !relay.answering.expire(now) && self.io.buffered_bytes() > 0 && !turned.sent {
+            } else if !relay.passage.expire(now) && self.io.buffered_bytes() > 0 && !turned.sent {
                 return Err(Closed::TimedOut);
             }
         }

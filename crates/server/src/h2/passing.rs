@@ -17,7 +17,7 @@ use crate::stream::Stream;
 
 /// A request that was passed on.
 pub(crate) struct Passing {
-    answering: Box<Answering>,
+    passage: Box<Answering>,
     is_head: bool,
     line: Option<Line>,
     status: u16,
@@ -42,13 +42,13 @@ pub(crate) struct Passing {
 impl Passing {
     /// A request whose body has come as far as `upload` says.
     pub(crate) fn new(
-        answering: Box<Answering>,
+        passage: Box<Answering>,
         is_head: bool,
         line: Option<Line>,
         upload: &mut Upload,
     ) -> Box<Self> {
         let mut passing = Self {
-            answering,
+            passage,
             is_head,
             line,
             status: 0,
@@ -71,21 +71,21 @@ impl Passing {
     /// A part of the request's body; false when that is too long.
     pub(crate) fn upload(&mut self, content: &[u8], ended: bool, most: u64) -> bool {
         self.uploaded = self.uploaded.saturating_add(content.len() as u64);
-        if self.answering.is_uploaded() {
+        if self.passage.is_uploaded() {
             return true;
         }
         if !content.is_empty() {
-            self.answering.upload(content);
+            self.passage.upload(content);
         }
         if ended {
-            self.answering.end_upload(b"");
+            self.passage.end_upload(b"");
         }
         self.has_moved = true;
         self.uploaded <= most
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        let moved = self.answering.poll(cx);
+        let moved = self.passage.poll(cx);
         self.has_moved |= moved;
         moved
     }
@@ -93,7 +93,7 @@ impl Passing {
     pub(crate) fn deadline(&self, write_timeout_s: u64) -> u64 {
         match self.waits {
             true => self.since.saturating_add(write_timeout_s).saturating_add(1),
-            false => self.answering.deadline(),
+            false => self.passage.deadline(),
         }
     }
 
@@ -106,12 +106,12 @@ impl Passing {
             }
             return self.since + write_timeout_s < now;
         }
-        self.has_moved |= self.answering.expire(now);
+        self.has_moved |= self.passage.expire(now);
         false
     }
 
     /// For the access log.
-    pub(crate) fn into_line(self: Box<Self>) -> (Option<Line>, u16, u64) {
+    pub(crate) fn into_line(self) -> (Option<Line>, u16, u64) {
         (self.line, if self.status == 0 { CLIENT_GONE } else { self.status }, self.sent)
     }
 }
@@ -126,22 +126,22 @@ impl<S: Stream> Connection<S> {
         let stream = job.stream;
         passing.has_moved = false;
         passing.is_runnable = false;
-        if passing.answering.awaits_upload() {
+        if passing.passage.awaits_upload() {
             self.engine.refill(stream, self.io.out());
         }
-        while let Some(head) = passing.answering.interim() {
+        while let Some(head) = passing.passage.interim() {
             // The client hears it from us when scripts want the body.
             let mut text = Vec::new();
             passing::write_interim(&mut text, &head);
             self.engine.inform(stream, &text, self.io.out());
         }
         if !passing.has_begun {
-            if let Some(head) = passing.head.take().or_else(|| passing.answering.head()) {
+            if let Some(head) = passing.head.take().or_else(|| passing.passage.head()) {
                 return self.begin_passed(job, head);
             }
-            if let Some(failure) = passing.answering.failure() {
-                passing.answering.tell();
-                job.inquiry.fail(failure.status());
+            if passing.passage.failure().is_some() {
+                let line = passing.line.take();
+                job.inquiry.fail(&self.worker, &passing.passage, line);
                 // Whoever answers instead has no use for the body.
                 job.upload.is_past = true;
                 job.state = State::Runnable;
@@ -164,6 +164,7 @@ impl<S: Stream> Connection<S> {
     fn begin_passed(&mut self, mut job: Job, head: Head) {
         let worker = self.worker.clone();
         let State::Passing(passing) = &mut job.state else { return };
+        passing::note_head(&mut passing.line, &worker);
         let mut text = worker.head_text.take();
         text.clear();
         let passed = job.inquiry.pass_head(&worker, &head, passing.is_head, &mut text);
@@ -198,7 +199,7 @@ impl<S: Stream> Connection<S> {
         }
         (passing.status, passing.has_begun) = (status, true);
         passing.since = worker.tick.get();
-        let ends = bare || !head.has_content && passing.answering.trailers().is_empty();
+        let ends = bare || !head.has_content && passing.passage.trailers().is_empty();
         let out = self.io.out();
         self.engine.respond(job.stream, &text, ends, &mut worker.blocks.borrow_mut(), out);
         worker.head_text.replace(text);
@@ -212,8 +213,8 @@ impl<S: Stream> Connection<S> {
     fn go_on(&mut self, mut job: Job) {
         let State::Passing(passing) = &mut job.state else { return };
         let stream = job.stream;
-        let answering = &passing.answering;
-        if !answering.content().is_empty() {
+        let passage = &passing.passage;
+        if !passage.content().is_empty() {
             if !std::mem::replace(&mut passing.waits, true) {
                 passing.since = self.worker.tick.get();
             }
@@ -222,9 +223,9 @@ impl<S: Stream> Connection<S> {
         }
         self.engine.unqueue(stream);
         passing.waits = false;
-        if answering.is_done() {
+        if passage.is_done() {
             let out = self.io.out();
-            let trailers = passing::trailers(answering.trailers());
+            let trailers = passing::trailers(passage.trailers());
             if trailers.is_empty() {
                 let now = self.worker.tick.get();
                 self.engine.data_header(stream, 0, true, now, out);
@@ -234,8 +235,8 @@ impl<S: Stream> Connection<S> {
             }
             return self.end_job(job);
         }
-        if answering.failure().is_some() {
-            answering.tell();
+        if let Some(failure) = passage.failure() {
+            passing::note_failure(&mut passing.line, passage, failure);
             self.engine.reset(stream, Code::Internal, self.io.out());
             return self.end_job(job);
         }
@@ -249,7 +250,7 @@ impl<S: Stream> Connection<S> {
         let stream = job.stream;
         let now = self.worker.tick.get();
         let out = self.io.out();
-        let content = passing.answering.content();
+        let content = passing.passage.content();
         let len = content.len().min(self.engine.room(stream));
         if len > 0 {
             let start = out.len();
@@ -261,10 +262,10 @@ impl<S: Stream> Connection<S> {
                 return false;
             }
             out.extend_from_slice(&content[..len]);
-            passing.answering.consume(len);
+            passing.passage.consume(len);
             passing.sent += len as u64;
             passing.since = now;
-            if passing.answering.is_done() && passing.answering.trailers().is_empty() {
+            if passing.passage.is_done() && passing.passage.trailers().is_empty() {
                 self.engine.mark_last(start, out);
                 self.engine.end_sending(stream, out);
                 let job = self.jobs.remove(at);
@@ -272,7 +273,7 @@ impl<S: Stream> Connection<S> {
                 return true;
             }
         }
-        if passing.answering.content().is_empty() {
+        if passing.passage.content().is_empty() {
             let job = self.jobs.remove(at);
             self.go_on(job);
         }
