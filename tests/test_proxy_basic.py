@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.proxying import Front, constant
+from support.proxying import Front, constant, scripted
 from support.upstream import Call, Upstream, chunks, echo, reply, response, say, say_and_close
 from support.wire import fetch, request
 
@@ -146,8 +146,6 @@ def pass_on(req: Request) -> Response | None:
     req.delete_header("x-removed")
     return proxy("{url}")
 """
-    from support.proxying import scripted
-
     with Upstream() as upstream, scripted(source.replace("{url}", upstream.url), tmp_path) as front:
         fetch(front.address, "/here", {"X-Removed": "two"}, method="POST", body=BODY)
         call = upstream.last
@@ -168,8 +166,6 @@ def pass_on(req: Request) -> Response | None:
         return proxy("{url}")
     return Response(403, "no\\n")
 """
-    from support.proxying import scripted
-
     with Upstream() as upstream, scripted(source.replace("{url}", upstream.url), tmp_path) as front:
         assert fetch(front.address, "/", method="POST", body=b"refused").status == 403
         assert not upstream.calls
@@ -385,12 +381,15 @@ def test_two_at_a_time_have_a_connection_each(front: Front) -> None:
 
 
 def test_upstreams_are_not_mixed_up(front: Front) -> None:
-    with Upstream(reply(b"one")) as one, Upstream(reply(b"two")) as two:
-        with front.connect() as connection:
-            for _ in range(5):
-                connection.send(front.request(one) + front.request(two))
-                assert connection.response().body == b"one"
-                assert connection.response().body == b"two"
+    with (
+        Upstream(reply(b"one")) as one,
+        Upstream(reply(b"two")) as two,
+        front.connect() as connection,
+    ):
+        for _ in range(5):
+            connection.send(front.request(one) + front.request(two))
+            assert connection.response().body == b"one"
+            assert connection.response().body == b"two"
 
 
 def test_a_unix_socket(front: Front, tmp_path: Path) -> None:

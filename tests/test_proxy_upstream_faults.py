@@ -135,6 +135,7 @@ def test_half_a_head(front: Front, data: bytes, leave: Callable[[Call], None]) -
         recovers(front, upstream)
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
 BAD_HEADS = {
     "text": b"hello\r\n\r\n",
     "zeros": bytes(64),
@@ -151,41 +152,37 @@ BAD_HEADS = {
     "status 000": b"HTTP/1.1 000 OK\r\n\r\n",
     "status -20": b"HTTP/1.1 -20 OK\r\n\r\n",
     "status x": b"HTTP/1.1 abc OK\r\n\r\n",
-    "null in a value": b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 5\r\n\r\nhello",
-    "cr in a value": b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 5\r\n\r\nhello",
-    "no name": b"HTTP/1.1 200 OK\r\n: a\r\nContent-Length: 5\r\n\r\nhello",
-    "a name with a space": b"HTTP/1.1 200 OK\r\nA B: a\r\nContent-Length: 5\r\n\r\nhello",
-    "a space before the colon": b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\nhello",
-    "no colon": b"HTTP/1.1 200 OK\r\nhello\r\nContent-Length: 5\r\n\r\nhello",
-    "folded": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 5\r\n\r\nhello",
-    "folded first": b"HTTP/1.1 200 OK\r\n X: a\r\nContent-Length: 5\r\n\r\nhello",
-    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
-    "two lengths in one": b"HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\nhello!",
-    "a negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
-    "a length with a sign": b"HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello",
-    "a length in hex": b"HTTP/1.1 200 OK\r\nContent-Length: 0x5\r\n\r\nhello",
-    "an empty length": b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\nhello",
-    "a length beyond 64 bits": b"HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551621\r\n\r\nhello",
-    "a length of 400 digits": b"HTTP/1.1 200 OK\r\nContent-Length: "
-    + b"5" * 400
-    + b"\r\n\r\nhello",
-    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n"
-    b"\r\n0\r\n\r\n",
-    "chunks and length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n"
-    b"\r\n0\r\n\r\n",
-    "gzip, chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-    "chunked, gzip": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-    "chunked twice": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+    "null in a value": OK + b"X: a\0b\r\nContent-Length: 5\r\n\r\nhello",
+    "cr in a value": OK + b"X: a\rb\r\nContent-Length: 5\r\n\r\nhello",
+    "no name": OK + b": a\r\nContent-Length: 5\r\n\r\nhello",
+    "a name with a space": OK + b"A B: a\r\nContent-Length: 5\r\n\r\nhello",
+    "a space before the colon": OK + b"Content-Length : 5\r\n\r\nhello",
+    "no colon": OK + b"hello\r\nContent-Length: 5\r\n\r\nhello",
+    "folded": OK + b"X: a\r\n b\r\nContent-Length: 5\r\n\r\nhello",
+    "folded first": OK + b" X: a\r\nContent-Length: 5\r\n\r\nhello",
+    "two lengths": OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+    "two lengths in one": OK + b"Content-Length: 5, 6\r\n\r\nhello!",
+    "a negative length": OK + b"Content-Length: -5\r\n\r\nhello",
+    "a length with a sign": OK + b"Content-Length: +5\r\n\r\nhello",
+    "a length in hex": OK + b"Content-Length: 0x5\r\n\r\nhello",
+    "an empty length": OK + b"Content-Length:\r\n\r\nhello",
+    "a length beyond 64 bits": OK + b"Content-Length: 18446744073709551621\r\n\r\nhello",
+    "a length of 400 digits": OK + b"Content-Length: " + b"5" * 400 + b"\r\n\r\nhello",
+    "length and chunks": OK + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and length": OK + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    "gzip, chunked": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "chunked, gzip": OK + b"Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+    "chunked twice": OK + b"Transfer-Encoding: chunked\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "identity": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhello",
-    "xchunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "identity": OK + b"Transfer-Encoding: identity\r\n\r\nhello",
+    "xchunked": OK + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "chunks in 1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "101 that nobody asked for": b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n"
     b"Connection: upgrade\r\n\r\n",
-    "too many fields": b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 5000 + b"\r\n",
-    "a field without an end": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 300_000,
+    "too many fields": OK + b"" + b"X: a\r\n" * 5000 + b"\r\n",
+    "a field without an end": OK + b"X: " + b"a" * 300_000,
     "a line without an end": b"HTTP/1.1 200 " + b"a" * 300_000,
-    "fields without an end": b"HTTP/1.1 200 OK\r\n" + b"X: abcdef\r\n" * 30_000,
+    "fields without an end": OK + b"" + b"X: abcdef\r\n" * 30_000,
 }
 
 
@@ -247,28 +244,27 @@ def test_interim_responses_without_end(front: Front) -> None:
 
 # --- bodies -----------------------------------------------------------------------------------
 
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 BROKEN_BODIES = {
     "short": b"Content-Length: 100\r\n\r\nhello",
     "nothing of it": b"Content-Length: 100\r\n\r\n",
     "a length that is huge": b"Content-Length: 9223372036854775807\r\n\r\nhello",
-    "inside of a chunk": b"Transfer-Encoding: chunked\r\n\r\n64\r\nhello",
-    "behind a chunk": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
-    "no chunk": b"Transfer-Encoding: chunked\r\n\r\n",
-    "inside of the last chunk": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
-    "inside of the trailers": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: a\r\n",
-    "a chunk that is too long": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n",
-    "no size": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n\r\n0\r\n\r\n",
-    "a size that is none": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n",
-    "a negative size": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n-1\r\n\r\n",
-    "a size beyond 64 bits": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n10000000000000005\r\nhello"
-    b"\r\n0\r\n\r\n",
-    "a huge size": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7fffffffffffffff\r\nhello",
-    "endless extensions": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n5;"
+    "inside of a chunk": CHUNKED + b"64\r\nhello",
+    "behind a chunk": CHUNKED + b"5\r\nhello\r\n",
+    "no chunk": CHUNKED,
+    "inside of the last chunk": CHUNKED + b"5\r\nhello\r\n0\r\n",
+    "inside of the trailers": CHUNKED + b"5\r\nhello\r\n0\r\nX: a\r\n",
+    "a chunk that is too long": CHUNKED + b"5\r\nhello!\r\n0\r\n\r\n",
+    "no size": CHUNKED + b"5\r\nhello\r\n\r\n0\r\n\r\n",
+    "a size that is none": CHUNKED + b"5\r\nhello\r\nxyz\r\n",
+    "a negative size": CHUNKED + b"5\r\nhello\r\n-1\r\n\r\n",
+    "a size beyond 64 bits": CHUNKED + b"5\r\nhello\r\n10000000000000005\r\nhello\r\n0\r\n\r\n",
+    "a huge size": CHUNKED + b"5\r\nhello\r\n7fffffffffffffff\r\nhello",
+    "endless extensions": CHUNKED
+    + b"5\r\nhello\r\n5;"
     + b"a" * 300_000
     + b"\r\nhello\r\n0\r\n\r\n",
-    "endless trailers": b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
-    + b"X: a\r\n" * 60_000
-    + b"\r\n",
+    "endless trailers": CHUNKED + b"5\r\nhello\r\n0\r\n" + b"X: a\r\n" * 60_000 + b"\r\n",
 }
 
 
@@ -289,7 +285,7 @@ def truncated(front: Front, upstream: Upstream) -> None:
 def test_bodies_that_break_off(front: Front, name: str, leave: Callable[[Call], None]) -> None:
     def answer(call: Call) -> None:
         call.drain()
-        call.send(b"HTTP/1.1 200 OK\r\n" + BROKEN_BODIES[name])
+        call.send(OK + BROKEN_BODIES[name])
         leave(call)
 
     with Upstream(answer) as upstream:
@@ -300,7 +296,7 @@ def test_bodies_that_break_off(front: Front, name: str, leave: Callable[[Call], 
 @pytest.mark.parametrize("name", BROKEN_BODIES)
 def test_bodies_that_break_off_over_http2(front: Front, name: str) -> None:
     """The stream is reset, not ended; the others go on."""
-    data = b"HTTP/1.1 200 OK\r\n" + BROKEN_BODIES[name]
+    data = OK + BROKEN_BODIES[name]
     with Upstream(say_and_close(data)) as upstream, front.connect2() as client:
         got = client.get("/", named(upstream))
         assert got.status == 502 or got.reset is not None
@@ -611,9 +607,9 @@ def hang_up(call: Call) -> None:
         (hang_up, "head.*closed"),
         (say_and_close(b"hello\r\n\r\n"), "head.*no HTTP"),
         (say_and_close(BAD_HEADS["two lengths"]), "head.*two lengths"),
-        (say_and_close(b"HTTP/1.1 200 OK\r\n" + BROKEN_BODIES["short"]), "body.*closed"),
+        (say_and_close(OK + BROKEN_BODIES["short"]), "body.*closed"),
         (
-            say_and_close(b"HTTP/1.1 200 OK\r\n" + BROKEN_BODIES["a size that is none"]),
+            say_and_close(OK + BROKEN_BODIES["a size that is none"]),
             "body.*chunk",
         ),
     ],
