@@ -45,9 +45,9 @@ def answered(front: Front, data: bytes) -> list[str]:
     """The targets of the answers that came from behind, to the end of the connection."""
     targets: list[str] = []
     method = "HEAD" if data.startswith(b"HEAD") else "GET"
-    with Connection(front.address, timeout_s=5) as connection:
-        connection.send(data)
-        connection.finish()
+    # Where the server waits for the rest of a body, nothing comes any more.
+    with Connection(front.address, timeout_s=1) as connection:
+        connection.send(data + request("/next", {"Connection": "close"}))
         with suppress(Closed1, FramingError, ConnectionResetError, TimeoutError):
             while True:
                 got = connection.response(method)
@@ -70,7 +70,7 @@ def victims(front: Front) -> None:
 def test_over_http1(recorder: Upstream, recorded: Front, name: str) -> None:
     recorder.calls.clear()
     recorder.unclear.clear()
-    targets = answered(recorded, ATTACKS[name] + request("/next"))
+    targets = answered(recorded, ATTACKS[name])
     assert [call.target for call in recorder.calls] == targets
     assert not recorder.unclear
     for call in recorder.calls:
@@ -156,7 +156,7 @@ def test_with_servers_that_people_use(name: str, tmp_path: Path) -> None:
 
         for what, data in ATTACKS.items():
             before = len(peer.seen())
-            judge(what, before, answered(front, data + request("/next")))
+            judge(what, before, answered(front, data))
             victims(front)
         for what, (pseudo, fields, trailers) in CASES2.items():
             for body in (None, b"0\r\n\r\n" + WHOLE[:30]):

@@ -59,6 +59,7 @@ class Call:
         self.length = self._framing()
         self._body: bytes | None = None
         self._reading = False
+        self.is_read = False
 
     def _framing(self) -> int | None:
         """The length of the body, None for chunks."""
@@ -98,6 +99,7 @@ class Call:
                 piece = self.link.some(left)
                 left -= len(piece)
                 yield piece
+            self.is_read = True
             return
         while True:
             line = self.link.line()
@@ -116,6 +118,7 @@ class Call:
             if field is None:
                 raise Unclear(f"trailer: {line[:80]!r}")
             self.trailers.append((field[1].decode().lower(), (field[2] or b"").decode("latin-1")))
+        self.is_read = True
 
     def body(self) -> bytes:
         """The whole body."""
@@ -379,6 +382,9 @@ class Upstream:
                     self.calls.append(call)
                 self.answer(call)
                 call.drain()
+                if not call.is_read:
+                    # What follows is the rest of a body that nobody wanted.
+                    break
         except Unclear as error:
             self.unclear.append(str(error))
         except (Gone, OSError, ValueError):
