@@ -71,12 +71,11 @@ def test_over_http1(recorder: Upstream, recorded: Front, name: str) -> None:
     recorder.calls.clear()
     recorder.unclear.clear()
     targets = answered(recorded, ATTACKS[name])
-    assert [call.target for call in recorder.calls] == targets
+    # One whose body never ends is never answered.
+    whole = [call for call in recorder.calls if call.is_read]
+    assert [call.target for call in whole] == targets
+    assert recorder.calls[:-1] == whole[: len(recorder.calls) - 1]
     assert not recorder.unclear
-    for call in recorder.calls:
-        if call.target == "/a":
-            # Whatever it was, it had these bytes, or it would not have been clear.
-            assert call.body() in (b"", WHOLE, b"hello") or b"smuggled" in call.body()
     victims(recorded)
 
 

@@ -113,13 +113,14 @@ def running(name: str, work: Path) -> Iterator[Peer]:
     command = _command(program, peer, work)
     # Not the package that is tested: these have nothing to do with it.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    process = subprocess.Popen(
-        command,
-        cwd=work,
-        env={**env, "SEEN": str(peer.log)},
-        stdout=subprocess.DEVNULL,
-        stderr=(work / "stderr").open("wb"),
-    )
+    with (work / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            command,
+            cwd=work,
+            env={**env, "SEEN": str(peer.log)},
+            stdout=subprocess.DEVNULL,
+            stderr=stderr,
+        )
     try:
         deadline = time.monotonic() + START_TIMEOUT_S
         while True:
