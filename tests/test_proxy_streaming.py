@@ -182,6 +182,40 @@ def test_a_large_download_is_whole(own: Front) -> None:
         assert own.server.peak_bytes() - before < GROWTH_BYTES
 
 
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_an_upstream_that_has_said_all_may_leave(front: Front, framing: str) -> None:
+    """It closes behind the last byte, long before the client has read that."""
+    pieces = [PIECE] * 12
+
+    def answer(call: Call) -> None:
+        if framing == "length":
+            call.send(response(b"".join(pieces)))
+        elif framing == "chunked":
+            call.send(response(fields={"Transfer-Encoding": "chunked"}) + chunks(*pieces))
+        else:
+            call.send(b"HTTP/1.1 200 OK\r\n\r\n" + b"".join(pieces))
+        call.close()
+        left.set()
+
+    left = threading.Event()
+    with Upstream(answer) as upstream:
+        with front.connect(receive_buffer_bytes=16_384) as connection:
+            connection.send(front.request(upstream))
+            head = connection.head()
+            left.wait(2)
+            assert connection.body(head) == b"".join(pieces)
+        for stop_at in (0, 1000, 60_000):
+            with front.connect2(refill=False) as client:
+                stream = client.ask("/", headers=named(upstream))
+                while stream not in client.streams or len(client.streams[stream].body) < stop_at:
+                    client.step()
+                left.wait(2)
+                client.refill = True
+                client.send_frame(WINDOW_UPDATE, 0, 0, MIB.to_bytes(4))
+                client.send_frame(WINDOW_UPDATE, 0, stream, MIB.to_bytes(4))
+                assert client.response(stream).body == b"".join(pieces)
+
+
 def test_a_download_that_nobody_reads_waits_upstream(own: Front) -> None:
     """The upstream is held up long before the whole body is in memory."""
     total, sent = 256 * MIB, 0

@@ -161,6 +161,7 @@ class Link:
         self.socket = accepted
         self.buffer = b""
         self.closed = False
+        self.thread: threading.Thread | None = None
 
     def _fill(self) -> None:
         data = self.socket.recv(1 << 16)
@@ -206,19 +207,24 @@ class Link:
             return True
 
     def close(self) -> None:
+        """End it. The descriptor goes when its thread has noticed, lest another one gets its
+        number meanwhile."""
         if not self.closed:
             self.closed = True
             with suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
 
     def reset(self) -> None:
+        """End it with a reset."""
         self.closed = True
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # Wakes a thread that reads, or the connection would stay until it has read something.
+        if threading.current_thread() is self.thread:
+            self.socket.close()
+            return
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RD)
-        self.socket.close()
+        assert self.thread is not None
+        self.thread.join(TIMEOUT_S)
 
 
 Answer = Callable[[Call], None]
@@ -297,7 +303,6 @@ class Upstream:
         self.links: list[Link] = []
         self.unclear: list[str] = []
         self._context = context
-        self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._closing = False
         if path is None:
@@ -350,8 +355,9 @@ class Upstream:
         self._listener.close()
         for link in self.links:
             link.close()
-        for thread in self._threads:
-            thread.join(TIMEOUT_S)
+        for link in self.links:
+            if link.thread is not None:
+                link.thread.join(TIMEOUT_S)
 
     def _accept(self) -> None:
         while not self._closing:
@@ -365,9 +371,8 @@ class Upstream:
             with self._lock:
                 link = Link(len(self.links) + 1, accepted)
                 self.links.append(link)
-            thread = threading.Thread(target=self._serve, args=(link,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            link.thread = threading.Thread(target=self._serve, args=(link,), daemon=True)
+            link.thread.start()
 
     def _serve(self, link: Link) -> None:
         try:
@@ -392,3 +397,4 @@ class Upstream:
             pass
         finally:
             link.close()
+            link.socket.close()
