@@ -295,6 +295,7 @@ class Server:
         hsts_s: int | None = None,
         admin: tuple[str, bool, str] | None = None,
         live: bool = False,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
         """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``; each may have
         ``,proxy`` behind it.
@@ -310,6 +311,14 @@ class Server:
         ``admin``: address of the admin listener, whether other machines may reach it, and the
         directory of its page.
         ``live``: browsers on this machine hear of changes of directories.
+        ``trusted_proxies``: networks of proxies in front, whose X-Forwarded-For and the like are
+        passed on to upstreams.
+        """
+    def set_fallback(self, url: str | None) -> None:
+        """Have this upstream (``http://HOST:PORT``, ``unix:/PATH``) answer what the sites do not
+        have; None for nobody. Takes effect with the next request.
+
+        Raises Error when it names no upstream.
         """
     def bind(self) -> None:
         """Bind the addresses before ``start``, which otherwise does it; no thread runs yet.

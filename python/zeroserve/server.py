@@ -55,6 +55,7 @@ class Server:
         hsts: bool = False,
         threads: int | None = None,
         proxy_from: Sequence[str] = (),
+        trusted_proxies: Sequence[str] = (),
         index: str = "index.html",
         try_html: bool = False,
         plugins: Sequence[str | os.PathLike[str]] = (),
@@ -78,6 +79,9 @@ class Server:
         ``unix:PATH`` or ``fd:N``. With ``,proxy`` behind it, each connection has to begin with
         a PROXY header, which says whose it is.
         ``proxy_from``: addresses or networks that may send PROXY headers; by default all.
+        ``trusted_proxies``: addresses or networks of proxies in front of this server: what they
+        say about clients (X-Forwarded-For and the like) is passed on to upstreams, otherwise it is
+        replaced.
         ``tls_addr``: addresses, as above, where connections are encrypted.
         ``certs``: files with a certificate chain and with its key (PEM); the first is the default.
         ``cert_dir``: directory of such files, matched by public key. A client gets the
@@ -126,6 +130,7 @@ class Server:
             addrs=[address.normalise(a) for a in addrs],
             threads=usable_cores() if threads is None else threads,
             proxy_from=list(proxy_from),
+            trusted_proxies=list(trusted_proxies),
             index=index,
             try_html=try_html,
             access_log=log,

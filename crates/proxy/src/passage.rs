@@ -97,7 +97,8 @@ impl Passage {
             since: upstreams.now(),
             failure: None,
         };
-        match passage.upstreams.take(&passage.route.upstream) {
+        let surely = !passage.request.is_idempotent;
+        match passage.upstreams.take(&passage.route.upstream, surely) {
             Some(socket) => {
                 passage.is_reused = true;
                 passage.talk(socket);

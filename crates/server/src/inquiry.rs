@@ -14,6 +14,7 @@ use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Reject, Request};
 use zeroserve_proxy::{Head, Passage};
 
+use crate::access_log::{Asked, Line};
 use crate::clock::Now;
 use crate::live::{self, Live, Watch};
 use crate::passing;
@@ -82,6 +83,8 @@ pub struct Inquiry {
     waited: bool,
     /// What is answered instead of an upstream that failed.
     failed: Option<u16>,
+    /// That upstream, for the access log.
+    asked: Option<Box<Asked>>,
 }
 
 impl Inquiry {
@@ -197,7 +200,14 @@ impl Inquiry {
                 let loaded = &self.loaded;
                 let is_page = matches!(self.live, Live::Page(_));
                 let respond = if is_page { live::respond } else { pipeline::respond };
-                respond(own, request, now, loaded, &mut scratch, out).map(Ruled::Now)
+                let answer = respond(own, request, now, loaded, &mut scratch, out);
+                answer.map(|answer| match fallback(own, answer.status) {
+                    Some(url) => {
+                        out.truncate(start);
+                        Ruled::Pass(url.to_string())
+                    }
+                    None => Ruled::Now(answer),
+                })
             }
             (Some(scripted), held) => {
                 let view = match &mut self.old_view {
@@ -260,9 +270,22 @@ impl Inquiry {
         )
     }
 
-    /// The upstream gave no answer: the next one that is asked for is this status.
-    pub fn fail(&mut self, status: u16) {
-        self.failed = Some(status);
+    /// The upstream gave no answer: the next one that is asked for says so, and so does its line in
+    /// the access log.
+    pub fn fail(&mut self, worker: &Worker, passage: &Passage, line: Option<Line>) {
+        let Some(failure) = passage.failure() else { return };
+        passing::tell(passage, failure);
+        self.failed = Some(failure.status());
+        self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
+            asked.until = Some(worker.clock.precise());
+            asked.error = Some(failure.to_string());
+            asked
+        });
+    }
+
+    /// The upstream that was asked in vain, for the access log.
+    pub(crate) fn take_asked(&mut self) -> Option<Box<Asked>> {
+        self.asked.take()
     }
 
     /// Show an upstream's head to the scripts that see responses, and append what they make of it.
@@ -356,6 +379,7 @@ impl Inquiry {
         self.live = Live::Off;
         self.waited = false;
         self.failed = None;
+        self.asked = None;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();
@@ -440,6 +464,15 @@ pub(crate) fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
     rest.find('/').map_or("/", |at| &rest[at..])
 }
 
+/// Who answers in place of a site that has nothing to answer with.
+#[inline]
+fn fallback(view: &View, status: u16) -> Option<Arc<String>> {
+    if !matches!(status, 404 | 405) {
+        return None;
+    }
+    view.generation().options.fallback.get()
+}
+
 /// Answer as the scripts have it, and show the head to those that see responses.
 #[allow(clippy::too_many_arguments)]
 fn rule(
@@ -465,6 +498,13 @@ fn rule(
                 None => ruling::answer(scripted, view, request, now, loaded, scratch, out)?,
             };
             let answer = match ruling {
+                Ruling::Stored(answer) => match fallback(view, answer.status) {
+                    Some(url) => {
+                        out.truncate(start);
+                        return Ok(Ruled::Pass(url.to_string()));
+                    }
+                    None => answer,
+                },
                 Ruling::Answer(answer) => answer,
                 Ruling::Nothing => return Ok(Ruled::Nothing),
                 Ruling::Pass(url) => return Ok(Ruled::Pass(url)),

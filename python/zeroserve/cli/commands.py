@@ -64,6 +64,16 @@ SERVE_FLAGS = (
         repeat=True,
     ),
     Flag(
+        "--trusted-proxy",
+        "NETWORK",
+        None,
+        "address or network of a proxy in front: what it says about clients (X-Forwarded-For and "
+        "the like) is passed on to upstreams; may be repeated (default: none)",
+        "listening",
+        network,
+        repeat=True,
+    ),
+    Flag(
         "--threads",
         "N",
         None,
