@@ -13,7 +13,7 @@ use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 use zeroserve_http::body::{Decoder, Framing, Step};
 
-use crate::connect::Socket;
+use crate::dial::Socket;
 use crate::failure::{Cause, Failure, Phase};
 use crate::head::{Asked, End, Head, parse};
 
