@@ -38,10 +38,12 @@ def test_a_loop_over_tls_and_http2(tmp_path: Path, port: int) -> None:
     script = tmp_path / "loop.py"
     script.write_text(CONSTANT.format(url=f"http://127.0.0.1:{port}"))
     options = ["--threads", "1", "--tls-addr", "127.0.0.1:0", *certificate(tmp_path)]
-    with running(script, *options, "--access-log", "off", addr=f"127.0.0.1:{port}") as server:
-        with Front(server).connect2(tls=True) as client:
-            for _ in range(5):
-                assert client.get("/").status in LOOP
+    with (
+        running(script, *options, "--access-log", "off", addr=f"127.0.0.1:{port}") as server,
+        Front(server).connect2(tls=True) as client,
+    ):
+        for _ in range(5):
+            assert client.get("/").status in LOOP
 
 
 def test_two_servers_that_ask_each_other(tmp_path: Path) -> None:
