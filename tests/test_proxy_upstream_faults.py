@@ -7,13 +7,14 @@ for the end of the body. Never a response that looks whole and is not.
 import re
 import socket
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from support.http2 import INTERNAL_ERROR, NO_ERROR
+from support.http2 import DATA, END_STREAM, INTERNAL_ERROR, NO_ERROR
 from support.proxying import Front, constant, named
 from support.upstream import (
     Answer,
@@ -25,7 +26,7 @@ from support.upstream import (
     say,
     say_and_close,
 )
-from support.wire import Closed, FramingError, request
+from support.wire import Closed, FramingError, fetch, request
 
 HELLO = b"hello"
 AFTER = reply(b"after")
@@ -627,3 +628,65 @@ def test_a_line_names_upstream_phase_and_error(
                 connection.response()
             line = front.server.wait_line(re.escape(f"127.0.0.1:{upstream.port}")).string
             assert re.search(expected, line), line
+
+
+# --- upstreams that say nothing ---------------------------------------------------------------
+
+
+def never(call: Call) -> None:
+    """Say nothing until the server gives up."""
+    call.drain()
+    call.wait_closed()
+    call.close()
+
+
+def half_a_head(call: Call) -> None:
+    call.send(b"HTTP/1.1 200 OK\r\nContent-")
+    never(call)
+
+
+def half_a_body(call: Call) -> None:
+    call.send(response(fields={"Content-Length": "10"}) + HELLO)
+    never(call)
+
+
+def unread(call: Call) -> None:
+    """Take nothing of the body."""
+    call.link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    time.sleep(5)
+    call.close()
+
+
+@pytest.mark.xfail(strict=True, reason="there is no option for the timeouts of upstreams yet")
+@pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
+@pytest.mark.parametrize("answer", [never, half_a_head, half_a_body, unread])
+def test_an_upstream_that_hangs(answer: Answer, http2: bool, tmp_path: Path) -> None:
+    """504, or a broken end when the response has begun; the next request is answered."""
+    with (
+        Upstream(answer) as upstream,
+        constant(upstream.url, tmp_path, "--upstream-timeout-s", "1") as front,
+    ):
+        body = b"x" * (16 << 20) if answer is unread else b""
+        if http2:
+            with front.connect2() as client:
+                stream = client.open(client.block("/", "POST"), end=False)
+                with suppress(TimeoutError):
+                    client.socket.settimeout(0.2)
+                    while client.sent[0] < len(body):
+                        client.push(stream, len(body))
+                        client.step()
+                client.socket.settimeout(20.0)
+                if not body:
+                    client.send_frame(DATA, END_STREAM, stream)
+                got2 = client.response(stream)
+                assert got2.status == 504 or got2.reset not in (None, NO_ERROR)
+        else:
+            with front.connect(timeout_s=20) as connection:
+                with suppress(ConnectionError):
+                    connection.send(request("/", method="POST", body=body))
+                try:
+                    assert connection.response().status == 504
+                except (FramingError, Closed, ConnectionResetError):
+                    assert answer in (half_a_body, unread)
+        upstream.answer = AFTER
+        assert fetch(front.address, "/").body == b"after"

@@ -177,9 +177,13 @@ class Http2:
         got = self.read_frame()
         stream = self.streams.setdefault(got.stream, Response())
         if got.kind == HEADERS:
-            assert got.flags & END_HEADERS, "longer heads are not expected here"
             assert not stream.ended
-            decoded = self.decoder.decode(got.payload, raw=True)
+            block, last = got.payload, got
+            while not last.flags & END_HEADERS:
+                last = self.read_frame()
+                assert (last.kind, last.stream) == (CONTINUATION, got.stream)
+                block += last.payload
+            decoded = self.decoder.decode(block, raw=True)
             fields = [(bytes(name).decode(), bytes(value).decode()) for name, value in decoded]
             assert all(name == name.lower() for name, _ in fields)
             status = int(dict(fields)[":status"])
