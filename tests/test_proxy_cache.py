@@ -40,12 +40,16 @@ class Upstream:
     def __init__(self) -> None:
         self.says: Callable[[BaseHTTPRequestHandler], Says] = lambda _: Says()
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.stopped = False
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
+                if upstream.stopped:
+                    self.close_connection = True
+                    return
                 length = int(self.headers.get("content-length", 0))
                 self.rfile.read(length)
                 fields = {name.lower(): value for name, value in self.headers.items()}
@@ -91,6 +95,8 @@ class Upstream:
         return len(self.asked)
 
     def stop(self) -> None:
+        # Also on connections that are open.
+        self.stopped = True
         self.server.shutdown()
         self.thread.join()
         self.server.server_close()
@@ -311,7 +317,8 @@ def test_changes_are_seen(server: Server, upstream: Upstream) -> None:
     fetch(server.address, "/a")
     upstream.will(Says(b"new"))
     assert fetch(server.address, "/a").body == b"body"
-    assert fetch(server.address, "/a", method="POST", body=b"x").body == b"new"
+    changed = fetch(server.address, "/a", method="POST", body=b"x")
+    assert (changed.body, status_of(changed)) == (b"new", "fwd=method")
     assert fetch(server.address, "/a").body == b"new"
     assert [method for method, _, _ in upstream.asked] == ["GET", "POST", "GET"]
 

@@ -76,6 +76,8 @@ pub(crate) fn look(
     let is_safe = matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
     let known = exchange.filter(|exchange| {
         let upgrades = exchange.headers().get("upgrade").is_some();
+        // A client that wants content can't be answered with the head of it.
+        let is_safe = method == "GET" || method == "HEAD" && request.method == Method::Head;
         is_safe && may_cache && request.framing == Framing::None && !upgrades
     });
     let Some(known) = known else {
@@ -85,7 +87,8 @@ pub(crate) fn look(
             let host = host.unwrap_or(request.host);
             Owned::new(cache, &query(site, peer, host, url, method, target, lines(b"")))
         });
-        return plain(None, changes);
+        let note = changes.as_ref().filter(|_| may_cache).map(|_| Note::of_method());
+        return plain(note, changes);
     };
     let host = known.headers().get("host").unwrap_or(request.host);
     let fields = known.headers().iter();

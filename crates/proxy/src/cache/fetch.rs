@@ -46,6 +46,11 @@ impl Note {
         Self { because, why: None, is_stored: false }
     }
 
+    /// Of a request whose method is not one that the cache answers.
+    pub fn of_method() -> Self {
+        Self::passed(Because::Method)
+    }
+
     /// The value of Cache-Status (RFC 9211).
     pub fn value(&self) -> String {
         let because = match self.because {
