@@ -7,6 +7,7 @@
 
 mod failure;
 mod origin;
+pub mod pools;
 
 pub use failure::{Cause, Failure, Phase};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};

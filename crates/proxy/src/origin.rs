@@ -104,7 +104,9 @@ impl Target {
             "https" => (true, Protocol::Any, 443),
             "h2c" => (false, Protocol::Http2, 80),
             _ => {
-                return Err(TargetError("it begins with http://, https://, h2c://, unix: or pool:"));
+                return Err(TargetError(
+                    "it begins with http://, https://, h2c://, unix: or pool:",
+                ));
             }
         };
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
