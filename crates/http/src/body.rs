@@ -16,7 +16,7 @@ pub enum Framing {
 /// Longest line of chunk size and extensions, in bytes; real ones are a few digits.
 const MAX_CHUNK_LINE_BYTES: usize = 256;
 
-/// Longest trailer section, in bytes. Trailers are read past, never used.
+/// Longest trailer section, in bytes.
 const MAX_TRAILER_BYTES: usize = 8 * 1024;
 
 /// Most trailer fields.
@@ -28,6 +28,8 @@ pub struct Decoder {
     state: State,
     /// Bytes of content that are still allowed.
     allowed: u64,
+    /// Lines of the trailer section, once it has come.
+    trailers: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -82,12 +84,17 @@ impl Decoder {
             Framing::Length(len) => State::Length(len),
             Framing::Chunked => State::new_size(),
         };
-        Ok(Self { state, allowed: max_bytes })
+        Ok(Self { state, allowed: max_bytes, trailers: Vec::new() })
     }
 
     /// Whether the whole body has been seen.
     pub fn is_done(&self) -> bool {
         matches!(self.state, State::Done)
+    }
+
+    /// The trailer fields as lines that end in CRLF, once the body is over; mostly none.
+    pub fn take_trailers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.trailers)
     }
 
     /// Take what can be taken from the front of `input`, which is not empty.
@@ -173,6 +180,8 @@ impl Decoder {
                     return Ok(());
                 }
                 check_trailers(section)?;
+                section.truncate(section.len() - 2);
+                self.trailers = std::mem::take(section);
                 State::Done
             }
             State::Length(_) | State::Data(_) | State::Done => return Ok(()),
@@ -234,6 +243,17 @@ mod tests {
             assert_eq!(decode(body, piece), Ok((b"abcdefg".to_vec(), 3)));
             assert_eq!(decode(b"0\r\n\r\n", piece), Ok((vec![], 0)));
         }
+    }
+
+    #[test]
+    fn trailers() {
+        let mut decoder = Decoder::new(Framing::Chunked, 100).unwrap();
+        let mut input = &b"0\r\nX: y\r\nZ: 1\r\n\r\n"[..];
+        while let Ok(Step::Consumed { used, .. }) = decoder.step(input) {
+            input = &input[used..];
+        }
+        assert_eq!(decoder.take_trailers(), b"X: y\r\nZ: 1\r\n");
+        assert_eq!(decoder.take_trailers(), b"");
     }
 
     #[test]

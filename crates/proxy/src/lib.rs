@@ -1,13 +1,21 @@
 //! What stands behind this server: connections to upstreams, and what they answer.
 //!
-//! All of it belongs to one worker and is driven by polling: a [`Call`] moves its bytes when it is
-//! asked to, keeps a bounded number of them, and never waits by itself.
+//! All of it belongs to one worker and is driven by polling: a [`Passage`] moves its bytes when it
+//! is asked to, keeps a bounded number of them, and never waits by itself.
 
 #![forbid(unsafe_code)]
 
+mod connect;
 mod failure;
+mod head;
+mod http1;
 mod origin;
+mod passage;
 pub mod pools;
+mod upstreams;
 
 pub use failure::{Cause, Failure, Phase};
+pub use head::{Asked, Head, is_hop_by_hop, line, tokens};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};
+pub use passage::{Outgoing, Passage, Timeouts};
+pub use upstreams::{Route, Upstream, Upstreams};

@@ -173,7 +173,7 @@ fn many_threads() {
                 Choice::None(why) => panic!("{why}"),
                 Choice::Busy => {
                     let mut wait = pool.wait(None, &[], 0).unwrap();
-                    if (round + number) % 7 == 0 {
+                    if (round + number).is_multiple_of(7) {
                         continue; // impatient
                     }
                     loop {
@@ -185,7 +185,7 @@ fn many_threads() {
                 }
             };
             assert!(inside.fetch_add(1, Ordering::SeqCst) < 4);
-            if round % 3 == 0 {
+            if round.is_multiple_of(3) {
                 thread::yield_now();
             }
             inside.fetch_sub(1, Ordering::SeqCst);

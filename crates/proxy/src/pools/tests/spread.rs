@@ -143,7 +143,7 @@ proptest! {
                         true => ticket.succeeded(200, 1, now_ms),
                         false => ticket.failed(&super::refused(), now_ms),
                     }
-                    if passed_ms % 3 == 0 {
+                    if passed_ms.is_multiple_of(3) {
                         open.push(ticket);
                     }
                 }
