@@ -40,7 +40,7 @@ impl Fields {
     }
 
     /// Names and values in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> + Clone {
         self.rows.iter().map(|row| (self.name(row), &self.bytes[row.value..row.end]))
     }
 

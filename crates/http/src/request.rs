@@ -168,7 +168,7 @@ impl<'b> Request<'_, 'b> {
     }
 
     /// All fields in order, names as sent.
-    pub fn headers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> {
+    pub fn headers(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + Clone {
         self.headers.iter().map(|header| (header.name, header.value))
     }
 }

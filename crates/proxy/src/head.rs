@@ -77,11 +77,8 @@ pub fn tokens(value: &[u8]) -> impl Iterator<Item = &str> {
 pub(crate) fn parse(buf: &[u8], asked: Asked) -> Result<Option<Parsed>, &'static str> {
     let mut slots = [const { MaybeUninit::<Header<'_>>::uninit() }; MAX_FIELDS];
     let mut response = httparse::Response::new(&mut []);
-    let parsed = ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        buf,
-        &mut slots,
-    );
+    let parsed =
+        ParserConfig::default().parse_response_with_uninit_headers(&mut response, buf, &mut slots);
     let len = match parsed {
         Ok(Status::Complete(len)) if len <= MAX_HEAD_BYTES => len,
         Ok(Status::Partial) if buf.len() < MAX_HEAD_BYTES => return Ok(None),

@@ -331,7 +331,11 @@ impl Call {
     pub(crate) fn swap_content(&mut self, out: &mut Vec<u8>, sent: &mut usize) -> usize {
         let len = self.content().len();
         let whole = !matches!(self.state, State::Chunked { .. });
-        if !whole || len < FIRST_READ / 2 || self.start + len != self.input.len() || *sent < out.len() {
+        if !whole
+            || len < FIRST_READ / 2
+            || self.start + len != self.input.len()
+            || *sent < out.len()
+        {
             return 0;
         }
         out.clear();

@@ -35,11 +35,13 @@ pub struct Timeouts {
     pub first_byte_s: u64,
     /// Between two parts of either.
     pub idle_s: u64,
+    /// Between two parts of what goes through a tunnel.
+    pub tunnel_s: u64,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect_s: 5, first_byte_s: 60, idle_s: 60 }
+        Self { connect_s: 5, first_byte_s: 60, idle_s: 60, tunnel_s: 3600 }
     }
 }
 
@@ -223,6 +225,18 @@ impl Passage {
         self.upload_end.is_some() || matches!(self.request.framing, Framing::None)
     }
 
+    /// Whether the upstream has all of the body that the client has sent, and waits for more.
+    pub fn awaits_upload(&self) -> bool {
+        !self.is_uploaded() && self.call().is_some_and(Call::has_sent_all)
+    }
+
+    /// The answer was 101: from here on both sides say what they like, and may be silent for long.
+    pub fn become_tunnel(&mut self) {
+        self.timeouts.idle_s = self.timeouts.tunnel_s;
+        self.kept = None;
+        self.upload_end = None;
+    }
+
     /// Bytes of the request body that can be taken now.
     pub fn room(&self) -> usize {
         match &self.stage {
@@ -239,9 +253,10 @@ impl Passage {
         self.since = self.upstreams.now();
         let connecting = matches!(self.stage, Stage::Connecting(_));
         let may_repeat = connecting || self.is_reused && self.request.is_idempotent;
-        self.kept = self.kept.take().filter(|kept| {
-            may_repeat && (connecting || kept.len() + bytes.len() <= MAX_OUTPUT)
-        });
+        self.kept = self
+            .kept
+            .take()
+            .filter(|kept| may_repeat && (connecting || kept.len() + bytes.len() <= MAX_OUTPUT));
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }

@@ -6,6 +6,8 @@
 //! values, so an idle connection is small, and a batch of pipelined requests that one read
 //! brought is answered with one write.
 
+mod relay;
+
 use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -23,6 +25,7 @@ use crate::endpoints::{Made, Reply};
 use crate::h2;
 use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
 use crate::live::{self, Watch};
+use crate::passing::Kind;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::scripted::Progress;
@@ -30,6 +33,7 @@ use crate::stream::Stream;
 use crate::transfer::{Closed, Transfer, Wait};
 use crate::view::{Missing, View};
 use crate::worker::Worker;
+use relay::{Relay, Relayed};
 
 /// Bytes of buffered responses after which they are sent before more requests are looked at.
 const FLUSH_BYTES: usize = 64 * 1024;
@@ -97,6 +101,8 @@ enum Step {
     Wait(Watch),
     /// An endpoint.
     Make(Pin<Box<dyn Future<Output = Made>>>),
+    /// An upstream.
+    Pass(Box<Relay>),
     /// Content too large to buffer; then on.
     Send { body: Body, line: Option<Line>, status: u16, close: bool },
     /// Everything goes out, then the connection ends.
@@ -194,6 +200,16 @@ impl<S: Stream> Connection<S> {
                         return self.close().await;
                     }
                 }
+                Step::Pass(relay) => match self.relay(*relay).await? {
+                    // It is answered as if nobody had been asked.
+                    Relayed::Failed => {}
+                    Relayed::Next => self.measure(),
+                    Relayed::Close => return self.close().await,
+                    Relayed::Refuse(reject) => {
+                        self.refuse(reject);
+                        return self.close().await;
+                    }
+                },
                 Step::Close => return self.close().await,
                 Step::Http2 => return Ok(Protocol::Http2),
             }
@@ -292,7 +308,7 @@ impl<S: Stream> Connection<S> {
                     }
                 }
             }
-            if detached.is_none() && framed {
+            if detached.is_none() && framed && !self.inquiry.is_passed_on() {
                 let say_continue = request.expects_continue;
                 // Nobody will read this body: refusing it now spares the client from sending it.
                 let made = worker.endpoints.is_some();
@@ -313,7 +329,8 @@ impl<S: Stream> Connection<S> {
                 }
             }
             // A body that was not asked for may come all the same: only closing is safe.
-            let unread = detached.is_none() && framed;
+            let is_read = |detached: &Detached| detached.decoder.is_done();
+            let unread = framed && !self.detached.as_ref().is_some_and(is_read);
             if out.capacity() == 0 {
                 *out = worker.take_buffer();
             }
@@ -349,6 +366,37 @@ impl<S: Stream> Connection<S> {
                 }
                 Turn::Load(missing) => return Step::Load(missing),
                 Turn::Wait(watch) => return Step::Wait(watch),
+                Turn::Pass(passage) => {
+                    let log = worker.log.as_ref().filter(|_| !self.inquiry.is_silent());
+                    let started = log.map(|log| (log, self.inquiry.started(&worker)));
+                    let line = started.map(|(log, at)| log.begin(&self.peer, Some(&request), at));
+                    let kind = Kind::of(&request);
+                    let is_uploading = self.detached.is_none() && framed;
+                    let decoder = match is_uploading {
+                        true => Decoder::new(request.framing, limits.max_upload_bytes),
+                        false => Decoder::new(Framing::None, 0),
+                    };
+                    let decoder = match decoder {
+                        Ok(decoder) => decoder,
+                        Err(reject) => {
+                            self.refuse(reject);
+                            return Step::Close;
+                        }
+                    };
+                    if self.detached.is_none() {
+                        // Kept for the case that there is another answer.
+                        let head = self.io.take_input(len);
+                        self.detached = Some(Detached::new(head, decoder));
+                    }
+                    return Step::Pass(Box::new(Relay {
+                        passage,
+                        kind,
+                        line,
+                        is_uploading,
+                        client_ended: false,
+                        has_stalled: false,
+                    }));
+                }
             };
             let header = self.inquiry.header(&out[start..], &self.peer);
             let log = worker.log.as_ref().filter(|_| !self.inquiry.is_silent());

@@ -9,15 +9,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zeroserve_host::{Body as ScriptBody, Incoming};
+use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming};
 use zeroserve_http::request::Target;
-use zeroserve_http::{Reject, Request};
+use zeroserve_http::{Method, Reject, Request};
+use zeroserve_proxy::{Head, Passage};
 
 use crate::clock::Now;
 use crate::live::{self, Live, Watch};
+use crate::passing;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
-use crate::ruling;
+use crate::ruling::{self, Ruling};
 use crate::scripted::{Progress, Scripted};
 use crate::site::Generation;
 use crate::view::{Loaded, Missing, View};
@@ -44,6 +46,19 @@ pub enum Turn {
     Load(Missing),
     /// Another version of the site, for a while.
     Wait(Watch),
+    /// That an upstream answers.
+    Pass(Box<Passage>),
+}
+
+/// What an upstream's head has come to.
+pub enum Passed {
+    /// Its status; the head was appended, without framing and without the blank line. The body
+    /// follows as it comes.
+    Stream(u16),
+    /// Another answer: its head was appended.
+    Instead(Answer),
+    /// Others have their turn before scripts have seen it.
+    Slice,
 }
 
 /// A request on its way.
@@ -65,6 +80,8 @@ pub struct Inquiry {
     live: Live,
     /// Whether it has waited for another version.
     waited: bool,
+    /// What is answered instead of an upstream that failed.
+    failed: Option<u16>,
 }
 
 impl Inquiry {
@@ -79,7 +96,7 @@ impl Inquiry {
         if worker.log.is_some() && self.started.is_none() {
             self.started = Some(worker.clock.precise());
         }
-        if self.held.is_some() || https_port(request, peer).is_some() {
+        if self.held.is_some() || self.failed.is_some() || https_port(request, peer).is_some() {
             return Progress::Done;
         }
         if self.scripted.is_none() {
@@ -172,6 +189,10 @@ impl Inquiry {
         let start = out.len();
         let mut scratch = worker.scratch.take();
         let answered = match (&mut self.scripted, self.held.take()) {
+            (None, _) if self.failed.is_some() => {
+                let status = self.failed.unwrap_or(502);
+                Ok(Ruled::Now(pipeline::text(status, now, request.method, out)))
+            }
             (None, _) => {
                 let loaded = &self.loaded;
                 let is_page = matches!(self.live, Live::Page(_));
@@ -187,7 +208,8 @@ impl Inquiry {
                     None => &**own,
                     Some(view) => view,
                 };
-                rule(scripted, held, view, request, now, &self.loaded, &mut scratch, out)
+                let failed = self.failed;
+                rule(scripted, held, failed, view, request, now, &self.loaded, &mut scratch, out)
             }
         };
         worker.scratch.replace(scratch);
@@ -204,8 +226,103 @@ impl Inquiry {
                 Turn::Slice
             }
             Ok(Ruled::Nothing) => Turn::Nothing,
+            Ok(Ruled::Pass(url)) => self.pass(worker, request, peer, &url, out),
             Err(missing) => Turn::Load(missing),
         }
+    }
+
+    /// Pass the request on.
+    fn pass(
+        &mut self,
+        worker: &Worker,
+        request: &Request<'_, '_>,
+        peer: &Peer,
+        url: &str,
+        out: &mut Vec<u8>,
+    ) -> Turn {
+        let exchange = self.scripted.as_mut().map(|scripted| &mut *scripted.exchange);
+        match passing::begin(worker, request, exchange, peer, url) {
+            Ok(passage) => Turn::Pass(passage),
+            Err(status) => {
+                self.failed = Some(status);
+                self.answer(worker, request, peer, out)
+            }
+        }
+    }
+
+    /// Whether scripts have decided that an upstream answers, which then gets the body.
+    pub fn is_passed_on(&self) -> bool {
+        let scripted =
+            self.scripted.as_ref().filter(|s| self.failed.is_none() && s.stopped().is_none());
+        matches!(
+            scripted.and_then(|scripted| scripted.exchange.answer()),
+            Some(Decided::ReverseProxy { .. })
+        )
+    }
+
+    /// The upstream gave no answer: the next one that is asked for is this status.
+    pub fn fail(&mut self, status: u16) {
+        self.failed = Some(status);
+    }
+
+    /// Show an upstream's head to the scripts that see responses, and append what they make of it.
+    pub fn pass_head(
+        &mut self,
+        worker: &Worker,
+        head: &Head,
+        is_head: bool,
+        out: &mut Vec<u8>,
+    ) -> Passed {
+        let now = worker.clock.now();
+        let start = out.len();
+        let mut status = head.status;
+        let held = self.held.take();
+        let Some(own) = &self.view else { return Passed::Stream(status) };
+        if let Some(scripted) = &mut self.scripted {
+            match held {
+                Some(Held { head, .. }) => out.extend_from_slice(&head),
+                None => {
+                    passing::write_head(out, head, now);
+                    if scripted.sees_response() {
+                        let mut shown = out[start..].to_vec();
+                        if let Some(length) = head.length {
+                            shown.extend_from_slice(
+                                format!("Content-Length: {length}\r\n").as_bytes(),
+                            );
+                        }
+                        ruling::show(scripted, &shown, status);
+                    } else if !ruling::changes_head(scripted) {
+                        own.count(status);
+                        return Passed::Stream(status);
+                    }
+                }
+            }
+            let other = scripted.generation.number != own.number();
+            let other = other.then(|| own.of(Rc::clone(&scripted.generation)));
+            let view = other.as_ref().unwrap_or(own);
+            loop {
+                match scripted.advance(view) {
+                    Progress::Done => break,
+                    // The request's body is of the past.
+                    Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+                    Progress::Slice => {
+                        let answer = Answer { status, body: pipeline::Body::Empty };
+                        self.held = Some(Held { head: out.split_off(start), answer });
+                        return Passed::Slice;
+                    }
+                }
+            }
+            let method = if is_head { Method::Head } else { Method::Get };
+            let instead = ruling::finish_passed(scripted, method, now, &mut status, start, out);
+            if let Some(answer) = instead {
+                own.count(answer.status);
+                return Passed::Instead(answer);
+            }
+        } else {
+            passing::write_head(out, head, now);
+        }
+        own.count(status);
+        Passed::Stream(status)
     }
 
     /// The generation to load from what is missing; to be taken before waiting, since the key
@@ -238,6 +355,7 @@ impl Inquiry {
         self.started = None;
         self.live = Live::Off;
         self.waited = false;
+        self.failed = None;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();
@@ -277,6 +395,8 @@ enum Ruled {
     Held(Held),
     /// The client gets no answer.
     Nothing,
+    /// The upstream of this URL answers.
+    Pass(String),
 }
 
 /// Begin with the scripts, when there are any.
@@ -308,7 +428,7 @@ fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -
 
 /// Path and query of the target: what a script compares with `/private` has to begin there, also
 /// when a client sends a whole URL.
-fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
+pub(crate) fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
     let raw = request.raw_target;
     if request.target == Target::Asterisk {
         return "*";
@@ -325,6 +445,7 @@ fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
 fn rule(
     scripted: &mut Scripted,
     held: Option<Held>,
+    failed: Option<u16>,
     view: &View,
     request: &Request<'_, '_>,
     now: Now,
@@ -339,10 +460,17 @@ fn rule(
             answer
         }
         None => {
-            let answer = ruling::answer(scripted, view, request, now, loaded, scratch, out)?;
-            let Some(answer) = answer else { return Ok(Ruled::Nothing) };
+            let ruling = match failed {
+                Some(status) => Ruling::Answer(pipeline::text(status, now, request.method, out)),
+                None => ruling::answer(scripted, view, request, now, loaded, scratch, out)?,
+            };
+            let answer = match ruling {
+                Ruling::Answer(answer) => answer,
+                Ruling::Nothing => return Ok(Ruled::Nothing),
+                Ruling::Pass(url) => return Ok(Ruled::Pass(url)),
+            };
             if scripted.sees_response() {
-                ruling::show(scripted, &out[start..], &answer);
+                ruling::show(scripted, &out[start..], answer.status);
             } else if !ruling::changes_head(scripted) {
                 return Ok(Ruled::Now(answer));
             }

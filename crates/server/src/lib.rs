@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod notice;
 pub mod offline;
 pub mod oracle;
+mod passing;
 pub mod peer;
 pub mod pipeline;
 pub mod proxied;

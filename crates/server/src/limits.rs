@@ -75,6 +75,8 @@ limits! {
         "most header fields of a request; beyond it 431 and the connection closes. Bounds the work of looking through them";
     max_body_bytes: "bytes", MIB, 0, 1 << 50,
         "longest request body; beyond it 413 and the connection closes. Files take no bodies: they are read past to reach the next request";
+    max_upload_bytes: "bytes", 1 << 50, 0, 1 << 50,
+        "longest request body that is passed on to an upstream; beyond it 413. It is passed on as it comes, so it costs no memory: upstreams have limits of their own";
     header_timeout_s: "seconds", 10, 1, DAY_S,
         "time for a request head to arrive once it has begun; beyond it 408. Against clients that send a byte now and then";
     body_timeout_s: "seconds", 60, 1, DAY_S,

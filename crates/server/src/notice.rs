@@ -84,6 +84,13 @@ impl<K: Eq + Hash> Notices<K> {
         }
     }
 
+    /// The same about something that somebody should look at.
+    pub fn warn(&self, kind: K, message: &str) {
+        if let Some(more) = self.due(kind) {
+            warn(&format!("{message}{more}"));
+        }
+    }
+
     fn due(&self, kind: K) -> Option<String> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kinds.len() < MAX_KINDS || kinds.contains_key(&kind);

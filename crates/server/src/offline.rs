@@ -41,9 +41,15 @@ fn run(
     request: Vec<u8>,
     prepare: impl FnOnce(&mut Worker),
 ) -> io::Result<Vec<u8>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build_local(Default::default())?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build_local(Default::default())?;
     let stats = Arc::new(WorkerStats::default());
     let mut worker = Worker::new(Arc::new(Sites::single(site)), Limits::default(), stats, None);
     prepare(&mut worker);
-    runtime.block_on(exchange(Rc::new(worker), request))
+    let worker = Rc::new(worker);
+    runtime.block_on(async {
+        let keeper = Rc::clone(&worker);
+        tokio::task::spawn_local(async move { keeper.keep_time().await });
+        exchange(worker, request).await
+    })
 }

@@ -6,7 +6,6 @@ use zeroserve_http::{Method, Reject, Request};
 
 use crate::clock::Now;
 use crate::live;
-use crate::notice::Notice;
 use crate::pipeline::{self, Answer, Body, Scratch, field, length, write_start};
 use crate::scripted::Scripted;
 use crate::view::{Loaded, Local, Missing, View};
@@ -39,9 +38,17 @@ const PARTIAL: [&str; 7] = [
     "if-unmodified-since",
 ];
 
-static NO_PROXY: Notice = Notice::new();
+/// What scripts have decided.
+pub enum Ruling {
+    /// An answer.
+    Answer(Answer),
+    /// No answer at all.
+    Nothing,
+    /// That the upstream of this URL answers.
+    Pass(String),
+}
 
-/// Answer as the scripts have it; `None` is no answer at all.
+/// Answer as the scripts have it.
 ///
 /// Appends the head to `out`, without the blank line, and may come back for what it needs loaded,
 /// like [`pipeline::respond`].
@@ -53,16 +60,18 @@ pub fn answer(
     loaded: &[Loaded],
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
-) -> Result<Option<Answer>, Missing> {
+) -> Result<Ruling, Missing> {
     let start = out.len();
-    let answer = decided(scripted, view, request, now, loaded, scratch, out);
+    let ruling = decided(scripted, view, request, now, loaded, scratch, out);
     // Nothing of an answer that waits for something to be loaded.
-    let mut answer = answer.inspect_err(|_| out.truncate(start))?;
+    let mut ruling = ruling.inspect_err(|_| out.truncate(start))?;
     // Whatever scripts made of the method: to this client, content would be the next response.
-    if let Some(answer) = answer.as_mut().filter(|_| request.method == Method::Head) {
+    if let Ruling::Answer(answer) = &mut ruling
+        && request.method == Method::Head
+    {
         answer.body = Body::Empty;
     }
-    Ok(answer)
+    Ok(ruling)
 }
 
 fn decided(
@@ -73,22 +82,14 @@ fn decided(
     loaded: &[Loaded],
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
-) -> Result<Option<Answer>, Missing> {
+) -> Result<Ruling, Missing> {
     if let Some(status) = scripted.stopped() {
-        return Ok(Some(pipeline::text(status, now, request.method, out)));
+        return Ok(Ruling::Answer(pipeline::text(status, now, request.method, out)));
     }
     let exchange = &mut scripted.exchange;
     match exchange.take_answer() {
-        Some(Decided::Abort) => return Ok(None),
-        Some(Decided::ReverseProxy { url }) => {
-            let script = exchange.script();
-            NO_PROXY.say(&format!(
-                "script {script}: can't pass the request on to {}: this version has no reverse \
-                 proxy, answered 502",
-                url.escape_debug()
-            ));
-            return Ok(Some(pipeline::text(502, now, request.method, out)));
-        }
+        Some(Decided::Abort) => return Ok(Ruling::Nothing),
+        Some(Decided::ReverseProxy { url }) => return Ok(Ruling::Pass(url)),
         Some(Decided::Respond { status, mut body, content_type }) => {
             let own = exchange.answer_fields();
             let typed = content_type.is_empty()
@@ -112,18 +113,18 @@ fn decided(
                 write_given(&scripted.exchange, out);
                 scripted.head_is_done = true;
             }
-            return Ok(Some(Answer { status, body }));
+            return Ok(Ruling::Answer(Answer { status, body }));
         }
         None => {}
     }
     let start = out.len();
     if exchange.has_template_values() && matches!(exchange.method(), "GET" | "HEAD") {
         if let Some(answer) = template(exchange, view, request, now, loaded, scratch, out)? {
-            return Ok(Some(answer));
+            return Ok(Ruling::Answer(answer));
         }
         out.truncate(start);
     }
-    stored(exchange, scripted.is_live, view, request, now, loaded, scratch, out).map(Some)
+    stored(exchange, scripted.is_live, view, request, now, loaded, scratch, out).map(Ruling::Answer)
 }
 
 /// Answer from the archive.
@@ -276,9 +277,9 @@ pub fn changes_head(scripted: &Scripted) -> bool {
         && scripted.exchange.has_response_headers()
 }
 
-/// Show the head at the end of `out` to those that see responses.
-pub fn show(scripted: &mut Scripted, head: &[u8], answer: &Answer) {
-    scripted.exchange.begin_response(answer.status, fields(head));
+/// Show a head to those that see responses.
+pub fn show(scripted: &mut Scripted, head: &[u8], status: u16) {
+    scripted.exchange.begin_response(status, fields(head));
     scripted.begin_response();
 }
 
@@ -311,6 +312,33 @@ pub fn finish(
         answer.body = Body::Empty;
         length(out, 0);
     }
+    write_fields(exchange, &head, no_content, out);
+}
+
+/// The same for the head of an upstream's answer, whose framing is yet to be written. What is
+/// answered instead, if scripts were stopped.
+pub fn finish_passed(
+    scripted: &Scripted,
+    method: Method<'_>,
+    now: Now,
+    status: &mut u16,
+    start: usize,
+    out: &mut Vec<u8>,
+) -> Option<Answer> {
+    let head = out.split_off(start);
+    if let Some(stopped) = scripted.stopped() {
+        return Some(pipeline::text(stopped, now, method, out));
+    }
+    if let Some(response) = scripted.exchange.response() {
+        *status = response.status;
+    }
+    write_start(out, *status, now);
+    write_fields(&scripted.exchange, &head, true, out);
+    None
+}
+
+/// The fields of a head as scripts changed them; `without_length` when it is not to be said.
+fn write_fields(exchange: &Exchange, head: &[u8], without_length: bool, out: &mut Vec<u8>) {
     let changed = exchange.response().map(|response| &response.headers);
     let changed = changed.filter(|headers| headers.changed());
     if let Some(headers) = changed {
@@ -321,12 +349,12 @@ pub fn finish(
             }
         }
     }
-    for (name, value) in fields(&head) {
+    for (name, value) in fields(head) {
         if changed.is_some() && !is_one_of(&FRAMING, name) {
             continue;
         }
         let replaced = !is_one_of(&FRAMING, name) && is_given(exchange, name);
-        let dropped = no_content && name.eq_ignore_ascii_case("content-length");
+        let dropped = without_length && name.eq_ignore_ascii_case("content-length");
         if !replaced && !dropped && !name.eq_ignore_ascii_case("date") {
             append(out, name, value);
         }
@@ -353,7 +381,7 @@ fn write_given(exchange: &Exchange, out: &mut Vec<u8>) {
 }
 
 /// Statuses whose responses end with their head (RFC 9110, sections 15.3.5 and 15.4.5).
-fn has_no_content(status: u16) -> bool {
+pub(crate) fn has_no_content(status: u16) -> bool {
     matches!(status, 204 | 304)
 }
 

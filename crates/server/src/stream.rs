@@ -42,6 +42,12 @@ pub trait Stream: Unpin {
     /// could not tell a connection that ends from one that was cut.
     fn say_end(&mut self) {}
 
+    /// Whether a peer that says no more is known to listen all the same: over a network, most that
+    /// end their side have gone.
+    fn is_half_open(&self) -> bool {
+        false
+    }
+
     /// No more bytes will be sent.
     fn shut_down_sending(&mut self);
 }
@@ -207,6 +213,10 @@ impl Stream for Memory {
         let read = file.read_at(&mut self.output[start..], offset);
         self.output.truncate(start + *read.as_ref().unwrap_or(&0));
         Poll::Ready(read)
+    }
+
+    fn is_half_open(&self) -> bool {
+        true
     }
 
     fn shut_down_sending(&mut self) {}

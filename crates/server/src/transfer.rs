@@ -267,6 +267,22 @@ impl<S: Stream> Transfer<S> {
         self.out.len() - self.out_sent
     }
 
+    /// The buffer for what will be sent, and how many bytes at its front were sent already.
+    pub fn unsent(&mut self) -> (&mut Vec<u8>, &mut usize) {
+        (&mut self.out, &mut self.out_sent)
+    }
+
+    /// After the last [`Transfer::turn`], before anything else is sent.
+    pub fn settle(&mut self) {
+        self.out.drain(..self.out_sent);
+        self.out_sent = 0;
+    }
+
+    /// Whether a client that says no more still listens, as far as that can be known.
+    pub fn is_half_open(&self) -> bool {
+        self.stream.is_half_open()
+    }
+
     /// Bytes sent so far.
     pub fn sent_bytes(&self) -> u64 {
         self.sent
@@ -469,8 +485,7 @@ impl<S: Stream> Transfer<S> {
 
     /// Send what is left, and wait for the client to have read it.
     pub async fn finish(&mut self) -> Result<(), Closed> {
-        self.out.drain(..self.out_sent);
-        self.out_sent = 0;
+        self.settle();
         self.flush(false).await?;
         self.linger().await
     }

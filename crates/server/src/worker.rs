@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 use std::pin::pin;
 use std::rc::Rc;
@@ -32,6 +32,7 @@ use crate::limits::Limits;
 use crate::listen::Listener;
 use crate::notice::{Notice, plain};
 use crate::oracle::Oracle;
+use crate::passing::Upstreams;
 use crate::peer::{Front, Peer, Session};
 use crate::proxied;
 use crate::record::SharedRecord;
@@ -75,6 +76,10 @@ pub struct Worker {
     pub log: Option<Log>,
     /// Who may send PROXY headers; empty when anybody may who reaches such a listener.
     pub proxy_from: Arc<[IpNet]>,
+    /// Proxies in front of this server, whose word about clients counts.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// Upstreams, and idle connections to them.
+    pub upstreams: Upstreams,
     /// Buffers that one request at a time uses.
     pub scratch: SharedScratch,
     /// Header blocks of HTTP/2 responses, which are the same for all connections.
@@ -120,6 +125,8 @@ impl Worker {
             stats,
             log,
             proxy_from: Arc::default(),
+            trusted_proxies: Arc::default(),
+            upstreams: Upstreams::default(),
             scratch: SharedScratch::default(),
             blocks: RefCell::default(),
             head_text: Cell::default(),
@@ -180,14 +187,21 @@ impl Worker {
         }
     }
 
+    /// Whether what a client at this address says of others is believed.
+    pub fn trusts(&self, ip: &str) -> bool {
+        let networks = &self.trusted_proxies;
+        !networks.is_empty()
+            && ip.parse::<IpAddr>().is_ok_and(|ip| networks.iter().any(|net| net.contains(&ip)))
+    }
+
     fn connections(&self) -> usize {
         self.lives.borrow().len()
     }
 
     /// Once a second while there are connections: end those whose time is over.
-    async fn keep_time(&self) {
+    pub(crate) async fn keep_time(&self) {
         loop {
-            if self.connections() == 0 {
+            if self.connections() == 0 && !self.upstreams.has_idle() {
                 // From here on no wake is missed, so nothing is left to the next second.
                 let opened = self.changed.notified();
                 let reloaded = self.views.sites().bell().changed();
@@ -199,6 +213,7 @@ impl Worker {
             self.views.refresh();
             let now = self.tick.get() + 1;
             self.tick.set(now);
+            self.upstreams.sweep(now);
             for (_, life) in self.lives.borrow().iter() {
                 if life.deadline.get() <= now {
                     life.expire();

@@ -500,6 +500,10 @@ impl<S: Stream> Connection<S> {
                 self.send(stream, &text, line, answer)
             }
             Turn::Slice => Some(State::Runnable),
+            Turn::Pass(_) => {
+                inquiry.fail(502);
+                Some(State::Runnable)
+            }
             Turn::Nothing => {
                 let line = self.begin_line(Some(&request), || inquiry.started(&worker));
                 inquiry.finish(&worker);

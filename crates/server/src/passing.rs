@@ -1,0 +1,383 @@
+//! A request made into what an upstream gets, and the head of its answer into what the client
+//! gets.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::{LazyLock, OnceLock};
+
+use zeroserve_host::{Body as ScriptBody, Exchange};
+use zeroserve_http::body::Framing;
+use zeroserve_http::{Method, Request, status};
+use zeroserve_proxy::{
+    Asked, Failure, Head, Outgoing, Passage, Protocol, Timeouts, is_hop_by_hop, line, tokens,
+};
+
+use crate::clock::Now;
+use crate::inquiry::origin_form;
+use crate::notice::Notices;
+use crate::peer::Peer;
+use crate::worker::Worker;
+
+/// How often a request may come by the same server on its way.
+const MAX_ROUNDS: usize = 3;
+
+/// Fields that say who asked whom for what: ours to write.
+const FORWARDING: [&str; 5] =
+    ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "forwarded", "via"];
+
+/// Failures by upstream and phase, one line each in a while.
+static FAILURES: LazyLock<Notices<(String, &'static str)>> = LazyLock::new(Notices::default);
+
+/// Begin to pass a request on to `url`; otherwise the status to answer.
+pub(crate) fn begin(
+    worker: &Worker,
+    request: &Request<'_, '_>,
+    exchange: Option<&mut Exchange>,
+    peer: &Peer,
+    url: &str,
+) -> Result<Box<Passage>, u16> {
+    let route = worker.upstreams.route(url).map_err(|error| {
+        let why = format!("can't pass requests on to {}: {}", url.escape_debug(), error.0);
+        FAILURES.warn((url.to_owned(), "route"), &why);
+        502_u16
+    })?;
+    let body = exchange.as_ref().map(|exchange| exchange.body().clone());
+    let (framing, content) = match body {
+        None | Some(ScriptBody::Unread) => (request.framing, None),
+        // Nobody has it any more.
+        Some(ScriptBody::Missing) => return Err(413),
+        Some(ScriptBody::Whole(bytes)) if bytes.is_empty() && request.framing == Framing::None => {
+            (Framing::None, None)
+        }
+        Some(ScriptBody::Whole(bytes)) => (Framing::Length(bytes.len() as u64), Some(bytes)),
+    };
+    let mut writer = Writer {
+        head: Vec::with_capacity(512),
+        worker,
+        request,
+        peer,
+        framing,
+        is_read: content.is_some(),
+        is_http2: route.upstream.origin.protocol == Protocol::Http2,
+    };
+    let target = match &exchange {
+        Some(exchange) => exchange.target(),
+        None => origin_form(request),
+    };
+    let method = match &exchange {
+        Some(exchange) => exchange.method(),
+        None => request.method.as_str(),
+    };
+    // Whatever scripts made of it: one line, of three words.
+    if !target.bytes().all(|byte| byte.is_ascii_graphic()) || method.is_empty() {
+        return Err(500);
+    }
+    writer.start(method, &route.base, target, &route.query);
+    let asked = Asked {
+        is_head: method == "HEAD",
+        wants_upgrade: match &exchange {
+            Some(exchange) => writer.fields(exchange.headers().iter(), true)?,
+            None => writer.fields(request.headers(), false)?,
+        },
+    };
+    let is_idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE");
+    let outgoing = Outgoing { head: writer.head, framing, asked, is_idempotent };
+    let mut passage = Passage::new(&worker.upstreams, route, outgoing, Timeouts::default());
+    if let Some(content) = content {
+        passage.upload(&content);
+        passage.end_upload(b"");
+    }
+    Ok(Box::new(passage))
+}
+
+struct Writer<'a, 'h, 'b> {
+    head: Vec<u8>,
+    worker: &'a Worker,
+    request: &'a Request<'h, 'b>,
+    peer: &'a Peer,
+    framing: Framing,
+    /// Whether the client has sent its body already.
+    is_read: bool,
+    is_http2: bool,
+}
+
+impl Writer<'_, '_, '_> {
+    fn start(&mut self, method: &str, base: &str, target: &str, query: &str) {
+        let head = &mut self.head;
+        head.extend_from_slice(method.as_bytes());
+        head.push(b' ');
+        let (path, own_query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        head.extend_from_slice(base.as_bytes());
+        if !(path == "*" && !base.is_empty()) {
+            head.extend_from_slice(path.as_bytes());
+        }
+        let own_query = own_query.filter(|own| query.is_empty() || !own.is_empty());
+        let parts = [Some(query).filter(|query| !query.is_empty()), own_query];
+        let mut separator = b'?';
+        for part in parts.into_iter().flatten() {
+            head.push(separator);
+            head.extend_from_slice(part.as_bytes());
+            separator = b'&';
+        }
+        head.extend_from_slice(b" HTTP/1.1\r\n");
+    }
+
+    /// All fields; whether another protocol may follow. `by_script` when scripts had them in hand.
+    fn fields<'f>(
+        &mut self,
+        fields: impl Iterator<Item = (&'f str, &'f [u8])> + Clone,
+        by_script: bool,
+    ) -> Result<bool, u16> {
+        let mut named: Vec<&str> = Vec::new();
+        let mut upgrade = None;
+        let mut via: Vec<&[u8]> = Vec::new();
+        let mut host = None;
+        for (name, value) in fields.clone() {
+            match name.len() {
+                10 if name.eq_ignore_ascii_case("connection") => named.extend(tokens(value)),
+                7 if name.eq_ignore_ascii_case("upgrade") => upgrade = Some(value),
+                3 if name.eq_ignore_ascii_case("via") => via.push(value),
+                4 if name.eq_ignore_ascii_case("host") => host = Some(value),
+                _ => {}
+            }
+        }
+        line(&mut self.head, "Host", host.unwrap_or(self.request.host));
+        for (name, value) in fields.clone() {
+            let left_out = is_hop_by_hop(name)
+                || is_one_of(&["host", "content-length", "expect"], name)
+                || is_one_of(&FORWARDING, name)
+                || named.iter().any(|other| name.eq_ignore_ascii_case(other));
+            if !left_out {
+                line(&mut self.head, name, value);
+            }
+        }
+        self.forwarding(fields, by_script);
+        self.via(&via.join(&b", "[..]))?;
+        match self.framing {
+            // Methods that mean to send something say how much it is (RFC 9110, section 8.6).
+            Framing::None
+                if matches!(self.request.method, Method::Other(method)
+                if matches!(method, "POST" | "PUT" | "PATCH")) =>
+            {
+                line(&mut self.head, "Content-Length", b"0");
+            }
+            Framing::None => {}
+            Framing::Length(length) => write_length(&mut self.head, length),
+            Framing::Chunked => line(&mut self.head, "Transfer-Encoding", b"chunked"),
+        }
+        if self.request.expects_continue && !self.is_read {
+            line(&mut self.head, "Expect", b"100-continue");
+        }
+        let wants = |name: &str| named.iter().any(|other| other.eq_ignore_ascii_case(name));
+        let upgrade = upgrade.filter(|protocol| {
+            wants("upgrade")
+                && self.request.version() == (1, 1)
+                && self.framing == Framing::None
+                && !self.is_http2
+                && may_follow(protocol)
+        });
+        if let Some(protocol) = upgrade {
+            self.head.extend_from_slice(b"Connection: upgrade\r\n");
+            line(&mut self.head, "Upgrade", protocol);
+        }
+        if self.is_http2 {
+            self.head.extend_from_slice(b"TE: trailers\r\n");
+        }
+        self.head.extend_from_slice(b"\r\n");
+        Ok(upgrade.is_some())
+    }
+
+    /// For whom the request is. What the client says of that is kept when it is a proxy that is
+    /// trusted, or when a script wrote it.
+    fn forwarding<'f>(
+        &mut self,
+        fields: impl Iterator<Item = (&'f str, &'f [u8])> + Clone,
+        by_script: bool,
+    ) {
+        let trusted = self.worker.trusts(&self.peer.ip);
+        let sent = |name: &str, value: &[u8]| {
+            let mut sent = self.request.headers();
+            sent.any(|(other, v)| other.eq_ignore_ascii_case(name) && v == value)
+        };
+        // A script's word, or that of a proxy.
+        let kept = |name: &str| {
+            let own = fields.clone().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+            let own: Vec<&[u8]> = own.map(|(_, value)| value).collect();
+            let is_sent = !by_script || own.iter().all(|value| sent(name, value));
+            (!own.is_empty() && (trusted || !is_sent)).then(|| (own.join(&b", "[..]), is_sent))
+        };
+        let ip = &self.peer.ip;
+        let client: &str = if self.peer.address.is_empty() { "" } else { ip };
+        let head = &mut self.head;
+        match kept("x-forwarded-for") {
+            Some((value, true)) if !client.is_empty() => {
+                line(head, "X-Forwarded-For", &[&value[..], b", ", client.as_bytes()].concat());
+            }
+            Some((value, _)) => line(head, "X-Forwarded-For", &value),
+            None if !client.is_empty() => line(head, "X-Forwarded-For", client.as_bytes()),
+            None => {}
+        }
+        let proto = kept("x-forwarded-proto").map(|(value, _)| value);
+        line(head, "X-Forwarded-Proto", proto.as_deref().unwrap_or(self.peer.scheme().as_bytes()));
+        let host = kept("x-forwarded-host").map(|(value, _)| value);
+        line(head, "X-Forwarded-Host", host.as_deref().unwrap_or(self.request.host));
+        let mut element = Vec::with_capacity(64);
+        match kept("forwarded") {
+            Some((value, false)) => element.extend_from_slice(&value),
+            before => {
+                if let Some((value, _)) = before {
+                    element.extend_from_slice(&value);
+                    element.extend_from_slice(b", ");
+                }
+                element.extend_from_slice(b"for=");
+                node(&mut element, client);
+                element.extend_from_slice(b";host=\"");
+                let host = self.request.host;
+                element.extend(host.iter().filter(|byte| !matches!(byte, b'"' | b'\\')));
+                element.extend_from_slice(b"\";proto=");
+                element.extend_from_slice(self.peer.scheme().as_bytes());
+            }
+        }
+        line(head, "Forwarded", &element);
+    }
+
+    /// By whom it came (RFC 9110, section 7.6.3), which shows when it comes round and round.
+    fn via(&mut self, via: &[u8]) -> Result<(), u16> {
+        let name = own_name();
+        let (major, minor) = self.request.version();
+        self.head.extend_from_slice(b"Via: ");
+        if !via.is_empty() {
+            let rounds = tokens(via).filter(|member| member.ends_with(name)).count();
+            if rounds >= MAX_ROUNDS {
+                return Err(508);
+            }
+            self.head.extend_from_slice(via);
+            self.head.extend_from_slice(b", ");
+        }
+        let version = if major == 1 { format!("1.{minor}") } else { major.to_string() };
+        self.head.extend_from_slice(version.as_bytes());
+        self.head.push(b' ');
+        self.head.extend_from_slice(name.as_bytes());
+        self.head.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+}
+
+/// Who asked, as RFC 7239 writes it (section 6).
+fn node(out: &mut Vec<u8>, ip: &str) {
+    match ip.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => out.extend_from_slice(ip.as_bytes()),
+        Ok(IpAddr::V6(_)) => out.extend_from_slice(format!("\"[{ip}]\"").as_bytes()),
+        Err(_) => out.extend_from_slice(b"unknown"),
+    }
+}
+
+/// What this process calls itself towards upstreams: others of its kind have other names.
+fn own_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let number = getrandom::u32().unwrap_or_default();
+        format!("zeroserve-{number:08x}")
+    })
+}
+
+/// Whether a protocol may be spoken through a tunnel. HTTP/2 would bring requests that nobody has
+/// looked at.
+fn may_follow(protocol: &[u8]) -> bool {
+    let is_http = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        name.starts_with("h2") || name.starts_with("http") || name.starts_with("tls")
+    };
+    let mut names = tokens(protocol).peekable();
+    names.peek().is_some() && !names.any(is_http)
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
+}
+
+/// Tell the operator why an upstream gave no answer.
+pub(crate) fn tell(passage: &Passage, failure: &Failure) {
+    let origin = passage.origin().to_string();
+    let message = format!("no answer of {origin}: {failure}");
+    FAILURES.warn((origin, failure.phase.name()), &message);
+}
+
+/// Write an upstream's head as this server does: the start line, Date, fields, no framing.
+pub(crate) fn write_head(out: &mut Vec<u8>, head: &Head, now: Now) {
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(head.status).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status::reason(head.status).as_bytes());
+    out.extend_from_slice(b"\r\n");
+    if !head.has_date {
+        out.extend_from_slice(b"Date: ");
+        out.extend_from_slice(&now.date);
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(&head.fields);
+}
+
+/// The head of an interim response, complete.
+pub(crate) fn write_interim(out: &mut Vec<u8>, head: &Head) {
+    let mut text = String::new();
+    let _ = write!(text, "HTTP/1.1 {} {}\r\n", head.status, status::reason(head.status));
+    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(&head.fields);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Append the field that says how long a body is.
+pub(crate) fn write_length(out: &mut Vec<u8>, length: u64) {
+    line(out, "Content-Length", itoa::Buffer::new().format(length).as_bytes());
+}
+
+/// Trailer fields that may be passed on: none that say anything about framing, routing or who
+/// asks (RFC 9110, section 6.5.1).
+pub(crate) fn trailers(lines: &[u8]) -> Vec<u8> {
+    const FORBIDDEN: [&str; 8] = [
+        "content-length",
+        "host",
+        "trailer",
+        "authorization",
+        "cookie",
+        "set-cookie",
+        "expect",
+        "content-encoding",
+    ];
+    let mut kept = Vec::new();
+    for field in lines.split_inclusive(|byte| *byte == b'\n') {
+        let name = field.split(|byte| *byte == b':').next().unwrap_or_default();
+        let Ok(name) = std::str::from_utf8(name) else { continue };
+        if !is_hop_by_hop(name) && !is_one_of(&FORBIDDEN, name) && !is_one_of(&FORWARDING, name) {
+            kept.extend_from_slice(field);
+        }
+    }
+    kept
+}
+
+/// What the rest of a request needs to know of its head.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kind {
+    /// Whether the client's method is HEAD.
+    pub(crate) is_head: bool,
+    pub(crate) minor_version: u8,
+    pub(crate) keep_alive: bool,
+}
+
+impl Kind {
+    pub(crate) fn of(request: &Request<'_, '_>) -> Self {
+        Self {
+            is_head: request.method == Method::Head,
+            minor_version: request.minor_version,
+            keep_alive: request.keep_alive,
+        }
+    }
+}
+
+/// A worker's upstreams.
+pub(crate) type Upstreams = Rc<zeroserve_proxy::Upstreams>;
