@@ -12,7 +12,7 @@ use super::frame::{
     write_goaway, write_header, write_reset, write_settings, write_window,
 };
 use super::head::{Builder, RequestHead, Verdict};
-use super::hpack::encode::{NO_TABLE, encode_status};
+use super::hpack::encode::{NO_TABLE, encode_fields, encode_head, encode_status};
 use super::hpack::{BlockCache, Decoder};
 use super::priority::Priority;
 use super::streams::{End, Stream, Streams};
@@ -346,7 +346,7 @@ impl Engine {
             }
         }
         stream.received = ended;
-        if !ended && stream.recv_window <= target / 2 {
+        if !ended && !stream.held && stream.recv_window <= target / 2 {
             write_window(out, id, (target - stream.recv_window) as u32);
             stream.recv_window = target;
         }
@@ -483,6 +483,7 @@ impl Engine {
                     announced: self.builder.content_length,
                     received: ended,
                     queued: false,
+                    held: false,
                     priority: self.builder.priority.unwrap_or(Priority::UNSAID),
                     turn: self.turn,
                 });
@@ -710,6 +711,37 @@ impl Engine {
         self.end_block(start, stream, false, out);
     }
 
+    /// Append a response before the final one (RFC 9110, section 15.2), its head as HTTP/1 has it.
+    pub fn inform(&mut self, stream: u32, head: &[u8], out: &mut Vec<u8>) {
+        let start = self.begin_block(out);
+        encode_head(head, out);
+        self.end_block(start, stream, false, out);
+    }
+
+    /// Append trailer fields, as lines of HTTP/1; the response is complete.
+    pub fn trailers(&mut self, stream: u32, lines: &[u8], out: &mut Vec<u8>) {
+        let start = self.begin_block(out);
+        encode_fields(lines, out);
+        self.end_block(start, stream, true, out);
+    }
+
+    /// From here on the client sends more of a body only after [`Engine::refill`].
+    pub fn hold(&mut self, stream: u32) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.held = true;
+        }
+    }
+
+    /// All that came of a body is used up: the client may send as much again.
+    pub fn refill(&mut self, stream: u32, out: &mut Vec<u8>) {
+        let target = i64::from(self.bounds.stream_window);
+        let Some(open) = self.streams.get_mut(stream) else { return };
+        if !open.received && open.recv_window <= target / 2 {
+            write_window(out, stream, (target - open.recv_window) as u32);
+            open.recv_window = target;
+        }
+    }
+
     fn begin_block(&mut self, out: &mut Vec<u8>) -> usize {
         let start = out.len();
         write_header(out, 0, kind::HEADERS, 0, 0);
@@ -760,6 +792,13 @@ impl Engine {
         now_s: u64,
         out: &mut Vec<u8>,
     ) -> bool {
+        self.whole_data_header(stream, len, end, out);
+        end || len >= SMALL_FRAME_BYTES
+            || self.counters.small_frames.count(self.bounds.small_frames, now_s)
+    }
+
+    /// The same for all content that is at hand: that it is little is not the client's doing.
+    pub fn whole_data_header(&mut self, stream: u32, len: usize, end: bool, out: &mut Vec<u8>) {
         write_header(out, len, kind::DATA, if end { flag::END_STREAM } else { 0 }, stream);
         self.turn += 1;
         self.send_window -= len as i64;
@@ -768,8 +807,6 @@ impl Engine {
             stream.send_window -= len as i64;
             stream.turn = turn;
         }
-        end || len >= SMALL_FRAME_BYTES
-            || self.counters.small_frames.count(self.bounds.small_frames, now_s)
     }
 
     /// A response is complete: after its last frame.
@@ -788,6 +825,19 @@ impl Engine {
         if let Some(stream) = self.streams.get_mut(stream) {
             stream.queued = true;
         }
+    }
+
+    /// Have a stream be no longer among those: it has nothing at hand.
+    pub fn unqueue(&mut self, stream: u32) {
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.queued = false;
+        }
+    }
+
+    /// Have a frame that was appended at `start` be the last of its stream; see
+    /// [`Engine::end_sending`].
+    pub fn mark_last(&self, start: usize, out: &mut [u8]) {
+        out[start + 4] |= flag::END_STREAM;
     }
 
     /// The stream that should send next, of those that wait and have room.

@@ -23,6 +23,8 @@ pub(crate) struct Stream {
     pub(crate) received: bool,
     /// Whether more of a body waits to be sent.
     pub(crate) queued: bool,
+    /// Whether the client gets room for more of its body only when that is said.
+    pub(crate) held: bool,
     pub(crate) priority: Priority,
     /// When it was served last, in frames.
     pub(crate) turn: u64,

@@ -6,6 +6,7 @@ use zeroserve_host::Body as ScriptBody;
 use zeroserve_http::h2::RequestHead;
 
 use super::outgoing::Outgoing;
+use super::passing::Passing;
 use crate::access_log::Line;
 use crate::inquiry::{Inquiry, Waiting};
 use crate::view::Loaded;
@@ -29,6 +30,8 @@ pub(crate) enum State {
     Loading(Pin<Box<dyn Future<Output = Loaded>>>),
     /// Another version of the site.
     Waiting(Pin<Box<dyn Future<Output = ()>>>),
+    /// An upstream, and the client to take what that answers.
+    Passing(Box<Passing>),
     /// The client to take its response; since then it has not.
     Sending { body: Outgoing, line: Option<Line>, status: u16, sent: u64, since: u64 },
 }
@@ -52,6 +55,12 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
+    /// What has come and was kept, for an upstream.
+    pub(crate) fn take_kept(&mut self) -> Vec<u8> {
+        self.is_kept = false;
+        std::mem::take(&mut self.kept)
+    }
+
     /// Of a request that has just come; `ended` when it has none.
     pub(crate) fn new(ended: bool) -> Self {
         Self { ended, ..Self::default() }

@@ -7,6 +7,7 @@
 
 mod job;
 mod outgoing;
+mod passing;
 
 use std::rc::Rc;
 use std::task::Context;
@@ -32,6 +33,7 @@ use crate::view::View;
 use crate::worker::Worker;
 use job::{Job, State, Upload};
 use outgoing::{Outgoing, append};
+use passing::Passing;
 
 /// Bytes of buffered answers after which they are sent before more frames are looked at.
 const FLUSH_BYTES: usize = 64 * 1024;
@@ -190,6 +192,10 @@ impl<S: Stream> Connection<S> {
             match &job.state {
                 State::Runnable => runnable = true,
                 State::Loading(_) | State::Waiting(_) => {}
+                State::Passing(passing) => {
+                    runnable |= passing.is_runnable;
+                    deadline = deadline.min(passing.deadline(limits.write_timeout_s));
+                }
                 State::Receiving { deadline: until } => deadline = deadline.min(*until),
                 State::Sending { since, .. } => {
                     deadline = deadline.min(since + limits.write_timeout_s);
@@ -257,6 +263,14 @@ impl<S: Stream> Connection<S> {
                         self.end_job(job);
                     }
                 }
+                State::Passing(passing) => {
+                    if passing.expire(now, write_timeout_s, self.engine.room(job.stream) > 0) {
+                        self.engine.reset(job.stream, Code::Cancel, self.io.out());
+                        self.end_job(job);
+                    } else {
+                        self.jobs.push(job);
+                    }
+                }
                 _ => self.jobs.push(job),
             }
         }
@@ -271,7 +285,9 @@ impl<S: Stream> Connection<S> {
         if self.jobs.is_empty() && self.engine.open_streams() == 0 {
             return self.ended || self.engine.takes_no_more();
         }
-        let goes_on = |job: &Job| matches!(job.state, State::Runnable | State::Loading(_));
+        let goes_on = |job: &Job| {
+            matches!(job.state, State::Runnable | State::Loading(_) | State::Passing(_))
+        };
         self.ended && self.engine.next_sender().is_none() && !self.jobs.iter().any(goes_on)
     }
 
@@ -320,8 +336,13 @@ impl<S: Stream> Connection<S> {
     /// A request whose stream is over.
     fn end_job(&mut self, mut job: Job) {
         self.kept_bytes -= job.upload.kept_bytes();
-        if let State::Sending { line, status, sent, .. } = job.state {
-            self.finish_line(line, status, sent);
+        match job.state {
+            State::Sending { line, status, sent, .. } => self.finish_line(line, status, sent),
+            State::Passing(passing) => {
+                let (line, status, sent) = passing.into_line();
+                self.finish_line(line, status, sent);
+            }
+            _ => {}
         }
         job.inquiry.finish(&self.worker);
     }
@@ -364,6 +385,17 @@ impl<S: Stream> Connection<S> {
         if matches!(job.state, State::Sending { .. }) {
             return;
         }
+        if let State::Passing(passing) = &mut job.state {
+            let fits = passing.upload(&self.io.input()[content], ended, limits.max_upload_bytes);
+            job.upload.ended = ended;
+            if !fits {
+                self.engine.reset(stream, Code::Cancel, self.io.out());
+                if let Some(job) = self.take_job(stream) {
+                    self.end_job(job);
+                }
+            }
+            return;
+        }
         let upload = &mut job.upload;
         upload.ended = ended;
         self.kept_bytes += upload.add(&self.io.input()[content], limits.max_body_bytes);
@@ -398,12 +430,21 @@ impl<S: Stream> Connection<S> {
 
     /// Give every request that can go on its turn.
     fn run_jobs(&mut self) {
-        if !self.jobs.iter().any(|job| matches!(job.state, State::Runnable)) {
+        let can_go_on = |job: &Job| match &job.state {
+            State::Runnable => true,
+            State::Passing(passing) => passing.has_moved,
+            _ => false,
+        };
+        if !self.jobs.iter().any(can_go_on) {
             return;
         }
         for mut job in std::mem::take(&mut self.jobs) {
-            if !matches!(job.state, State::Runnable) {
+            if !can_go_on(&job) {
                 self.jobs.push(job);
+                continue;
+            }
+            if matches!(job.state, State::Passing(_)) {
+                self.relay(job);
                 continue;
             }
             let Job { stream, head, inquiry, upload, .. } = &mut job;
@@ -473,7 +514,8 @@ impl<S: Stream> Connection<S> {
         }
         // Nobody will read this body: answering now spares the client from sending it.
         let unwanted = matches!(request.method, Method::Other(_)) && request.expects_continue;
-        if framed && !upload.is_past && !upload.ended && !unwanted {
+        let passed_on = inquiry.is_passed_on();
+        if framed && !upload.is_past && !upload.ended && !unwanted && !passed_on {
             if too_long {
                 inquiry.finish(&worker);
                 return self.refuse(stream, Reject::BodyTooLarge);
@@ -500,9 +542,15 @@ impl<S: Stream> Connection<S> {
                 self.send(stream, &text, line, answer)
             }
             Turn::Slice => Some(State::Runnable),
-            Turn::Pass(_) => {
-                inquiry.fail(502);
-                Some(State::Runnable)
+            Turn::Pass(passage) => {
+                let line = match inquiry.is_silent() {
+                    true => None,
+                    false => self.begin_line(Some(&request), || inquiry.started(&worker)),
+                };
+                self.kept_bytes -= upload.kept_bytes();
+                let is_head = request.method == Method::Head;
+                self.engine.hold(stream);
+                Some(State::Passing(Passing::new(passage, is_head, line, upload)))
             }
             Turn::Nothing => {
                 let line = self.begin_line(Some(&request), || inquiry.started(&worker));
@@ -616,6 +664,12 @@ impl<S: Stream> Connection<S> {
             let room = self.engine.room(stream);
             let at = self.jobs.iter().position(|job| job.stream == stream);
             let Some((at, job)) = at.map(|at| (at, &mut self.jobs[at])) else { return };
+            if matches!(job.state, State::Passing(_)) {
+                if !self.pump_passing(at) {
+                    return;
+                }
+                continue;
+            }
             let State::Sending { body, sent, since, .. } = &mut job.state else { return };
             let len = usize::try_from(body.left()).unwrap_or(usize::MAX).min(room);
             let last = len as u64 == body.left();
@@ -659,6 +713,9 @@ fn poll_loads(jobs: &mut [Job], cx: &mut Context<'_>) -> bool {
             job.inquiry.waited();
             job.state = State::Runnable;
             any = true;
+        }
+        if let State::Passing(passing) = &mut job.state {
+            any |= passing.poll(cx);
         }
     }
     any

@@ -26,6 +26,11 @@ pub fn encode_head(head: &[u8], out: &mut Vec<u8>) {
     let line = next_line(&mut rest);
     let status = line.get(9..12).unwrap_or(b"500");
     encode_status(status, out);
+    encode_fields(rest, out);
+}
+
+/// Append fields that are lines of HTTP/1.
+pub fn encode_fields(mut rest: &[u8], out: &mut Vec<u8>) {
     while !rest.is_empty() {
         let line = next_line(&mut rest);
         let Some(colon) = memchr::memchr(b':', line) else { continue };
