@@ -12,10 +12,14 @@ mod http1;
 mod origin;
 mod passage;
 pub mod pools;
+mod probe;
+mod ride;
 mod upstreams;
 
 pub use failure::{Cause, Failure, Phase};
 pub use head::{Asked, Head, is_hop_by_hop, line, tokens};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};
 pub use passage::{Outgoing, Passage, Timeouts};
+pub use probe::probe;
+pub use ride::now_ms;
 pub use upstreams::{Route, Upstream, Upstreams};

@@ -1,8 +1,11 @@
 //! A request on its way to an upstream, over as many connections as it takes.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use zeroserve_http::body::Framing;
@@ -11,7 +14,9 @@ use crate::connect::{self, Socket};
 use crate::failure::{Cause, Failure, Phase};
 use crate::head::{Asked, Head};
 use crate::http1::{Call, MAX_OUTPUT};
-use crate::upstreams::{Route, Upstreams};
+use crate::pools::{self, Host, Pool};
+use crate::ride::{Next, Ride};
+use crate::upstreams::{Idleness, Route, Upstream, Upstreams};
 
 /// A request as the upstream gets it.
 #[derive(Debug)]
@@ -22,8 +27,37 @@ pub struct Outgoing {
     pub framing: Framing,
     /// What the response depends on.
     pub asked: Asked,
-    /// Whether it may be sent again when nobody knows what became of it (RFC 9110, section 9.2.2).
-    pub is_idempotent: bool,
+    /// Bytes of the head that are the method, which says whether it may be sent again when nobody
+    /// knows what became of it (RFC 9110, section 9.2.2).
+    pub method_len: usize,
+    /// Where in the head the value of Host is. For pools, which may have another one.
+    pub host: Range<usize>,
+}
+
+impl Outgoing {
+    fn method(&self) -> &[u8] {
+        self.head.get(..self.method_len).unwrap_or_default()
+    }
+
+    fn is_idempotent(&self) -> bool {
+        pools::is_idempotent(self.method())
+    }
+
+    /// The head as an upstream of a pool gets it: with its base before the path, and perhaps with
+    /// its own Host.
+    fn head_for(&self, base: &str, host: Option<&str>) -> Cow<'_, [u8]> {
+        if base.is_empty() && host.is_none() {
+            return Cow::Borrowed(&self.head);
+        }
+        // The target stands behind the method and a space; `*` is nothing below a base.
+        let target = self.method_len + 1;
+        let rest = self.head.get(target..self.host.start).unwrap_or_default();
+        let rest = if base.is_empty() { rest } else { rest.strip_prefix(b"*").unwrap_or(rest) };
+        let own = self.head.get(self.host.clone()).unwrap_or_default();
+        let host = host.map_or(own, str::as_bytes);
+        let (before, behind) = (&self.head[..target], &self.head[self.host.end..]);
+        Cow::Owned([before, base.as_bytes(), rest, host, behind].concat())
+    }
 }
 
 /// How long an upstream may take, in seconds.
@@ -50,13 +84,18 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Failure>>>>;
 enum Stage {
     Connecting(Connecting),
     Talking(Box<Call>),
+    /// For a place at an upstream of the pool.
+    Waiting,
     Failed,
 }
 
 /// A request on its way.
 pub struct Passage {
     upstreams: Rc<Upstreams>,
-    route: Rc<Route>,
+    /// Who is asked; `None` while that is not decided.
+    upstream: Option<Rc<Upstream>>,
+    /// The pool that decides.
+    ride: Option<Box<Ride>>,
     request: Outgoing,
     timeouts: Timeouts,
     stage: Stage,
@@ -66,6 +105,9 @@ pub struct Passage {
     upload_end: Option<Vec<u8>>,
     /// Whether the connection was used before.
     is_reused: bool,
+    is_tunnel: bool,
+    /// Whether the pool has heard of the head of the response.
+    has_answer: bool,
     /// Tick at which something happened last.
     since: u64,
     failure: Option<Failure>,
@@ -73,7 +115,7 @@ pub struct Passage {
 
 impl fmt::Debug for Passage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Passage({})", self.route.upstream.origin)
+        write!(f, "Passage({})", self.name())
     }
 }
 
@@ -85,38 +127,93 @@ impl Passage {
         request: Outgoing,
         timeouts: Timeouts,
     ) -> Self {
-        let mut passage = Self {
+        let mut passage = Self::idle(upstreams, request, timeouts);
+        passage.upstream = Some(Rc::clone(&route.upstream));
+        passage.ask();
+        passage
+    }
+
+    /// Begin with an upstream of a pool, by `key` if the pool goes by one. The head of the request
+    /// has no base before its path, and the client's Host.
+    pub fn in_pool(
+        upstreams: &Rc<Upstreams>,
+        pool: Arc<Pool>,
+        key: Option<u64>,
+        request: Outgoing,
+    ) -> Self {
+        let idle_s = pool.config().timeouts.idle_ms.div_ceil(1000);
+        let timeouts = Timeouts { idle_s, ..Timeouts::default() };
+        let mut passage = Self::idle(upstreams, request, timeouts);
+        let (ride, next) = Ride::begin(pool, key);
+        passage.ride = Some(Box::new(ride));
+        passage.follow(next);
+        passage
+    }
+
+    fn idle(upstreams: &Rc<Upstreams>, request: Outgoing, timeouts: Timeouts) -> Self {
+        Self {
             upstreams: Rc::clone(upstreams),
-            route,
+            upstream: None,
+            ride: None,
             request,
             timeouts,
             stage: Stage::Failed,
             kept: Some(Vec::new()),
             upload_end: None,
             is_reused: false,
+            is_tunnel: false,
+            has_answer: false,
             since: upstreams.now(),
             failure: None,
-        };
-        match passage.upstreams.take(&passage.route.upstream) {
-            Some(socket) => {
-                passage.is_reused = true;
-                passage.talk(socket);
-            }
-            None => passage.connect(),
         }
-        passage
+    }
+
+    /// Do what the pool says.
+    fn follow(&mut self, next: Next) {
+        match next {
+            Next::Ask => {
+                let chosen = self.ride.as_ref().and_then(|ride| ride.upstream());
+                self.upstream = chosen.map(|one| self.upstreams.of(&one.config.origin));
+                self.ask();
+            }
+            Next::Wait => self.stage = Stage::Waiting,
+            Next::Fail(failure) => {
+                self.stage = Stage::Failed;
+                self.failure = Some(failure);
+            }
+        }
+    }
+
+    fn ask(&mut self) {
+        let idle = self.upstream.as_ref().and_then(|upstream| self.upstreams.take(upstream));
+        match idle {
+            Some(socket) => {
+                self.is_reused = true;
+                self.talk(socket);
+            }
+            None => self.connect(),
+        }
     }
 
     fn connect(&mut self) {
-        let origin = self.route.upstream.origin.clone();
+        let Some(upstream) = &self.upstream else { return };
+        let origin = upstream.origin.clone();
         self.is_reused = false;
         self.stage = Stage::Connecting(Box::pin(connect::connect(origin)));
     }
 
     fn talk(&mut self, socket: Socket) {
-        let Outgoing { head, framing, asked, .. } = &self.request;
+        let Outgoing { framing, asked, .. } = self.request;
+        let head = match self.ride.as_ref().and_then(|ride| Some((ride.pool(), ride.upstream()?))) {
+            None => Cow::Borrowed(&self.request.head[..]),
+            Some((pool, chosen)) => {
+                let own = pool.config().host == Host::Upstream;
+                let host = own.then(|| chosen.config.origin.authority());
+                self.request.head_for(&chosen.config.base, host.as_deref())
+            }
+        };
         let buffers = [self.upstreams.take_buffer(), self.upstreams.take_buffer()];
-        let mut call = Call::new(socket, head, *framing, *asked, buffers);
+        let mut call = Call::new(socket, &head, framing, asked, buffers);
         if let Some(kept) = &self.kept {
             call.upload(kept);
         }
@@ -126,9 +223,15 @@ impl Passage {
         self.stage = Stage::Talking(Box::new(call));
     }
 
-    /// Who is asked.
-    pub fn origin(&self) -> &crate::Origin {
-        &self.route.upstream.origin
+    /// Who is asked, for messages.
+    pub fn name(&self) -> String {
+        let origin = self.upstream.as_ref().map(|upstream| &upstream.origin);
+        match (&self.ride, origin) {
+            (Some(ride), Some(origin)) => format!("{origin} (pool {})", ride.pool().config().name),
+            (Some(ride), None) => format!("pool {}", ride.pool().config().name),
+            (None, Some(origin)) => origin.to_string(),
+            (None, None) => String::new(),
+        }
     }
 
     /// Move what can be moved; true when anything has changed.
@@ -136,7 +239,15 @@ impl Passage {
         let mut any = false;
         loop {
             match &mut self.stage {
+                Stage::Waiting => {
+                    let Some(ride) = &mut self.ride else { return any };
+                    match ride.poll_wait(cx) {
+                        Poll::Pending => return any,
+                        Poll::Ready(next) => self.follow(next),
+                    }
+                }
                 Stage::Connecting(connecting) => match connecting.as_mut().poll(cx) {
+                    Poll::Pending if self.is_late(cx) => self.time_out(),
                     Poll::Pending => return any,
                     Poll::Ready(Ok(socket)) => self.talk(socket),
                     Poll::Ready(Err(failure)) => self.fail(failure),
@@ -145,33 +256,93 @@ impl Passage {
                     let moved = call.poll(cx);
                     if let Some(failure) = call.take_failure() {
                         self.fail(failure);
-                    } else if !moved {
-                        return any;
+                    } else if moved {
+                        self.touch();
+                        if !self.is_answered_elsewhere() {
+                            return true;
+                        }
+                    } else if self.is_late(cx) {
+                        self.time_out();
                     } else {
-                        self.since = self.upstreams.now();
-                        return true;
+                        return any;
                     }
                 }
                 Stage::Failed => return any,
             }
-            self.since = self.upstreams.now();
+            self.touch();
             any = true;
         }
     }
 
+    fn touch(&mut self) {
+        self.since = self.upstreams.now();
+        if let Some(ride) = &mut self.ride {
+            ride.touch();
+        }
+    }
+
+    /// Whether an upstream of a pool takes too long, in the pool's milliseconds; otherwise this is
+    /// polled when it does.
+    fn is_late(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(ride) = &mut self.ride else { return false };
+        let timeouts = &ride.pool().config().timeouts;
+        let uploaded = self.upload_end.is_some() || matches!(self.request.framing, Framing::None);
+        let patience_ms = match &self.stage {
+            Stage::Connecting(_) => Some(timeouts.connect_ms),
+            // It waits for the client.
+            Stage::Talking(call) if !call.content().is_empty() => None,
+            Stage::Talking(call) if !uploaded && call.has_sent_all() => None,
+            Stage::Talking(_) if self.is_tunnel => Some(self.timeouts.tunnel_s * 1000),
+            Stage::Talking(call) if call.phase() == Phase::Head => Some(timeouts.first_byte_ms),
+            Stage::Talking(_) => Some(timeouts.idle_ms),
+            Stage::Waiting | Stage::Failed => None,
+        };
+        ride.is_late(patience_ms, cx)
+    }
+
+    fn time_out(&mut self) {
+        let phase = self.call().map_or(Phase::Connect, Call::phase);
+        self.fail(Failure::new(phase, Cause::TimedOut));
+    }
+
+    /// The pool hears of the head of the response; true when it has another upstream asked.
+    fn is_answered_elsewhere(&mut self) -> bool {
+        let (Some(ride), Stage::Talking(call)) = (&mut self.ride, &self.stage) else {
+            return false;
+        };
+        let Some(status) = call.status().filter(|_| !self.has_answer) else { return false };
+        self.has_answer = true;
+        let may_repeat = self.kept.is_some();
+        if !ride.answered(status, self.request.method(), may_repeat) {
+            return false;
+        }
+        self.has_answer = false;
+        self.hang_up();
+        self.follow(Next::Ask);
+        true
+    }
+
     /// Ask again, if that is safe, or give up.
     fn fail(&mut self, failure: Failure) {
-        let stale = match &self.stage {
-            Stage::Talking(call) => self.is_reused && !call.has_heard(),
-            _ => false,
+        let (stale, heard) = match &self.stage {
+            Stage::Talking(call) => (self.is_reused && !call.has_heard(), call.has_heard()),
+            _ => (false, false),
         };
         // An upstream that closes idle connections may do so just when one is used again. It has
         // not seen the request then, but who knows.
-        if stale && self.request.is_idempotent && self.kept.is_some() {
+        let timed_out = matches!(failure.cause, Cause::TimedOut);
+        if stale && !timed_out && self.request.is_idempotent() && self.kept.is_some() {
             return self.connect();
         }
         self.stage = Stage::Failed;
-        self.failure = Some(failure);
+        let next = match &mut self.ride {
+            None => Next::Fail(failure),
+            Some(ride) => {
+                let may_repeat = self.kept.is_some() && !heard;
+                ride.failed(failure, self.request.method(), may_repeat)
+            }
+        };
+        self.follow(next);
     }
 
     fn call(&self) -> Option<&Call> {
@@ -190,6 +361,9 @@ impl Passage {
 
     /// Tick at which it takes too long.
     pub fn deadline(&self) -> u64 {
+        if self.ride.is_some() && !self.awaits_upload() {
+            return u64::MAX;
+        }
         let seconds = match &self.stage {
             Stage::Connecting(_) => self.timeouts.connect_s,
             // It waits for the client.
@@ -199,7 +373,7 @@ impl Passage {
                 Phase::Head => self.timeouts.first_byte_s,
                 _ => self.timeouts.idle_s,
             },
-            Stage::Failed => return u64::MAX,
+            Stage::Waiting | Stage::Failed => return u64::MAX,
         };
         self.since.saturating_add(seconds).saturating_add(1)
     }
@@ -233,6 +407,7 @@ impl Passage {
     /// The answer was 101: from here on both sides say what they like, and may be silent for long.
     pub fn become_tunnel(&mut self) {
         self.timeouts.idle_s = self.timeouts.tunnel_s;
+        self.is_tunnel = true;
         self.kept = None;
         self.upload_end = None;
     }
@@ -240,7 +415,7 @@ impl Passage {
     /// Bytes of the request body that can be taken now.
     pub fn room(&self) -> usize {
         match &self.stage {
-            Stage::Connecting(_) => {
+            Stage::Connecting(_) | Stage::Waiting => {
                 MAX_OUTPUT.saturating_sub(self.kept.as_ref().map_or(MAX_OUTPUT, Vec::len))
             }
             Stage::Talking(call) => call.room(),
@@ -250,13 +425,12 @@ impl Passage {
 
     /// Add to the request body.
     pub fn upload(&mut self, bytes: &[u8]) {
-        self.since = self.upstreams.now();
-        let connecting = matches!(self.stage, Stage::Connecting(_));
-        let may_repeat = connecting || self.is_reused && self.request.is_idempotent;
-        self.kept = self
-            .kept
-            .take()
-            .filter(|kept| may_repeat && (connecting || kept.len() + bytes.len() <= MAX_OUTPUT));
+        self.touch();
+        let unsent = matches!(self.stage, Stage::Connecting(_) | Stage::Waiting);
+        let may_follow = (self.is_reused || self.ride.is_some()) && self.request.is_idempotent();
+        self.kept = self.kept.take().filter(|kept| {
+            unsent || may_follow && !self.has_answer && kept.len() + bytes.len() <= MAX_OUTPUT
+        });
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
@@ -290,7 +464,7 @@ impl Passage {
 
     /// Drop content at hand.
     pub fn consume(&mut self, n: usize) {
-        self.since = self.upstreams.now();
+        self.touch();
         if let Some(call) = self.call_mut() {
             call.consume(n);
         }
@@ -299,7 +473,7 @@ impl Passage {
     /// Hand all content at hand over without copying it, when that is possible: `out` has nothing
     /// left to be sent behind `sent`. How many bytes it was; 0 when it was not possible.
     pub fn swap_content(&mut self, out: &mut Vec<u8>, sent: &mut usize) -> usize {
-        self.since = self.upstreams.now();
+        self.touch();
         self.call_mut().map_or(0, |call| call.swap_content(out, sent))
     }
 
@@ -314,16 +488,29 @@ impl Passage {
     }
 }
 
+impl Passage {
+    /// Be done with the connection of now, which is kept if it can be.
+    fn hang_up(&mut self) {
+        let Stage::Talking(call) = std::mem::replace(&mut self.stage, Stage::Failed) else {
+            return;
+        };
+        let (socket, buffers) = call.into_parts();
+        if let (Some(socket), Some(upstream)) = (socket, &self.upstream) {
+            let keepalive = self.ride.as_ref().map(|ride| &ride.pool().config().keepalive);
+            let idleness = keepalive.map(|keepalive| Idleness {
+                most: keepalive.idle as usize,
+                seconds: keepalive.idle_timeout_ms.div_ceil(1000),
+            });
+            self.upstreams.give(upstream, socket, idleness.unwrap_or_default());
+        }
+        for buffer in buffers {
+            self.upstreams.give_buffer(buffer);
+        }
+    }
+}
+
 impl Drop for Passage {
     fn drop(&mut self) {
-        if let Stage::Talking(call) = std::mem::replace(&mut self.stage, Stage::Failed) {
-            let (socket, buffers) = call.into_parts();
-            if let Some(socket) = socket {
-                self.upstreams.give(&self.route.upstream, socket);
-            }
-            for buffer in buffers {
-                self.upstreams.give_buffer(buffer);
-            }
-        }
+        self.hang_up();
     }
 }

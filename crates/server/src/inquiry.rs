@@ -19,6 +19,7 @@ use crate::live::{self, Live, Watch};
 use crate::passing;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
+use crate::pools::Pools;
 use crate::ruling::{self, Ruling};
 use crate::scripted::{Progress, Scripted};
 use crate::site::Generation;
@@ -240,8 +241,11 @@ impl Inquiry {
         url: &str,
         out: &mut Vec<u8>,
     ) -> Turn {
+        let generation = self.scripted.as_ref().map(|scripted| Rc::clone(&scripted.generation));
+        let none = Pools::default();
+        let pools = generation.as_ref().map_or(&none, |generation| &generation.pools);
         let exchange = self.scripted.as_mut().map(|scripted| &mut *scripted.exchange);
-        match passing::begin(worker, request, exchange, peer, url) {
+        match passing::begin(worker, request, exchange, peer, pools, url) {
             Ok(passage) => Turn::Pass(passage),
             Err(status) => {
                 self.failed = Some(status);

@@ -244,7 +244,9 @@ impl Server {
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
+                    let health = (number == 0).then(|| Arc::clone(&sites));
                     let mut worker = Worker::new(sites, limits, stats, end);
+                    worker.health = health;
                     worker.proxy_from = proxy_from;
                     if let Some((seat, arrivals)) = seat {
                         (worker.seat, worker.arrivals) = (Some(seat), Some(arrivals).into());
