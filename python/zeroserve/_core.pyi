@@ -295,6 +295,7 @@ class Server:
         hsts_s: int | None = None,
         admin: tuple[str, bool, str] | None = None,
         live: bool = False,
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
         """``addrs``: ``HOST:PORT`` (port 0 = any), ``unix:PATH`` or ``fd:N``; each may have
         ``,proxy`` behind it.
@@ -310,6 +311,14 @@ class Server:
         ``admin``: address of the admin listener, whether other machines may reach it, and the
         directory of its page.
         ``live``: browsers on this machine hear of changes of directories.
+        ``trusted_proxies``: networks of proxies in front, whose X-Forwarded-For and the like are
+        passed on to upstreams.
+        """
+    def set_fallback(self, url: str | None) -> None:
+        """Have this upstream (``http://HOST:PORT``, ``unix:/PATH``) answer what the sites do not
+        have; None for nobody. Takes effect with the next request.
+
+        Raises Error when it names no upstream.
         """
     def bind(self) -> None:
         """Bind the addresses before ``start``, which otherwise does it; no thread runs yet.
@@ -332,6 +341,10 @@ class Server:
     def show_failure(self, page: str, *, host: str | None = None) -> None:
         """Show a page of HTML, why the last state of a site was refused, to browsers on this
         machine in place of its pages, until one is not. For ``live`` only.
+        """
+    def set_pools(self, pools: str) -> None:
+        """Pools that all sites may use, as JSON (``zeroserve.config.pools.as_json``); those of
+        before that are not among them go. Raises Error for the first that is refused.
         """
     def close_site(self, host: str) -> bool:
         """Answer for a host no more; False when it had no site."""

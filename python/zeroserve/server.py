@@ -55,6 +55,7 @@ class Server:
         hsts: bool = False,
         threads: int | None = None,
         proxy_from: Sequence[str] = (),
+        trusted_proxies: Sequence[str] = (),
         index: str = "index.html",
         try_html: bool = False,
         plugins: Sequence[str | os.PathLike[str]] = (),
@@ -66,6 +67,7 @@ class Server:
         report: Report | None = None,
         admin: str | None = None,
         admin_anywhere: bool = False,
+        config: str | os.PathLike[str] | None = None,
         **limits: int,
     ) -> None:
         """Nothing is opened or bound before ``start`` or ``with``.
@@ -78,6 +80,9 @@ class Server:
         ``unix:PATH`` or ``fd:N``. With ``,proxy`` behind it, each connection has to begin with
         a PROXY header, which says whose it is.
         ``proxy_from``: addresses or networks that may send PROXY headers; by default all.
+        ``trusted_proxies``: addresses or networks of proxies in front of this server: what they
+        say about clients (X-Forwarded-For and the like) is passed on to upstreams, otherwise it is
+        replaced.
         ``tls_addr``: addresses, as above, where connections are encrypted.
         ``certs``: files with a certificate chain and with its key (PEM); the first is the default.
         ``cert_dir``: directory of such files, matched by public key. A client gets the
@@ -100,6 +105,8 @@ class Server:
         a reload; by default these lines go to the logger ``zeroserve``.
         ``admin``: address of the admin listener (metrics, status, roll back); None has none.
         ``admin_anywhere``: that address may be one that other machines reach.
+        ``config``: configuration file (TOML) of the process; its pools take the place of those of
+        sites. Read again by ``try_reload``.
         ``limits``: rows of the table of limits by name, such as ``header_timeout_s=5``.
         """
         if site is None and not sites:
@@ -126,6 +133,7 @@ class Server:
             addrs=[address.normalise(a) for a in addrs],
             threads=usable_cores() if threads is None else threads,
             proxy_from=list(proxy_from),
+            trusted_proxies=list(trusted_proxies),
             index=index,
             try_html=try_html,
             access_log=log,
@@ -160,6 +168,7 @@ class Server:
                 self._core, path, shown, self._report, scripts, host=name, live=live_reload
             )
             self._reloaders.append(reloader)
+        self._config = None if config is None else os.path.join(here, config)  # noqa: PTH118
         self._watch = watch
         self._keeper: Keeper | None = None
         if tls_addrs:
@@ -211,6 +220,7 @@ class Server:
         with self._lock:
             if self._phase != "new":
                 raise _core.Error(f"the server is {self._phase} already", "make a new Server")
+            self._configure()
             for reloader in self._reloaders:
                 reloader.start()
             if self._folder is not None:
@@ -279,7 +289,22 @@ class Server:
         """
         # All of them, whatever becomes of the first.
         outcomes = [reloader.attempt() for reloader in self._all()]
-        return all(outcomes)
+        return self._try_configure() and all(outcomes)
+
+    def _configure(self) -> None:
+        if self._config is not None:
+            from zeroserve.config import file  # late: most servers have none
+
+            self._core.set_pools(file.load(self._config).pools_json or "{}")
+
+    def _try_configure(self) -> bool:
+        try:
+            self._configure()
+        except _core.Error as error:
+            what = f"configuration refused, that of before goes on: {error.args[0]}"
+            self._report("error", "\n".join([what, *getattr(error, "__notes__", ())]))
+            return False
+        return True
 
     def try_reload_certificates(self) -> bool:
         """Read the certificates anew, as after a change of their files, and report the outcome.
@@ -397,6 +422,17 @@ class SiteScripts:
 def loaded(site: str, plugins: Sequence[str] = ()) -> list[tuple[str, bytes]]:
     """Names and objects of what runs before the scripts of an archive; raises ``Error``."""
     return SiteScripts(site, plugins)()
+
+
+def configuration(site: str) -> Callable[[bytes], str | None]:
+    """Reads the configuration file of a site, if it has one, for ``_core``."""
+
+    def configure(data: bytes) -> str | None:
+        from zeroserve.config import file  # late: most sites have no such file
+
+        return file.pools_json(data, site)
+
+    return configure
 
 
 def _has_scripts(site: str) -> bool:

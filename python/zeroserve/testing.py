@@ -103,7 +103,13 @@ class Client:
         path = os.fspath(site)
         self._scripts: Scripts | None = None
         if engine == "native":
-            self._site = Site(path, index=index, try_html=try_html, scripts=loaded(path))
+            self._site = Site(
+                path,
+                index=index,
+                try_html=try_html,
+                scripts=loaded(path),
+                configure=configuration(path),
+            )
             return
         if engine != "cpython":
             raise Error(f"there is no such engine: {engine!r}", "it is 'native' or 'cpython'")

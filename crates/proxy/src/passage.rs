@@ -185,7 +185,8 @@ impl Passage {
     }
 
     fn ask(&mut self) {
-        let idle = self.upstream.as_ref().and_then(|upstream| self.upstreams.take(upstream));
+        let surely = !self.request.is_idempotent();
+        let idle = self.upstream.as_ref().and_then(|one| self.upstreams.take(one, surely));
         match idle {
             Some(socket) => {
                 self.is_reused = true;

@@ -136,12 +136,12 @@ impl Upstreams {
         self.known.borrow().values().any(|upstream| !upstream.idle.borrow().is_empty())
     }
 
-    /// An idle connection, the one used last.
-    pub(crate) fn take(&self, upstream: &Upstream) -> Option<Socket> {
+    /// An idle connection, the one used last; `surely` when the request can't be sent again.
+    pub(crate) fn take(&self, upstream: &Upstream, surely: bool) -> Option<Socket> {
         let mut idle = upstream.idle.borrow_mut();
         while let Some(mut last) = idle.pop_back() {
             // A response to nobody would be taken for that to the next request.
-            if last.socket.is_quiet() {
+            if last.socket.seems_quiet() && (!surely || last.socket.is_quiet()) {
                 return Some(last.socket);
             }
         }

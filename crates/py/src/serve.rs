@@ -18,6 +18,7 @@ use zeroserve_server::listen::Address;
 use zeroserve_server::oracle::Oracle;
 use zeroserve_server::pools::Beside;
 use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
+use zeroserve_server::site::Fallback;
 use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions, Sites};
 use zeroserve_vm::Engine;
@@ -153,7 +154,7 @@ impl Server {
         try_html = false, access_log = None, access_log_format = "json", limits = None,
         tls_addrs = None, certificates = None, cert_dir = None, client_ca = None,
         require_client_cert = false, redirect_https = false, hsts_s = None, admin = None,
-        live = false,
+        live = false, trusted_proxies = Vec::new(),
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -174,6 +175,7 @@ impl Server {
         hsts_s: Option<u64>,
         admin: Option<(String, bool, PathBuf)>,
         live: bool,
+        trusted_proxies: Vec<String>,
     ) -> PyResult<Self> {
         if !(1..=MAX_WORKERS).contains(&threads) {
             return Err(refuse(format!("threads: {threads} is not between 1 and {MAX_WORKERS}")));
@@ -198,6 +200,8 @@ impl Server {
         }
         let proxy_from: Result<Vec<_>, _> = proxy_from.iter().map(|text| network(text)).collect();
         let proxy_from = proxy_from.map_err(refuse)?;
+        let trusted_proxies: Result<Vec<_>, _> =
+            trusted_proxies.iter().map(|text| network(text)).collect();
         let format = match access_log_format {
             "json" => Format::Json,
             "combined" => Format::Combined,
@@ -236,6 +240,8 @@ impl Server {
             hsts_s,
             admin,
             live,
+            fallback: Fallback::default(),
+            trusted_proxies: trusted_proxies.map_err(refuse)?,
         };
         Ok(Self {
             config,
@@ -243,6 +249,17 @@ impl Server {
             bound: Mutex::default(),
             running: Mutex::new(None),
         })
+    }
+
+    /// Have this upstream, named as scripts name one, answer what the sites do not have.
+    fn set_fallback(&self, url: Option<String>) -> PyResult<()> {
+        if let Some(url) = &url
+            && let Err(error) = server::upstream_target(url)
+        {
+            return Err(refuse(format!("not an upstream: '{}': {error}", url.escape_debug())));
+        }
+        self.config.fallback.set(url);
+        Ok(())
     }
 
     /// Bind the addresses before the start, which otherwise does it; no thread runs yet.

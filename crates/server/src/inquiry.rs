@@ -198,7 +198,14 @@ impl Inquiry {
                 let loaded = &self.loaded;
                 let is_page = matches!(self.live, Live::Page(_));
                 let respond = if is_page { live::respond } else { pipeline::respond };
-                respond(own, request, now, loaded, &mut scratch, out).map(Ruled::Now)
+                let answer = respond(own, request, now, loaded, &mut scratch, out);
+                answer.map(|answer| match fallback(own, answer.status) {
+                    Some(url) => {
+                        out.truncate(start);
+                        Ruled::Pass(url.to_string())
+                    }
+                    None => Ruled::Now(answer),
+                })
             }
             (Some(scripted), held) => {
                 let view = match &mut self.old_view {
@@ -241,7 +248,10 @@ impl Inquiry {
         url: &str,
         out: &mut Vec<u8>,
     ) -> Turn {
-        let generation = self.scripted.as_ref().map(|scripted| Rc::clone(&scripted.generation));
+        let generation = match (&self.scripted, &self.view) {
+            (Some(scripted), _) => Some(Rc::clone(&scripted.generation)),
+            (None, view) => view.as_ref().map(|view| Rc::clone(&view.generation())),
+        };
         let none = Pools::default();
         let pools = generation.as_ref().map_or(&none, |generation| &generation.pools);
         let exchange = self.scripted.as_mut().map(|scripted| &mut *scripted.exchange);
@@ -444,6 +454,15 @@ pub(crate) fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
     rest.find('/').map_or("/", |at| &rest[at..])
 }
 
+/// Who answers in place of a site that has nothing to answer with.
+#[inline]
+fn fallback(view: &View, status: u16) -> Option<Arc<String>> {
+    if !matches!(status, 404 | 405) {
+        return None;
+    }
+    view.generation().options.fallback.get()
+}
+
 /// Answer as the scripts have it, and show the head to those that see responses.
 #[allow(clippy::too_many_arguments)]
 fn rule(
@@ -469,6 +488,13 @@ fn rule(
                 None => ruling::answer(scripted, view, request, now, loaded, scratch, out)?,
             };
             let answer = match ruling {
+                Ruling::Stored(answer) => match fallback(view, answer.status) {
+                    Some(url) => {
+                        out.truncate(start);
+                        return Ok(Ruled::Pass(url.to_string()));
+                    }
+                    None => answer,
+                },
                 Ruling::Answer(answer) => answer,
                 Ruling::Nothing => return Ok(Ruled::Nothing),
                 Ruling::Pass(url) => return Ok(Ruled::Pass(url)),

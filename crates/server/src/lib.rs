@@ -51,3 +51,8 @@ pub use scripts::Object;
 pub use server::{Config, Server};
 pub use site::{Site, SiteOptions};
 pub use sites::Sites;
+
+/// Whether a text names an upstream; otherwise why not.
+pub fn upstream_target(text: &str) -> Result<(), &'static str> {
+    zeroserve_proxy::Target::parse(text).map(drop).map_err(|error| error.0)
+}

@@ -126,6 +126,8 @@ impl Exchange<'_, '_, '_> {
     fn answer(&mut self, scratch: &mut Scratch) -> Result<Answer, Missing> {
         match self.request.method {
             Method::Get | Method::Head => {}
+            // What the site does not have, its upstream may.
+            Method::Options if self.generation.options.fallback.is_some() => {}
             Method::Options => {
                 write_start(self.out, 204, self.now);
                 field(self.out, "Allow", ALLOW);
@@ -142,7 +144,13 @@ impl Exchange<'_, '_, '_> {
             Err(path::BadPath(why)) => return Ok(self.text(400, &[], &format!(": {why}"))),
         };
         let Some(decoded) = decoded else { return self.not_found(false) };
-        match self.find(decoded, name) {
+        let found = self.find(decoded, name);
+        if self.request.method == Method::Options && !matches!(found, Found::Nothing) {
+            write_start(self.out, 204, self.now);
+            field(self.out, "Allow", ALLOW);
+            return Ok(Answer { status: 204, body: Body::Empty });
+        }
+        match found {
             Found::Entry(entry) => self.file(Key { entry, coded: self.coded(entry) }),
             Found::Siblings(Some(key)) => self.file(key),
             Found::Siblings(None) => self.not_found(true),
@@ -292,7 +300,8 @@ impl Exchange<'_, '_, '_> {
     /// `varies` when another client would be answered with a file.
     fn not_found(&mut self, varies: bool) -> Result<Answer, Missing> {
         let index = self.generation.archive.index();
-        if let Some(entry) = index.lookup(NOT_FOUND_PAGE) {
+        let has_page = !self.generation.options.fallback.is_some();
+        if let Some(entry) = index.lookup(NOT_FOUND_PAGE).filter(|_| has_page) {
             let key = Key { entry, coded: self.coded(entry) };
             if let Ok(local) = self.view.get(key, self.now.seconds, self.loaded)? {
                 write_start(self.out, 404, self.now);

@@ -18,7 +18,7 @@ use crate::limits::Limits;
 use crate::listen::{self, Address, Bound, Unlink};
 use crate::notice::plain;
 use crate::peer::Front;
-use crate::site::{Site, SiteOptions};
+use crate::site::{Fallback, Site, SiteOptions};
 use crate::sites::Sites;
 use crate::state::State;
 use crate::stats::WorkerStats;
@@ -64,6 +64,10 @@ pub struct Config {
     pub admin: Option<AdminConfig>,
     /// Whether browsers on this machine hear of changes of directories.
     pub live: bool,
+    /// The upstream that answers what the sites do not have, as scripts name upstreams.
+    pub fallback: Fallback,
+    /// Proxies in front of this server, whose word about clients counts.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Config {
@@ -75,6 +79,7 @@ impl Config {
             max_cache_bytes: self.limits.max_cache_bytes,
             keep_generations: self.limits.keep_generations as usize,
             live: self.live,
+            fallback: self.fallback.clone(),
             ..SiteOptions::default()
         }
     }
@@ -215,6 +220,7 @@ impl Server {
         let (phase, _) = watch::channel(Phase::Running);
         let (pulse, _) = watch::channel(0);
         let proxy_from: Arc<[IpNet]> = config.proxy_from.as_slice().into();
+        let trusted: Arc<[IpNet]> = config.trusted_proxies.as_slice().into();
         let running =
             Arc::new(Running { count: Mutex::new(config.workers), changed: Condvar::new() });
         let stats: Vec<_> = (0..config.workers).map(|_| Arc::new(WorkerStats::default())).collect();
@@ -239,6 +245,7 @@ impl Server {
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
             let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
+            let trusted = Arc::clone(&trusted);
             let seat = seats.pop();
             let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
@@ -248,6 +255,7 @@ impl Server {
                     let mut worker = Worker::new(sites, limits, stats, end);
                     worker.health = health;
                     worker.proxy_from = proxy_from;
+                    worker.trusted_proxies = trusted;
                     if let Some((seat, arrivals)) = seat {
                         (worker.seat, worker.arrivals) = (Some(seat), Some(arrivals).into());
                     }

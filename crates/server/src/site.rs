@@ -35,6 +35,29 @@ pub struct SiteOptions {
     pub engine: Engine,
     /// Whether browsers on this machine hear of changes of a directory.
     pub live: bool,
+    /// The upstream that answers what the site does not have, as scripts name upstreams.
+    pub fallback: Fallback,
+}
+
+/// Who answers what sites do not have. It may change while they are served.
+#[derive(Clone, Debug, Default)]
+pub struct Fallback(Arc<ArcSwapOption<String>>);
+
+impl Fallback {
+    /// The upstream in force, as scripts name upstreams.
+    pub fn get(&self) -> Option<Arc<String>> {
+        self.0.load_full()
+    }
+
+    /// Have another one, or none, for the next requests.
+    pub fn set(&self, url: Option<String>) {
+        self.0.store(url.map(Arc::new));
+    }
+
+    /// Whether there is one.
+    pub fn is_some(&self) -> bool {
+        self.0.load().is_some()
+    }
 }
 
 impl Default for SiteOptions {
@@ -46,6 +69,7 @@ impl Default for SiteOptions {
             keep_generations: 0,
             engine: Engine::Compiled,
             live: false,
+            fallback: Fallback::default(),
         }
     }
 }

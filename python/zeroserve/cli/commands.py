@@ -64,6 +64,16 @@ SERVE_FLAGS = (
         repeat=True,
     ),
     Flag(
+        "--trusted-proxy",
+        "NETWORK",
+        None,
+        "address or network of a proxy in front: what it says about clients (X-Forwarded-For and "
+        "the like) is passed on to upstreams; may be repeated (default: none)",
+        "listening",
+        network,
+        repeat=True,
+    ),
+    Flag(
         "--threads",
         "N",
         None,
@@ -165,6 +175,15 @@ SERVE_FLAGS = (
         "script (.py, .c or .o) that sees each request before those of SITE; may be repeated",
         "site",
         repeat=True,
+    ),
+    Flag(
+        "--config",
+        "FILE",
+        None,
+        "configuration (TOML) of the process: pools of upstreams, which take the place of those in "
+        "the .zeroserve/zeroserve.toml of sites; SIGHUP reads it again (default: none)",
+        "site",
+        non_empty,
     ),
     Flag(
         "--watch",

@@ -71,6 +71,7 @@ def run(options: Options) -> int:
         redirect_https=options.redirect_https,
         hsts=options.hsts,
         proxy_from=options.proxy_from or (),
+        trusted_proxies=options.trusted_proxy or (),
         threads=options.threads,
         index=options.index,
         try_html=options.try_html,
@@ -83,6 +84,7 @@ def run(options: Options) -> int:
         report=report,
         admin=options.admin,
         admin_anywhere=options.admin_anywhere,
+        config=options.config,
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
     )
     server.bind()

@@ -37,20 +37,19 @@ def load(path: str) -> Config:
     return _or_error(*read(_bytes(path), path))
 
 
-def of_site(site: str) -> Config:
-    """What a site's own file says; nothing, if it has none. Raises ``Error`` as ``load``."""
-    if os.path.isdir(site):  # noqa: PTH112
-        path = os.path.join(site, NAME)  # noqa: PTH118
-        return load(path) if os.path.lexists(path) else NOTHING
-    if not site.endswith(".tar"):
-        return NOTHING
-    return of_archive(Archive(site))
+def pools_json(data: bytes, site: str) -> str | None:
+    """The pools of a site's own file as the engine takes them; ``site`` is for messages.
+
+    None when there are none; raises ``Error`` as ``load``.
+    """
+    path = f"{site}: {NAME}" if site.endswith(".tar") else os.path.join(site, NAME)  # noqa: PTH118
+    return _or_error(*read(data, path)).pools_json
 
 
-def of_archive(archive: Archive) -> Config:
-    """The same of an archive that is open."""
-    found = any(entry.name == NAME for entry in archive.entries(under=".zeroserve/"))
-    return _or_error(*read(archive.read(NAME), NAME)) if found else NOTHING
+def of_directory(site: str) -> Config:
+    """What a directory's own file says; nothing, if it has none. Raises ``Error`` as ``load``."""
+    path = os.path.join(site, NAME)  # noqa: PTH118
+    return load(path) if os.path.lexists(path) else NOTHING
 
 
 def faults_of_site(site: str, archive: Archive | None) -> list[Fault]:
