@@ -5,10 +5,12 @@
 
 #![forbid(unsafe_code)]
 
-mod connect;
+mod call;
+mod dial;
 mod failure;
 mod head;
 mod http1;
+mod http2;
 mod origin;
 mod passage;
 pub mod pools;
@@ -16,6 +18,7 @@ mod probe;
 mod ride;
 mod upstreams;
 
+pub use dial::{Connected, Dialer, Shared, Socket, Tls, TlsOptions};
 pub use failure::{Cause, Failure, Phase};
 pub use head::{Asked, Head, is_hop_by_hop, line, tokens};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};

@@ -10,10 +10,11 @@ use std::task::{Context, Poll};
 
 use zeroserve_http::body::Framing;
 
-use crate::connect::{self, Socket};
+use crate::call::Call;
 use crate::failure::{Cause, Failure, Phase};
 use crate::head::{Asked, Head};
-use crate::http1::{Call, MAX_OUTPUT};
+use crate::http1::{self, MAX_OUTPUT};
+use crate::http2::{self, Opened};
 use crate::pools::{self, Host, Pool};
 use crate::ride::{Next, Ride};
 use crate::upstreams::{Idleness, Route, Upstream, Upstreams};
@@ -79,11 +80,14 @@ impl Default for Timeouts {
     }
 }
 
-type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Failure>>>>;
+/// How often a request is made again that nobody seems to have looked at.
+const MAX_REPEATS: u32 = 3;
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Opened, Failure>>>>;
 
 enum Stage {
     Connecting(Connecting),
-    Talking(Box<Call>),
+    Talking(Call),
     /// For a place at an upstream of the pool.
     Waiting,
     Failed,
@@ -108,6 +112,8 @@ pub struct Passage {
     is_tunnel: bool,
     /// Whether the pool has heard of the head of the response.
     has_answer: bool,
+    /// How often it was made again by the same upstream.
+    repeats: u32,
     /// Tick at which something happened last.
     since: u64,
     failure: Option<Failure>,
@@ -163,6 +169,7 @@ impl Passage {
             is_reused: false,
             is_tunnel: false,
             has_answer: false,
+            repeats: 0,
             since: upstreams.now(),
             failure: None,
         }
@@ -185,25 +192,24 @@ impl Passage {
     }
 
     fn ask(&mut self) {
+        let Some(upstream) = &self.upstream else { return };
         let surely = !self.request.is_idempotent();
-        let idle = self.upstream.as_ref().and_then(|one| self.upstreams.take(one, surely));
-        match idle {
-            Some(socket) => {
-                self.is_reused = true;
-                self.talk(socket);
-            }
+        let idle = self.upstreams.take(upstream, surely).map(Opened::Http1);
+        match idle.or_else(|| upstream.http2.take().map(Opened::Http2)) {
+            Some(opened) => self.talk(opened, true),
             None => self.connect(),
         }
     }
 
     fn connect(&mut self) {
-        let Some(upstream) = &self.upstream else { return };
-        let origin = upstream.origin.clone();
-        self.is_reused = false;
-        self.stage = Stage::Connecting(Box::pin(connect::connect(origin)));
+        let Some(upstream) = self.upstream.clone() else { return };
+        let dialer = self.upstreams.dialer();
+        self.stage = Stage::Connecting(Box::pin(async move {
+            upstream.http2.open(&dialer, &upstream.origin).await
+        }));
     }
 
-    fn talk(&mut self, socket: Socket) {
+    fn talk(&mut self, opened: Opened, was_idle: bool) {
         let Outgoing { framing, asked, .. } = self.request;
         let head = match self.ride.as_ref().and_then(|ride| Some((ride.pool(), ride.upstream()?))) {
             None => Cow::Borrowed(&self.request.head[..]),
@@ -213,15 +219,25 @@ impl Passage {
                 self.request.head_for(&chosen.config.base, host.as_deref())
             }
         };
-        let buffers = [self.upstreams.take_buffer(), self.upstreams.take_buffer()];
-        let mut call = Call::new(socket, &head, framing, asked, buffers);
+        let mut call = match opened {
+            Opened::Http1(socket) => {
+                self.is_reused = was_idle;
+                let buffers = [self.upstreams.take_buffer(), self.upstreams.take_buffer()];
+                Call::Http1(Box::new(http1::Call::new(socket, &head, framing, asked, buffers)))
+            }
+            Opened::Http2(lease) => {
+                self.is_reused = lease.is_reused;
+                let is_tls = self.upstream.as_ref().is_some_and(|one| one.origin.is_tls);
+                Call::Http2(Box::new(http2::Call::new(lease, &head, framing, asked, is_tls)))
+            }
+        };
         if let Some(kept) = &self.kept {
             call.upload(kept);
         }
         if let Some(trailers) = &self.upload_end {
             call.end_upload(trailers);
         }
-        self.stage = Stage::Talking(Box::new(call));
+        self.stage = Stage::Talking(call);
     }
 
     /// Who is asked, for messages.
@@ -250,7 +266,7 @@ impl Passage {
                 Stage::Connecting(connecting) => match connecting.as_mut().poll(cx) {
                     Poll::Pending if self.is_late(cx) => self.time_out(),
                     Poll::Pending => return any,
-                    Poll::Ready(Ok(socket)) => self.talk(socket),
+                    Poll::Ready(Ok(opened)) => self.talk(opened, false),
                     Poll::Ready(Err(failure)) => self.fail(failure),
                 },
                 Stage::Talking(call) => {
@@ -325,14 +341,18 @@ impl Passage {
 
     /// Ask again, if that is safe, or give up.
     fn fail(&mut self, failure: Failure) {
-        let (stale, heard) = match &self.stage {
-            Stage::Talking(call) => (self.is_reused && !call.has_heard(), call.has_heard()),
+        let (may_repeat, heard) = match &self.stage {
+            // An upstream that closes idle connections may do so just when one is used again. It
+            // has not seen the request then, but who knows.
+            Stage::Talking(call) => {
+                let is_stale = self.is_reused && !call.has_heard() && failure.is_of_connection();
+                let untouched = call.was_untouched();
+                (is_stale && self.request.is_idempotent() || untouched, call.has_heard())
+            }
             _ => (false, false),
         };
-        // An upstream that closes idle connections may do so just when one is used again. It has
-        // not seen the request then, but who knows.
-        let timed_out = matches!(failure.cause, Cause::TimedOut);
-        if stale && !timed_out && self.request.is_idempotent() && self.kept.is_some() {
+        if may_repeat && self.kept.is_some() && self.repeats < MAX_REPEATS {
+            self.repeats += 1;
             return self.connect();
         }
         self.stage = Stage::Failed;
@@ -395,6 +415,11 @@ impl Passage {
         self.failure.as_ref()
     }
 
+    /// The same, to keep.
+    pub(crate) fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
     /// Whether the client has said all of the request, as far as this knows.
     pub fn is_uploaded(&self) -> bool {
         self.upload_end.is_some() || matches!(self.request.framing, Framing::None)
@@ -428,10 +453,13 @@ impl Passage {
     pub fn upload(&mut self, bytes: &[u8]) {
         self.touch();
         let unsent = matches!(self.stage, Stage::Connecting(_) | Stage::Waiting);
+        let is_http2 = matches!(self.stage, Stage::Talking(Call::Http2(_)));
         let may_follow = (self.is_reused || self.ride.is_some()) && self.request.is_idempotent();
-        self.kept = self.kept.take().filter(|kept| {
-            unsent || may_follow && !self.has_answer && kept.len() + bytes.len() <= MAX_OUTPUT
-        });
+        let may_repeat = is_http2 || may_follow && !self.has_answer;
+        self.kept = self
+            .kept
+            .take()
+            .filter(|kept| unsent || may_repeat && kept.len() + bytes.len() <= MAX_OUTPUT);
         if let Some(kept) = &mut self.kept {
             kept.extend_from_slice(bytes);
         }
@@ -492,9 +520,8 @@ impl Passage {
 impl Passage {
     /// Be done with the connection of now, which is kept if it can be.
     fn hang_up(&mut self) {
-        let Stage::Talking(call) = std::mem::replace(&mut self.stage, Stage::Failed) else {
-            return;
-        };
+        let stage = std::mem::replace(&mut self.stage, Stage::Failed);
+        let Stage::Talking(Call::Http1(call)) = stage else { return };
         let (socket, buffers) = call.into_parts();
         if let (Some(socket), Some(upstream)) = (socket, &self.upstream) {
             let keepalive = self.ride.as_ref().map(|ride| &ride.pool().config().keepalive);

@@ -15,6 +15,7 @@ use zeroserve_proxy::{
     Asked, Failure, Head, Outgoing, Passage, Protocol, Route, Timeouts, is_hop_by_hop, line, tokens,
 };
 
+use crate::access_log::{Asked as Noted, Line};
 use crate::clock::Now;
 use crate::inquiry::origin_form;
 use crate::notice::Notices;
@@ -178,7 +179,7 @@ impl Writer<'_, '_, '_> {
             None => (target, None),
         };
         head.extend_from_slice(base.as_bytes());
-        if !(path == "*" && !base.is_empty()) {
+        if path != "*" || base.is_empty() {
             head.extend_from_slice(path.as_bytes());
         }
         let own_query = own_query.filter(|own| query.is_empty() || !own.is_empty());
@@ -374,6 +375,33 @@ pub(crate) fn tell(passage: &Passage, failure: &Failure) {
     let name = passage.name();
     let message = format!("no answer of {name}: {failure}");
     FAILURES.warn((name, failure.phase.name()), &message);
+}
+
+/// Note in a line of the access log who is asked.
+pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
+    if let Some(line) = line {
+        line.upstream = Some(Box::new(Noted {
+            upstream: passage.name(),
+            since: worker.clock.precise(),
+            until: None,
+            error: None,
+        }));
+    }
+}
+
+/// Note that the head of the answer is there.
+pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker) {
+    if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
+        asked.until = Some(worker.clock.precise());
+    }
+}
+
+/// Note that an answer is not all there, and tell the operator.
+pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Passage, failure: &Failure) {
+    tell(passage, failure);
+    if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
+        asked.error = Some(failure.to_string());
+    }
 }
 
 /// Write an upstream's head as this server does: the start line, Date, fields, no framing.

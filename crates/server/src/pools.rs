@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use zeroserve_archive::{Archive, Error, Problem, Severity};
-use zeroserve_proxy::now_ms;
 use zeroserve_proxy::pools::{Check, Checks, Pool, PoolConfig};
+use zeroserve_proxy::{Upstreams, now_ms};
 
 use crate::notice;
 use crate::scripts::Object;
@@ -102,7 +103,7 @@ pub fn all(sites: &Sites) -> Vec<(Option<String>, Arc<Pool>)> {
 }
 
 /// Ask for the health of upstreams, as long as this is polled: one worker does it for all.
-pub async fn watch(sites: Arc<Sites>) {
+pub async fn watch(sites: Arc<Sites>, upstreams: Rc<Upstreams>) {
     let (answers, mut answered) = mpsc::unbounded_channel();
     let mut pools: Vec<Arc<Pool>> = Vec::new();
     let mut checks = Checks::new(Vec::new(), now_ms(), 0);
@@ -126,12 +127,13 @@ pub async fn watch(sites: Arc<Sites>) {
             && let Some(check) = checks.take_due(now_ms())
         {
             asking += 1;
-            let answers = answers.clone();
+            let (answers, upstreams) = (answers.clone(), Rc::clone(&upstreams));
             tokio::task::spawn_local(async move {
-                let outcome = ask(&check).await;
+                let outcome = ask(&upstreams, &check).await;
                 let _ = answers.send((generation, check, outcome));
             });
         }
+        upstreams.sweep(now_ms() / 1000);
         pools.iter().for_each(|pool| pool.tick(now_ms()));
         let due_ms = checks.next_due_ms().filter(|_| asking < MAX_CHECKS);
         let pause = due_ms.map_or(LOOK_TIME, |due_ms| {
@@ -162,12 +164,12 @@ fn tell(check: &Check, is_up: bool, error: Option<String>) {
     }
 }
 
-async fn ask(check: &Check) -> Result<u16, String> {
+async fn ask(upstreams: &Rc<Upstreams>, check: &Check) -> Result<u16, String> {
     let Some(health) = check.health() else { return Err(String::new()) };
     let origin = &check.upstream().config.origin;
     let host = health.host.clone().unwrap_or_else(|| origin.authority());
     let path = format!("{}{}", check.upstream().config.base, health.path);
-    let asked = zeroserve_proxy::probe(origin, &path, &host);
+    let asked = zeroserve_proxy::probe(upstreams, origin, &path, &host);
     match within(Duration::from_millis(health.timeout_ms), asked).await {
         Some(outcome) => outcome.map_err(|failure| failure.to_string()),
         None => Err("timed out".to_owned()),

@@ -282,7 +282,8 @@ pub fn run(
             }
         });
         if let Some(sites) = &worker.health {
-            tokio::task::spawn_local(pools::watch(Arc::clone(sites)));
+            let upstreams = Rc::new(worker.upstreams.apart());
+            tokio::task::spawn_local(pools::watch(Arc::clone(sites), upstreams));
         }
         if let Some(arrivals) = worker.arrivals.take() {
             let worker = Rc::clone(&worker);
