@@ -251,8 +251,10 @@ class Site:
         try_html: bool = False,
         scripts: Sequence[tuple[str, bytes]] | None = None,
         interpreted: bool = False,
+        configure: Callable[[bytes], str | None] | None = None,
     ) -> None:
         """``scripts``: names and ELF objects that run before those of an archive.
+        ``configure``: as for ``Server.open_site``.
 
         ``interpreted``: they run in the interpreter, not as machine code.
         """
@@ -331,8 +333,12 @@ class Server:
         *,
         host: str | None = None,
         scripts: Sequence[tuple[str, bytes]] | None = None,
+        configure: Callable[[bytes], str | None] | None = None,
     ) -> int:
         """Open the site of a host, or that of all other hosts; returns its generation.
+
+        ``configure`` makes the pools, as for ``set_pools``, of the site's configuration file, if
+        it has one; what it raises is raised.
 
         A site that is there is opened anew and swapped in. ``scripts``: names and ELF objects
         that run before those of an archive, in this order; those of before are gone. Raises Error

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
 from zeroserve._core import Error, Site
-from zeroserve.server import loaded
+from zeroserve.server import configuration, loaded
 
 if TYPE_CHECKING:
     from zeroserve.oracle import Scripts

@@ -240,7 +240,21 @@ impl Passage {
         self.stage = Stage::Talking(call);
     }
 
-    /// Who is asked, for messages.
+    /// Who is asked, for the log: the upstream, or the pool while that has not chosen one.
+    pub fn asked(&self) -> String {
+        match (&self.upstream, &self.ride) {
+            (Some(upstream), _) => upstream.origin.to_string(),
+            (None, Some(ride)) => format!("pool:{}", ride.pool().config().name),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// Whether a pool decides who is asked.
+    pub fn is_of_pool(&self) -> bool {
+        self.ride.is_some()
+    }
+
+    /// The same for messages.
     pub fn name(&self) -> String {
         let origin = self.upstream.as_ref().map(|upstream| &upstream.origin);
         match (&self.ride, origin) {

@@ -381,7 +381,7 @@ pub(crate) fn tell(passage: &Passage, failure: &Failure) {
 pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
     if let Some(line) = line {
         line.upstream = Some(Box::new(Noted {
-            upstream: passage.name(),
+            upstream: passage.asked(),
             since: worker.clock.precise(),
             until: None,
             error: None,
@@ -390,9 +390,13 @@ pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) 
 }
 
 /// Note that the head of the answer is there.
-pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker) {
+pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
     if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
         asked.until = Some(worker.clock.precise());
+        // A pool may have asked others before.
+        if passage.is_of_pool() {
+            asked.upstream = passage.asked();
+        }
     }
 }
 
@@ -401,6 +405,7 @@ pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Passage, failure: 
     tell(passage, failure);
     if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
         asked.error = Some(failure.to_string());
+        asked.upstream = passage.asked();
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use zeroserve_archive::{Archive, Error, Problem, Severity};
-use zeroserve_proxy::pools::{Check, Checks, Pool, PoolConfig};
+use zeroserve_proxy::pools::{Check, Checks, Pool, PoolConfig, PoolState};
 use zeroserve_proxy::{Upstreams, now_ms};
 
 use crate::notice;
@@ -100,6 +100,12 @@ pub fn all(sites: &Sites) -> Vec<(Option<String>, Arc<Pool>)> {
         found.extend(own.map(|pool| (Some(site.name.clone()), Arc::clone(pool))));
     }
     found
+}
+
+/// What is known of a server's pools.
+pub fn states(sites: &Sites) -> Vec<(Option<String>, PoolState)> {
+    let now_ms = now_ms();
+    all(sites).into_iter().map(|(site, pool)| (site, pool.state(now_ms))).collect()
 }
 
 /// Ask for the health of upstreams, as long as this is polled: one worker does it for all.
