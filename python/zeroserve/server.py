@@ -5,12 +5,16 @@ import threading
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from zeroserve import _core, address, hosts
 from zeroserve.certificates import Keeper
 from zeroserve.reload import Reloader, Report, Severity
 from zeroserve.watch import Watcher
+from zeroserve.words import quoted
+
+if TYPE_CHECKING:
+    from zeroserve.app import App
 
 DRAIN_TIMEOUT_S = 10.0
 
@@ -67,6 +71,10 @@ class Server:
         report: Report | None = None,
         admin: str | None = None,
         admin_anywhere: bool = False,
+        app: "str | App | None" = None,
+        app_dir: str | os.PathLike[str] | None = None,
+        app_interface: Literal["auto", "asgi", "wsgi"] = "auto",
+        app_workers: int = 1,
         **limits: int,
     ) -> None:
         """Nothing is opened or bound before ``start`` or ``with``.
@@ -104,6 +112,11 @@ class Server:
         a reload; by default these lines go to the logger ``zeroserve``.
         ``admin``: address of the admin listener (metrics, status, roll back); None has none.
         ``admin_anywhere``: that address may be one that other machines reach.
+        ``app``: ``MODULE:NAME``, an ASGI or WSGI application that gets the requests which neither
+        scripts nor files have answered, in processes of its own; it needs ``zeroserve[app]``.
+        ``app_dir``: where its module lies (default: the current directory). While a directory is
+        served and watched, changes of ``*.py`` files there start it anew.
+        ``app_interface``: what it speaks; ``auto`` looks. ``app_workers``: its processes.
         ``limits``: rows of the table of limits by name, such as ``header_timeout_s=5``.
         """
         if site is None and not sites:
@@ -165,6 +178,21 @@ class Server:
                 self._core, path, shown, self._report, scripts, host=name, live=live_reload
             )
             self._reloaders.append(reloader)
+        paths = [reloader.path for reloader in self._reloaders]
+        if isinstance(app, str):
+            from zeroserve.app import App  # late: most sites have none
+
+            app = App(
+                app,
+                directory=app_dir,
+                interface=app_interface,
+                workers=app_workers,
+                watch=watch and any(map(os.path.isdir, paths)),  # noqa: PTH112
+                drain_s=drain_timeout_s,
+            )
+        self._app = app
+        if app is not None:
+            _require_apart(app, paths)
         self._watch = watch
         self._keeper: Keeper | None = None
         if tls_addrs:
@@ -216,12 +244,23 @@ class Server:
         with self._lock:
             if self._phase != "new":
                 raise _core.Error(f"the server is {self._phase} already", "make a new Server")
-            for reloader in self._reloaders:
-                reloader.start()
-            if self._folder is not None:
-                self._folder.open()
-            self._urls = tuple(self._core.start())
+            if self._app is not None and self._app.target is None:
+                self._app.start()
+            try:
+                for reloader in self._reloaders:
+                    reloader.start()
+                if self._folder is not None:
+                    self._folder.open()
+                if self._app is not None:
+                    self._core.set_fallback(self._app.target)
+                self._urls = tuple(self._core.start())
+            except BaseException:
+                if self._app is not None:
+                    self._app.stop()
+                raise
             self._phase = "running"
+            if self._app is not None:
+                self._app.follow(self._core.set_fallback, self._report)
             for reloader in self._all():
                 reloader.report_warnings()
             if self._keeper is not None:
@@ -264,6 +303,9 @@ class Server:
             one.stop()
         seconds = self._drain_timeout_s if drain_timeout_s is None else drain_timeout_s
         cut = self._core.stop(seconds)
+        if self._app is not None:
+            # Now that nobody is sent to it any more.
+            self._app.stop()
         for one in looking:
             one.join()
         return cut
@@ -278,12 +320,14 @@ class Server:
         return self._one(site).reload()
 
     def try_reload(self) -> bool:
-        """As ``reload``, of all sites, but the outcome goes to ``report``.
+        """As ``reload``, of all sites and the app, but the outcome goes to ``report``.
 
         False when one was refused.
         """
         # All of them, whatever becomes of the first.
         outcomes = [reloader.attempt() for reloader in self._all()]
+        if self._app is not None:
+            outcomes.append(self._app.reload())
         return all(outcomes)
 
     def try_reload_certificates(self) -> bool:
@@ -438,6 +482,21 @@ def _require_meaning(
     for name, there in given.items():
         if there:
             raise _core.Error(f"{name} without --tls-addr", "give the address to encrypt")
+
+
+def _require_apart(app: "App", sites: Sequence[str]) -> None:
+    """No source of the app may be a file of a site."""
+    place = os.path.realpath(app.directory)
+    for site in sites:
+        root = os.path.realpath(site)
+        below = os.path.relpath(place, root).split("/")
+        if not os.path.isdir(root) or below[0] == "..":  # noqa: PTH112
+            continue
+        if below == ["."] or not any(part.startswith(".") for part in below):
+            raise _core.Error(
+                f"the app lies in the site, which publishes it: {quoted(app.directory)}",
+                "serve a directory of its own, like ./public, or give --app-dir",
+            )
 
 
 def _obey(core: _core.Server, server: Callable[[], Server | None], report: Report) -> None:

@@ -153,12 +153,28 @@ pub struct Line {
     before: Vec<u8>,
     after: Vec<u8>,
     started: Duration,
+    /// Who was asked, if somebody was.
+    pub(crate) upstream: Option<Box<Asked>>,
+}
+
+/// An upstream that was asked, and what of the time is its own.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// Who.
+    pub(crate) upstream: String,
+    /// When, since 1970.
+    pub(crate) since: Duration,
+    /// When the head of its answer was there, or no longer to be had.
+    pub(crate) until: Option<Duration>,
+    /// Why it gave no answer, or not all of it.
+    pub(crate) error: Option<String>,
 }
 
 impl Log {
     /// Begin the line of a request; `request` is `None` when it could not be read.
     pub fn begin(&self, peer: &Peer, request: Option<&Request<'_, '_>>, now: Duration) -> Line {
-        let mut line = Line { before: Vec::with_capacity(384), after: Vec::new(), started: now };
+        let before = Vec::with_capacity(384);
+        let mut line = Line { before, after: Vec::new(), started: now, upstream: None };
         let mut time = self.time.borrow_mut();
         time.set(now.as_secs());
         match self.format {
@@ -183,6 +199,9 @@ impl Log {
                 lines.extend_from_slice(number.format(bytes).as_bytes());
                 lines.extend_from_slice(b",\"duration_us\":");
                 lines.extend_from_slice(number.format(took).as_bytes());
+                if let Some(asked) = &line.upstream {
+                    asked.write(now, &mut lines);
+                }
                 lines.extend_from_slice(b"}\n");
             }
             Format::Combined => {
@@ -247,6 +266,21 @@ impl TimeText {
         let number = MONTHS.find(month).map_or(0, |at| at / 3 + 1);
         self.rfc3339 = format!("{year}-{number:02}-{day}T{time}");
         self.common = format!("{day}/{month}/{year}:{time} +0000");
+    }
+}
+
+impl Asked {
+    fn write(&self, now: Duration, out: &mut Vec<u8>) {
+        let took = self.until.unwrap_or(now).saturating_sub(self.since).as_micros() as u64;
+        out.extend_from_slice(b",\"upstream\":\"");
+        escape(self.upstream.as_bytes(), out);
+        out.extend_from_slice(b"\",\"upstream_us\":");
+        out.extend_from_slice(itoa::Buffer::new().format(took).as_bytes());
+        if let Some(error) = &self.error {
+            out.extend_from_slice(b",\"upstream_error\":\"");
+            escape(error.as_bytes(), out);
+            out.push(b'"');
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use crate::endpoints::{Made, Reply};
 use crate::h2;
 use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
 use crate::live::{self, Watch};
-use crate::passing::Kind;
+use crate::passing::{self, Kind};
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Body, Scratch};
 use crate::scripted::Progress;
@@ -369,7 +369,9 @@ impl<S: Stream> Connection<S> {
                 Turn::Pass(passage) => {
                     let log = worker.log.as_ref().filter(|_| !self.inquiry.is_silent());
                     let started = log.map(|log| (log, self.inquiry.started(&worker)));
-                    let line = started.map(|(log, at)| log.begin(&self.peer, Some(&request), at));
+                    let mut line =
+                        started.map(|(log, at)| log.begin(&self.peer, Some(&request), at));
+                    passing::note(&mut line, &worker, &passage);
                     let kind = Kind::of(&request);
                     let is_uploading = self.detached.is_none() && framed;
                     let decoder = match is_uploading {
@@ -401,6 +403,7 @@ impl<S: Stream> Connection<S> {
             let header = self.inquiry.header(&out[start..], &self.peer);
             let log = worker.log.as_ref().filter(|_| !self.inquiry.is_silent());
             let started = log.map(|log| (log, self.inquiry.started(&worker)));
+            let asked = self.inquiry.take_asked();
             fuel += self.inquiry.finish(&worker);
             worker.stats.answered(status);
             self.answered += 1;
@@ -409,7 +412,11 @@ impl<S: Stream> Connection<S> {
             }
             let close = unread || !request.keep_alive || worker.draining.get();
             finish_head(out, header, close, request.minor_version);
-            let line = started.map(|(log, at)| log.begin(&self.peer, Some(&request), at));
+            let line = started.map(|(log, at)| {
+                let mut line = log.begin(&self.peer, Some(&request), at);
+                line.upstream = asked;
+                line
+            });
             if self.detached.take().is_none() {
                 self.io.consume_input(len);
             }

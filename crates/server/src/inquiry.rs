@@ -14,6 +14,7 @@ use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Reject, Request};
 use zeroserve_proxy::{Head, Passage};
 
+use crate::access_log::{Asked, Line};
 use crate::clock::Now;
 use crate::live::{self, Live, Watch};
 use crate::passing;
@@ -82,6 +83,10 @@ pub struct Inquiry {
     waited: bool,
     /// What is answered instead of an upstream that failed.
     failed: Option<u16>,
+    /// The upstream that is asked because neither scripts nor files have an answer.
+    elsewhere: Option<Arc<String>>,
+    /// The upstream that was asked, for the access log.
+    asked: Option<Box<Asked>>,
 }
 
 impl Inquiry {
@@ -116,9 +121,41 @@ impl Inquiry {
                 scripted.is_live = true;
             }
         }
-        match (&mut self.scripted, &self.view) {
+        let progress = match (&mut self.scripted, &self.view) {
             (Some(scripted), Some(view)) => scripted.advance(view),
             _ => Progress::Done,
+        };
+        if matches!(progress, Progress::Done)
+            && let Some(view) = &self.view
+            && view.generation().options.fallback.is_some()
+        {
+            self.look_elsewhere(worker, request);
+        }
+        progress
+    }
+
+    /// Decide whether an upstream answers in place of files, which is before its body is read.
+    fn look_elsewhere(&mut self, worker: &Worker, request: &Request<'_, '_>) {
+        let Some(view) = self.view.as_ref().filter(|_| self.elsewhere.is_none()) else { return };
+        let mut scratch = worker.scratch.take();
+        let has = match &self.scripted {
+            None => {
+                let (method, target) = (request.method.as_str(), origin_form(request));
+                pipeline::has(&view.generation(), request, method, target, &mut scratch)
+            }
+            Some(scripted) if scripted.stopped().is_some() => true,
+            Some(Scripted { exchange, .. }) if exchange.answer().is_some() => true,
+            Some(Scripted { exchange, generation, .. }) => pipeline::has(
+                generation,
+                request,
+                exchange.method(),
+                exchange.target(),
+                &mut scratch,
+            ),
+        };
+        worker.scratch.replace(scratch);
+        if !has {
+            self.elsewhere = view.generation().options.fallback.get();
         }
     }
 
@@ -193,18 +230,19 @@ impl Inquiry {
                 let status = self.failed.unwrap_or(502);
                 Ok(Ruled::Now(pipeline::text(status, now, request.method, out)))
             }
-            (None, _) => {
-                let loaded = &self.loaded;
-                let is_page = matches!(self.live, Live::Page(_));
-                let respond = if is_page { live::respond } else { pipeline::respond };
-                let answer = respond(own, request, now, loaded, &mut scratch, out);
-                answer.map(|answer| match fallback(own, answer.status) {
-                    Some(url) => {
-                        out.truncate(start);
-                        Ruled::Pass(url.to_string())
-                    }
-                    None => Ruled::Now(answer),
-                })
+            (None, _) => match &self.elsewhere {
+                Some(fallback) => Ok(Ruled::Pass(String::clone(fallback))),
+                None => {
+                    let loaded = &self.loaded;
+                    let is_page = matches!(self.live, Live::Page(_));
+                    let respond = if is_page { live::respond } else { pipeline::respond };
+                    respond(own, request, now, loaded, &mut scratch, out).map(Ruled::Now)
+                }
+            },
+            // Nothing that scripts have decided, and no failure.
+            (Some(_), None) if self.elsewhere.is_some() && self.failed.is_none() => {
+                let fallback = self.elsewhere.as_deref().cloned();
+                Ok(Ruled::Pass(fallback.unwrap_or_default()))
             }
             (Some(scripted), held) => {
                 let view = match &mut self.old_view {
@@ -257,8 +295,11 @@ impl Inquiry {
         }
     }
 
-    /// Whether scripts have decided that an upstream answers, which then gets the body.
+    /// Whether an upstream answers, which then gets the body.
     pub fn is_passed_on(&self) -> bool {
+        if self.elsewhere.is_some() {
+            return self.failed.is_none();
+        }
         let scripted =
             self.scripted.as_ref().filter(|s| self.failed.is_none() && s.stopped().is_none());
         matches!(
@@ -267,9 +308,22 @@ impl Inquiry {
         )
     }
 
-    /// The upstream gave no answer: the next one that is asked for is this status.
-    pub fn fail(&mut self, status: u16) {
-        self.failed = Some(status);
+    /// The upstream gave no answer: the next one that is asked for says so, and so does its line in
+    /// the access log.
+    pub fn fail(&mut self, worker: &Worker, passage: &Passage, line: Option<Line>) {
+        let Some(failure) = passage.failure() else { return };
+        passing::tell(passage, failure);
+        self.failed = Some(failure.status());
+        self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
+            asked.until = Some(worker.clock.precise());
+            asked.error = Some(failure.to_string());
+            asked
+        });
+    }
+
+    /// The upstream that was asked in vain, for the access log.
+    pub(crate) fn take_asked(&mut self) -> Option<Box<Asked>> {
+        self.asked.take()
     }
 
     /// Show an upstream's head to the scripts that see responses, and append what they make of it.
@@ -363,6 +417,8 @@ impl Inquiry {
         self.live = Live::Off;
         self.waited = false;
         self.failed = None;
+        self.elsewhere = None;
+        self.asked = None;
         let Some(mut scripted) = self.scripted.take() else { return 0 };
         self.old_view = None;
         let fuel = scripted.fuel_since_slice();
@@ -447,15 +503,6 @@ pub(crate) fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
     rest.find('/').map_or("/", |at| &rest[at..])
 }
 
-/// Who answers in place of a site that has nothing to answer with.
-#[inline]
-fn fallback(view: &View, status: u16) -> Option<Arc<String>> {
-    if !matches!(status, 404 | 405) {
-        return None;
-    }
-    view.generation().options.fallback.get()
-}
-
 /// Answer as the scripts have it, and show the head to those that see responses.
 #[allow(clippy::too_many_arguments)]
 fn rule(
@@ -481,13 +528,6 @@ fn rule(
                 None => ruling::answer(scripted, view, request, now, loaded, scratch, out)?,
             };
             let answer = match ruling {
-                Ruling::Stored(answer) => match fallback(view, answer.status) {
-                    Some(url) => {
-                        out.truncate(start);
-                        return Ok(Ruled::Pass(url.to_string()));
-                    }
-                    None => answer,
-                },
                 Ruling::Answer(answer) => answer,
                 Ruling::Nothing => return Ok(Ruled::Nothing),
                 Ruling::Pass(url) => return Ok(Ruled::Pass(url)),

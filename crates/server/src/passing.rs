@@ -13,6 +13,7 @@ use zeroserve_proxy::{
     Asked, Failure, Head, Outgoing, Passage, Protocol, Timeouts, is_hop_by_hop, line, tokens,
 };
 
+use crate::access_log::{Asked as Noted, Line};
 use crate::clock::Now;
 use crate::inquiry::origin_form;
 use crate::notice::Notices;
@@ -112,7 +113,7 @@ impl Writer<'_, '_, '_> {
             None => (target, None),
         };
         head.extend_from_slice(base.as_bytes());
-        if !(path == "*" && !base.is_empty()) {
+        if path != "*" || base.is_empty() {
             head.extend_from_slice(path.as_bytes());
         }
         let own_query = own_query.filter(|own| query.is_empty() || !own.is_empty());
@@ -305,6 +306,33 @@ pub(crate) fn tell(passage: &Passage, failure: &Failure) {
     let origin = passage.origin().to_string();
     let message = format!("no answer of {origin}: {failure}");
     FAILURES.warn((origin, failure.phase.name()), &message);
+}
+
+/// Note in a line of the access log who is asked.
+pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
+    if let Some(line) = line {
+        line.upstream = Some(Box::new(Noted {
+            upstream: passage.origin().to_string(),
+            since: worker.clock.precise(),
+            until: None,
+            error: None,
+        }));
+    }
+}
+
+/// Note that the head of the answer is there.
+pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker) {
+    if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
+        asked.until = Some(worker.clock.precise());
+    }
+}
+
+/// Note that an answer is not all there, and tell the operator.
+pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Passage, failure: &Failure) {
+    tell(passage, failure);
+    if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
+        asked.error = Some(failure.to_string());
+    }
 }
 
 /// Write an upstream's head as this server does: the start line, Date, fields, no framing.

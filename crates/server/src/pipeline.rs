@@ -80,6 +80,30 @@ pub fn respond(
     answer
 }
 
+/// Whether files have an answer to a request, of which scripts may have changed method and target:
+/// anything but that there is no such file, or that the method is not for files.
+pub fn has(
+    generation: &Generation,
+    request: &Request<'_, '_>,
+    method: &str,
+    target: &str,
+    scratch: &mut Scratch,
+) -> bool {
+    if !matches!(method, "GET" | "HEAD" | "OPTIONS" | "CONNECT") {
+        return false;
+    }
+    let path = target.split_once('?').map_or(target, |(path, _)| path);
+    if !path.starts_with('/') {
+        return true;
+    }
+    let Scratch { path: decoded, name } = scratch;
+    match path::resolve(path, decoded) {
+        Err(path::BadPath(_)) => true,
+        Ok(None) => false,
+        Ok(Some(path)) => !matches!(find(generation, request, path, name), Found::Nothing),
+    }
+}
+
 /// Answer a request that is refused by its form.
 pub fn refuse(reject: Reject, now: Now, out: &mut Vec<u8>) -> Answer {
     let code = reject.status();
@@ -122,12 +146,66 @@ enum Found {
     Nothing,
 }
 
+/// What a path, decoded, means.
+fn find(
+    generation: &Generation,
+    request: &Request<'_, '_>,
+    path: &str,
+    name: &mut String,
+) -> Found {
+    let index = generation.archive.index();
+    let options = &generation.options;
+    if path.is_empty() || path.ends_with('/') {
+        join(name, path, &options.index);
+        return match index.lookup(name) {
+            Some(entry) => Found::Entry(entry),
+            None => find_sibling(generation, request, &name.clone(), name),
+        };
+    }
+    if let Some(entry) = index.lookup(path) {
+        return Found::Entry(entry);
+    }
+    if options.try_html {
+        join(name, path, ".html");
+        if let Some(entry) = index.lookup(name) {
+            return Found::Entry(entry);
+        }
+    }
+    join(name, path, "/");
+    name.push_str(&options.index);
+    if index.lookup(name).is_some() {
+        Found::AddSlash
+    } else {
+        find_sibling(generation, request, path, name)
+    }
+}
+
+/// Some trees keep only the compressed form of a page.
+fn find_sibling(
+    generation: &Generation,
+    request: &Request<'_, '_>,
+    path: &str,
+    name: &mut String,
+) -> Found {
+    let siblings = Variant::ALL.map(|variant| {
+        join(name, path, variant.suffix());
+        generation.archive.index().lookup(name)
+    });
+    if siblings == [None; 3] {
+        return Found::Nothing;
+    }
+    let weights = Weights::parse(request.values(Field::AcceptEncoding));
+    let chosen = weights.choose(siblings.map(|sibling| sibling.is_some()));
+    let key = chosen.and_then(|at| {
+        siblings[at].map(|entry| Key { entry, coded: Coded::Alone(Variant::ALL[at]) })
+    });
+    Found::Siblings(key)
+}
+
 impl Exchange<'_, '_, '_> {
     fn answer(&mut self, scratch: &mut Scratch) -> Result<Answer, Missing> {
         match self.request.method {
             Method::Get | Method::Head => {}
-            // What the site does not have, its upstream may.
-            Method::Options if self.generation.options.fallback.is_some() => {}
             Method::Options => {
                 write_start(self.out, 204, self.now);
                 field(self.out, "Allow", ALLOW);
@@ -144,60 +222,13 @@ impl Exchange<'_, '_, '_> {
             Err(path::BadPath(why)) => return Ok(self.text(400, &[], &format!(": {why}"))),
         };
         let Some(decoded) = decoded else { return self.not_found(false) };
-        let found = self.find(decoded, name);
-        if self.request.method == Method::Options && !matches!(found, Found::Nothing) {
-            write_start(self.out, 204, self.now);
-            field(self.out, "Allow", ALLOW);
-            return Ok(Answer { status: 204, body: Body::Empty });
-        }
-        match found {
+        match find(self.generation, self.request, decoded, name) {
             Found::Entry(entry) => self.file(Key { entry, coded: self.coded(entry) }),
             Found::Siblings(Some(key)) => self.file(key),
             Found::Siblings(None) => self.not_found(true),
             Found::AddSlash => Ok(self.add_slash(decoded, query)),
             Found::Nothing => self.not_found(false),
         }
-    }
-
-    fn find(&self, path: &str, name: &mut String) -> Found {
-        let index = self.generation.archive.index();
-        let options = &self.generation.options;
-        if path.is_empty() || path.ends_with('/') {
-            join(name, path, &options.index);
-            return match index.lookup(name) {
-                Some(entry) => Found::Entry(entry),
-                None => self.find_sibling(&name.clone(), name),
-            };
-        }
-        if let Some(entry) = index.lookup(path) {
-            return Found::Entry(entry);
-        }
-        if options.try_html {
-            join(name, path, ".html");
-            if let Some(entry) = index.lookup(name) {
-                return Found::Entry(entry);
-            }
-        }
-        join(name, path, "/");
-        name.push_str(&options.index);
-        if index.lookup(name).is_some() { Found::AddSlash } else { self.find_sibling(path, name) }
-    }
-
-    /// Some trees keep only the compressed form of a page.
-    fn find_sibling(&self, path: &str, name: &mut String) -> Found {
-        let siblings = Variant::ALL.map(|variant| {
-            join(name, path, variant.suffix());
-            self.generation.archive.index().lookup(name)
-        });
-        if siblings == [None; 3] {
-            return Found::Nothing;
-        }
-        let weights = Weights::parse(self.request.values(Field::AcceptEncoding));
-        let chosen = weights.choose(siblings.map(|sibling| sibling.is_some()));
-        let key = chosen.and_then(|at| {
-            siblings[at].map(|entry| Key { entry, coded: Coded::Alone(Variant::ALL[at]) })
-        });
-        Found::Siblings(key)
     }
 
     fn file(&mut self, key: Key) -> Result<Answer, Missing> {
@@ -300,8 +331,7 @@ impl Exchange<'_, '_, '_> {
     /// `varies` when another client would be answered with a file.
     fn not_found(&mut self, varies: bool) -> Result<Answer, Missing> {
         let index = self.generation.archive.index();
-        let has_page = !self.generation.options.fallback.is_some();
-        if let Some(entry) = index.lookup(NOT_FOUND_PAGE).filter(|_| has_page) {
+        if let Some(entry) = index.lookup(NOT_FOUND_PAGE) {
             let key = Key { entry, coded: self.coded(entry) };
             if let Ok(local) = self.view.get(key, self.now.seconds, self.loaded)? {
                 write_start(self.out, 404, self.now);

@@ -42,8 +42,6 @@ const PARTIAL: [&str; 7] = [
 pub enum Ruling {
     /// An answer.
     Answer(Answer),
-    /// What the archive has for it, perhaps nothing.
-    Stored(Answer),
     /// No answer at all.
     Nothing,
     /// That the upstream of this URL answers.
@@ -68,7 +66,7 @@ pub fn answer(
     // Nothing of an answer that waits for something to be loaded.
     let mut ruling = ruling.inspect_err(|_| out.truncate(start))?;
     // Whatever scripts made of the method: to this client, content would be the next response.
-    if let Ruling::Answer(answer) | Ruling::Stored(answer) = &mut ruling
+    if let Ruling::Answer(answer) = &mut ruling
         && request.method == Method::Head
     {
         answer.body = Body::Empty;
@@ -126,7 +124,7 @@ fn decided(
         }
         out.truncate(start);
     }
-    stored(exchange, scripted.is_live, view, request, now, loaded, scratch, out).map(Ruling::Stored)
+    stored(exchange, scripted.is_live, view, request, now, loaded, scratch, out).map(Ruling::Answer)
 }
 
 /// Answer from the archive.

@@ -5,6 +5,7 @@ from zeroserve.cli.flags import Command, Flag
 from zeroserve.cli.values import (
     account_value,
     address_value,
+    app_name,
     choice,
     connect_value,
     file_name,
@@ -20,6 +21,8 @@ MAX_SITES = 64
 """More than one are understood, so that the error can say what is missing for them."""
 
 MAX_THREADS = 1024
+
+MAX_APP_WORKERS = 256
 
 DEV_ADDR = "127.0.0.1:8443"
 """Where --https listens."""
@@ -192,6 +195,39 @@ SERVE_FLAGS = (
         "it changes, and show why a script is refused; loopback addresses only (default: on)",
         "site",
         negatable=True,
+    ),
+    Flag(
+        "--app",
+        "MODULE:NAME",
+        None,
+        "an ASGI or WSGI application for what neither scripts nor files answer; it is kept running "
+        "in processes of its own, and needs zeroserve[app]",
+        "application",
+        app_name,
+    ),
+    Flag(
+        "--app-dir",
+        "DIR",
+        None,
+        "where its module lies (default: the current directory)",
+        "application",
+        non_empty,
+    ),
+    Flag(
+        "--app-interface",
+        "KIND",
+        "auto",
+        "asgi, wsgi, or auto: look at what it is",
+        "application",
+        choice("auto", "asgi", "wsgi"),
+    ),
+    Flag(
+        "--app-workers",
+        "N",
+        1,
+        "its processes",
+        "application",
+        whole(1, MAX_APP_WORKERS),
     ),
     Flag(
         "--admin",

@@ -9,7 +9,8 @@ nothing that could block, one reloads and reports, the main thread waits and dra
 import os
 import signal
 import threading
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from zeroserve import _core, address, systemd
 from zeroserve.cli import confine
@@ -18,6 +19,9 @@ from zeroserve.cli.terminal import complain, say, say_lines
 from zeroserve.reload import Severity
 from zeroserve.server import Server
 from zeroserve.words import plural, quoted, reason
+
+if TYPE_CHECKING:
+    from zeroserve.app import App
 
 DENIED_HINT = "the sandbox lets what was named at the start be read: --allow-read PATH adds to it"
 """For a link that was pointed elsewhere, say: the person in charge may not think of it."""
@@ -57,6 +61,8 @@ def run(options: Options) -> int:
     tls = _tls(options)
     log = _access_log(options)
     report = _Reporter()
+    served = [path for path in (site, *sites.values()) if path is not None]
+    app = _application(options, served)
     default = [] if tls.addrs else address.inherited() or [address.DEFAULT]
     addresses: list[str] = options.addr or default
     server = Server(
@@ -84,14 +90,22 @@ def run(options: Options) -> int:
         report=report,
         admin=options.admin,
         admin_anywhere=options.admin_anywhere,
+        app=app,
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
     )
-    server.bind()
-    # While this is the only thread: others inherit what it has given up.
-    bound = [*addresses, *tls.addrs, *([options.admin] if options.admin else [])]
-    files = [path for pair in tls.certs for path in pair]
-    served = [path for path in (site, *sites.values()) if path is not None]
-    sandbox = _give_up(options, served, bound, log.path, files)
+    if app is not None:
+        # Before there is a sandbox, and before anybody can come.
+        _start(app)
+    try:
+        server.bind()
+        # While this is the only thread: others inherit what it has given up.
+        bound = [*addresses, *tls.addrs, *([options.admin] if options.admin else [])]
+        files = [path for pair in tls.certs for path in pair]
+        sandbox = _give_up(options, served, bound, log.path, files)
+    except _core.Error:
+        if app is not None:
+            app.stop()
+        raise
     report.confined = sandbox is not None
     signals = _Signals()
     signals.start()
@@ -101,7 +115,8 @@ def run(options: Options) -> int:
         confine.clean_up(sandbox)
         raise
     signals.serving = True
-    house = _House(server, ", ".join(served), signals, manager, sandbox, report)
+    behind = f", behind it {options.app}" if app is not None else ""
+    house = _House(server, ", ".join(served), behind, signals, manager, sandbox, report)
     threading.Thread(target=house.keep, name="zeroserve-house", daemon=True).start()
     manager.keep_alive(server.is_turning)
     signals.told.wait()
@@ -146,6 +161,8 @@ class _House(NamedTuple):
 
     server: Server
     site: str
+    behind: str
+    """An application, in words."""
     signals: _Signals
     manager: systemd.Notifier
     sandbox: confine.Sandbox | None
@@ -178,7 +195,7 @@ class _House(NamedTuple):
             self.manager.tell(systemd.READY, self._status(failed))
 
     def _serving(self) -> str:
-        return f"serving {self.site}: {self.server.summary()}"
+        return f"serving {self.site}: {self.server.summary()}{self.behind}"
 
     def _status(self, more: str = "") -> str:
         return systemd.status(self._serving() + more)
@@ -208,6 +225,38 @@ class _Reporter:
             first, _, more = line.partition("\n")
             complain(first, DENIED_HINT if denied else None, severity=severity)
             say_lines(more)
+
+
+def _application(options: Options, served: Iterable[str]) -> "App | None":
+    if options.app is None:
+        for name in ("app_dir", "app_interface", "app_workers"):
+            if getattr(options, name) not in (None, "auto", 1):
+                raise UsageError(f"--{name.replace('_', '-')} without --app", "name the app")
+        return None
+    from zeroserve.app import App  # late: most sites have none
+
+    return App(
+        options.app,
+        directory=options.app_dir,
+        interface=options.app_interface,
+        workers=options.app_workers,
+        watch=options.watch and any(map(os.path.isdir, served)),  # noqa: PTH112
+        drain_s=options.drain_timeout_s,
+        user=None if options.user is None else options.user[1:],
+        on_line=lambda line: say(f"app: {line}"),
+    )
+
+
+def _start(app: "App") -> None:
+    def told() -> bool:
+        return not signal.sigpending().isdisjoint((signal.SIGTERM, signal.SIGINT))
+
+    try:
+        app.start(told)
+    except _core.Error:
+        if told():
+            os._exit(0)  # as when it comes a moment later
+        raise
 
 
 def _require_site(site: str) -> None:

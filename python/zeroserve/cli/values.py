@@ -85,6 +85,17 @@ def host_site(text: str) -> tuple[str, str]:
         raise ValueError(*error.args) from None
 
 
+def app_name(text: str) -> str:
+    """The name of an application: ``main:app``."""
+    from zeroserve.app import check  # late: most sites have none
+
+    try:
+        check(text)
+    except Error as error:
+        raise ValueError(*error.args) from None
+    return text
+
+
 def choice(*words: str) -> Callable[[str], str]:
     """A parser for one of a few words."""
 

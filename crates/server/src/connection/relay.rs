@@ -104,11 +104,11 @@ impl<S: Stream> Connection<S> {
                 }
             }
             if let Some(head) = relay.passage.head() {
+                passing::note_head(&mut relay.line, &self.worker);
                 return Ok(Ok(head));
             }
-            if let Some(failure) = relay.passage.failure() {
-                passing::tell(&relay.passage, failure);
-                self.inquiry.fail(failure.status());
+            if relay.passage.failure().is_some() {
+                self.inquiry.fail(&self.worker, &relay.passage, relay.line.take());
                 return Ok(Err(Relayed::Failed));
             }
             self.turn(relay, false).await?;
@@ -208,7 +208,7 @@ impl<S: Stream> Connection<S> {
                 return Ok(());
             }
             if let Some(failure) = passage.failure() {
-                passing::tell(passage, failure);
+                passing::note_failure(&mut relay.line, passage, failure);
                 if ending == Ending::Bare || ending == Ending::Tunnel {
                     return Ok(());
                 }

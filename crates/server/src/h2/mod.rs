@@ -534,19 +534,23 @@ impl<S: Stream> Connection<S> {
         let state = match turn {
             Turn::Answered(answer) => {
                 text.extend_from_slice(inquiry.header(&text, &self.peer).as_bytes());
-                let line = match inquiry.is_silent() {
+                let mut line = match inquiry.is_silent() {
                     true => None,
                     false => self.begin_line(Some(&request), || inquiry.started(&worker)),
                 };
+                if let (Some(line), Some(asked)) = (&mut line, inquiry.take_asked()) {
+                    line.upstream = Some(asked);
+                }
                 self.fuel += inquiry.finish(&worker);
                 self.send(stream, &text, line, answer)
             }
             Turn::Slice => Some(State::Runnable),
             Turn::Pass(passage) => {
-                let line = match inquiry.is_silent() {
+                let mut line = match inquiry.is_silent() {
                     true => None,
                     false => self.begin_line(Some(&request), || inquiry.started(&worker)),
                 };
+                crate::passing::note(&mut line, &worker, &passage);
                 self.kept_bytes -= upload.kept_bytes();
                 let is_head = request.method == Method::Head;
                 self.engine.hold(stream);

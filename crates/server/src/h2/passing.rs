@@ -110,7 +110,7 @@ impl Passing {
     }
 
     /// For the access log.
-    pub(crate) fn into_line(self: Box<Self>) -> (Option<Line>, u16, u64) {
+    pub(crate) fn into_line(self) -> (Option<Line>, u16, u64) {
         (self.line, if self.status == 0 { CLIENT_GONE } else { self.status }, self.sent)
     }
 }
@@ -138,9 +138,9 @@ impl<S: Stream> Connection<S> {
             if let Some(head) = passing.head.take().or_else(|| passing.passage.head()) {
                 return self.begin_passed(job, head);
             }
-            if let Some(failure) = passing.passage.failure() {
-                passing::tell(&passing.passage, failure);
-                job.inquiry.fail(failure.status());
+            if passing.passage.failure().is_some() {
+                let line = passing.line.take();
+                job.inquiry.fail(&self.worker, &passing.passage, line);
                 // Whoever answers instead has no use for the body.
                 job.upload.is_past = true;
                 job.state = State::Runnable;
@@ -163,6 +163,7 @@ impl<S: Stream> Connection<S> {
     fn begin_passed(&mut self, mut job: Job, head: Head) {
         let worker = self.worker.clone();
         let State::Passing(passing) = &mut job.state else { return };
+        passing::note_head(&mut passing.line, &worker);
         let mut text = worker.head_text.take();
         text.clear();
         let passed = job.inquiry.pass_head(&worker, &head, passing.is_head, &mut text);
@@ -234,7 +235,7 @@ impl<S: Stream> Connection<S> {
             return self.end_job(job);
         }
         if let Some(failure) = passage.failure() {
-            passing::tell(passage, failure);
+            passing::note_failure(&mut passing.line, passage, failure);
             self.engine.reset(stream, Code::Internal, self.io.out());
             return self.end_job(job);
         }

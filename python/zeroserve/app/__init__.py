@@ -1,0 +1,272 @@
+"""An ASGI or WSGI application behind a site: what neither scripts nor files have answered.
+
+    app = App("main:app", directory="src")
+    app.start()                     # raises Error when it can't be run
+    app.target                      # "unix:/tmp/zeroserve-app-x1y2z3/app-1.sock"
+    app.follow(switch, report)      # from now on, in a thread
+    app.reload()
+    app.stop()
+
+Granian (``pip install 'zeroserve[app]'``) runs it, in processes that a keeper looks after.
+"""
+
+import contextlib
+import os
+import select
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+
+from zeroserve._core import Error
+from zeroserve.app.settings import (
+    MAX_MESSAGE_BYTES,
+    InterfaceOption,
+    Message,
+    Settings,
+    decode,
+    encode,
+)
+from zeroserve.reload import Report
+from zeroserve.words import quoted
+
+__all__ = ["MAX_WORKERS", "App"]
+
+MAX_WORKERS = 256
+"""Processes of one application."""
+
+MAX_NAME_CHARS = 200
+
+START_TIMEOUT_S = 75.0
+"""The keeper gives up before, and says why."""
+
+END_TIMEOUT_S = 5.0
+"""What the keeper gets beyond the time that the application has."""
+
+POLL_S = 0.1
+
+
+class App:
+    """A running application, and the keeper that starts it again."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        directory: str | os.PathLike[str] | None = None,
+        interface: InterfaceOption = "auto",
+        workers: int = 1,
+        watch: bool = False,
+        drain_s: float = 10.0,
+        user: tuple[int, int, tuple[int, ...]] | None = None,
+        on_line: Callable[[str], None] | None = None,
+    ) -> None:
+        """Nothing is run before ``start``.
+
+        ``name``: ``MODULE:NAME``, found in ``directory`` (default: the current one) or among
+        what is installed. ``interface``: ``auto`` looks at what the application is. ``workers``:
+        processes. ``watch``: start it again when files in ``directory`` change. ``drain_s``:
+        seconds that it has to finish what runs. ``user``: ids of user, group and groups that it
+        becomes. ``on_line``: takes each line that it prints; by default the logger
+        ``zeroserve.app`` does.
+
+        Raises ``Error`` for what can't be right.
+        """
+        check(name)
+        place = os.path.abspath(directory or ".")  # noqa: PTH100
+        if not os.path.isdir(place):  # noqa: PTH112
+            raise Error(f"no such directory: {quoted(os.fspath(directory or '.'))}")
+        if not 1 <= workers <= MAX_WORKERS:
+            raise Error(f"workers of an app are outside of 1 to {MAX_WORKERS}: {workers}")
+        self.directory = place
+        self.target: str | None = None
+        """Where it listens: ``unix:PATH``; None while it has never been ready."""
+        self._settings = Settings(
+            name, place, interface, workers, watch, drain_s, None, user
+        )
+        self._on_line = on_line or _log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._switch: Callable[[str], None] = lambda _target: None
+        self._report: Report = lambda _severity, _line: None
+        self._early: list[Message] = []
+        self._thread: threading.Thread | None = None
+        self._changed = threading.Condition()
+        self._outcomes: dict[int, bool] = {}
+        self._last_id = 0
+        self._ended = False
+        self._stopping = False
+
+    def start(self, interrupted: Callable[[], bool] = lambda: False) -> None:
+        """Start the keeper, and wait until the application is ready; raises ``Error``.
+
+        No thread is made. ``interrupted`` is asked every now and then whether to give up.
+        """
+        require_granian()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                _command(theirs.fileno(), self._settings),
+                stdin=subprocess.DEVNULL,
+                env=_environment(),
+                pass_fds=[theirs.fileno()],
+                # Keys that are pressed for the server are none for the application.
+                start_new_session=True,
+            )
+        self._socket = ours
+        end = time.monotonic() + START_TIMEOUT_S
+        try:
+            while self.target is None:
+                ready, _, _ = select.select([ours], [], [], POLL_S)
+                if interrupted():
+                    raise Error(f"interrupted before the app {self._settings.name} was ready")
+                if ready:
+                    self._take_first(ours.recv(MAX_MESSAGE_BYTES))
+                elif time.monotonic() > end:
+                    raise Error(f"the app {self._settings.name} was not ready in time")
+        except BaseException:
+            self.stop()
+            raise
+
+    def follow(self, switch: Callable[[str], None], report: Report) -> None:
+        """Hear from the keeper in a thread, from now on.
+
+        ``switch``: called with the new ``target`` whenever there is one; when it returns,
+        nobody is sent to the old one any more.
+        """
+        self._switch, self._report = switch, report
+        self._thread = threading.Thread(target=self._run, name="zeroserve-app", daemon=True)
+        self._thread.start()
+
+    def reload(self) -> bool:
+        """Start it anew, and wait until that is ready; False when the old one goes on.
+
+        The outcome goes to ``report``.
+        """
+        with self._changed:
+            self._last_id += 1
+            number = self._last_id
+        self._tell(do="reload", id=number)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._ended or number in self._outcomes, START_TIMEOUT_S
+            )
+            return self._outcomes.pop(number, False)
+
+    def stop(self) -> None:
+        """Let it finish what runs, and end it; stopping twice does nothing."""
+        self._stopping = True
+        self._tell(do="stop")
+        if self._process is not None:
+            try:
+                self._process.wait(self._settings.drain_s + END_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                # From within a sandbox that is not allowed; it ends with the socket, too.
+                with contextlib.suppress(PermissionError):
+                    self._process.kill()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(END_TIMEOUT_S)
+        elif self._socket is not None:
+            # What it said to the last.
+            with contextlib.suppress(OSError):
+                while data := self._socket.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT):
+                    self._take(decode(data))
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _take_first(self, data: bytes) -> None:
+        if not data:
+            raise Error(
+                f"the app {self._settings.name} was not started: its keeper ended",
+                f"can {sys.executable} be run, and zeroserve be imported, by that user?",
+            )
+        message = decode(data)
+        if message["event"] == "refused":
+            raise Error(*message["args"])
+        self._take(message)
+
+    def _run(self) -> None:
+        for message in self._early:
+            self._take(message)
+        connection = self._socket
+        assert connection is not None
+        while True:
+            try:
+                data = connection.recv(MAX_MESSAGE_BYTES)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            self._take(decode(data))
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+        if not self._stopping:
+            self._report("error", "the app is no longer looked after: its keeper has ended")
+
+    def _take(self, message: Message) -> None:
+        if message["event"] == "line":
+            self._on_line(message["line"])
+        elif message["event"] == "serving":
+            self.target = message["target"]
+            self._switch(message["target"])
+            self._tell(do="switched")
+        elif message["event"] == "report":
+            if self._thread is None and not self._stopping:
+                self._early.append(message)
+                return
+            hint = f"\nhint: {message['hint']}" if message["hint"] else ""
+            self._report(message["severity"], message["line"] + hint)
+        elif message["event"] == "done":
+            with self._changed:
+                self._outcomes[message["id"]] = message["done"]
+                self._changed.notify_all()
+
+    def _tell(self, **message: object) -> None:
+        if self._socket is not None:
+            with contextlib.suppress(OSError):
+                self._socket.send(encode(message))
+
+
+def check(name: str) -> None:
+    """Raises ``Error`` unless it has the form of an application's name."""
+    from zeroserve.app.load import NAME
+
+    if len(name) > MAX_NAME_CHARS or not NAME.fullmatch(name):
+        raise Error(f"not MODULE:NAME: {quoted(name)}", "write it like main:app")
+
+
+def require_granian() -> None:
+    """Raises ``Error`` when it is not installed."""
+    from importlib.util import find_spec
+
+    if find_spec("granian") is None:
+        raise Error(
+            "granian is not installed, which runs applications", "pip install 'zeroserve[app]'"
+        )
+
+
+def _command(descriptor: int, settings: Settings) -> Sequence[str]:
+    import json
+
+    # -P: the current directory is no package of ours.
+    program = (sys.executable, "-P", "-m", "zeroserve.app.keeper")
+    return (*program, str(descriptor), json.dumps(settings._asdict()))
+
+
+def _environment() -> dict[str, str]:
+    """Without what a service manager says to the server alone."""
+    ours = ("LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES")
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
+def _log(line: str) -> None:
+    import logging
+
+    logging.getLogger("zeroserve.app").info(line)
+
+
