@@ -15,13 +15,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import grpc
 import pytest
 from support.server import Server, running, wait_until
 from support.tls import OPENSSL, Authority, Pair
 from support.wire import Connection, fetch, request
-
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-grpc = pytest.importorskip("grpc")
 
 needs_openssl = pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
 
@@ -181,7 +179,6 @@ async def app(scope, receive, send):
 @contextmanager
 def hypercorn(tmp_path: Path, *options: str | Path) -> Iterator[int]:
     """An upstream that speaks both versions; its port."""
-    pytest.importorskip("hypercorn")
     (tmp_path / "application.py").write_text(APPLICATION)
     log = tmp_path / "hypercorn.log"
     with log.open("w") as output:
@@ -248,10 +245,17 @@ def test_behind_tls_http1_is_asked_for(tmp_path: Path) -> None:
         assert fetch(server.address, "/").need("x-version") == "1.1"
 
 
-class Service(grpc.GenericRpcHandler):  # type: ignore[misc, name-defined, unused-ignore]
+def raw(message: bytes) -> bytes:
+    """No protocol buffers: messages are bytes."""
+    return message
+
+
+class Service(grpc.GenericRpcHandler):
     """All four kinds of calls, on bytes."""
 
-    def service(self, details: "grpc.HandlerCallDetails") -> "grpc.RpcMethodHandler | None":
+    def service(
+        self, details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[bytes, bytes] | None":
         return {
             "/test.Echo/Unary": grpc.unary_unary_rpc_method_handler(self.unary),
             "/test.Echo/Fail": grpc.unary_unary_rpc_method_handler(self.fail),
@@ -261,28 +265,27 @@ class Service(grpc.GenericRpcHandler):  # type: ignore[misc, name-defined, unuse
             "/test.Echo/Half": grpc.unary_stream_rpc_method_handler(self.half),
         }.get(details.method)
 
-    def unary(self, message: bytes, context: "grpc.ServicerContext") -> bytes:
+    def unary(self, message: bytes, context: grpc.ServicerContext) -> bytes:
         sent = dict(context.invocation_metadata())
         context.send_initial_metadata((("early", str(sent.get("kind", ""))),))
         context.set_trailing_metadata((("late", "yes"), ("late-bin", b"\x00\xff")))
         return message
 
-    def fail(self, message: bytes, context: "grpc.ServicerContext") -> bytes:
+    def fail(self, message: bytes, context: grpc.ServicerContext) -> bytes:
         context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not now: ä")
-        return message
 
-    def count(self, message: bytes, context: "grpc.ServicerContext") -> Iterator[bytes]:
+    def count(self, message: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         for number in range(int(message)):
             yield str(number).encode()
 
-    def join(self, messages: Iterator[bytes], context: "grpc.ServicerContext") -> bytes:
+    def join(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
         return b",".join(messages)
 
-    def talk(self, messages: Iterator[bytes], context: "grpc.ServicerContext") -> Iterator[bytes]:
+    def talk(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         for message in messages:
             yield message.upper()
 
-    def half(self, message: bytes, context: "grpc.ServicerContext") -> Iterator[bytes]:
+    def half(self, message: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         yield message
         context.abort(grpc.StatusCode.DATA_LOSS, "gone")
 
@@ -308,10 +311,10 @@ def grpc_server(pair: Pair | None = None) -> Iterator[int]:
         server.stop(None).wait(10)
 
 
-def check_grpc(channel: "grpc.Channel") -> None:
+def check_grpc(channel: grpc.Channel) -> None:
     """All kinds of calls, with what belongs to them."""
     timeout_s = 20.0
-    unary = channel.unary_unary("/test.Echo/Unary")
+    unary = channel.unary_unary("/test.Echo/Unary", raw, raw)
     answer, call = unary.with_call(b"hello", timeout_s, metadata=(("kind", "one"),))
     assert answer == b"hello"
     assert dict(call.initial_metadata())["early"] == "one"
@@ -323,18 +326,18 @@ def check_grpc(channel: "grpc.Channel") -> None:
     assert unary(large, timeout=timeout_s) == large
 
     with pytest.raises(grpc.RpcError) as failed:
-        channel.unary_unary("/test.Echo/Fail")(b"", timeout=timeout_s)
+        channel.unary_unary("/test.Echo/Fail", raw, raw)(b"", timeout=timeout_s)
     assert failed.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     assert failed.value.details() == "not now: ä"
     with pytest.raises(grpc.RpcError) as failed:
-        channel.unary_unary("/test.Echo/Nothing")(b"", timeout=timeout_s)
+        channel.unary_unary("/test.Echo/Nothing", raw, raw)(b"", timeout=timeout_s)
     assert failed.value.code() == grpc.StatusCode.UNIMPLEMENTED
 
-    counted = channel.unary_stream("/test.Echo/Count")(b"2000", timeout=timeout_s)
+    counted = channel.unary_stream("/test.Echo/Count", raw, raw)(b"2000", timeout=timeout_s)
     assert list(counted) == [str(number).encode() for number in range(2000)]
-    joined = channel.stream_unary("/test.Echo/Join")
+    joined = channel.stream_unary("/test.Echo/Join", raw, raw)
     assert joined(iter([b"a", b"b"] * 500), timeout=timeout_s) == b",".join([b"a", b"b"] * 500)
-    half = channel.unary_stream("/test.Echo/Half")(b"part", timeout=timeout_s)
+    half = channel.unary_stream("/test.Echo/Half", raw, raw)(b"part", timeout=timeout_s)
     assert next(half) == b"part"
     with pytest.raises(grpc.RpcError) as failed:
         next(half)
@@ -349,7 +352,7 @@ def check_grpc(channel: "grpc.Channel") -> None:
             yield f"m{number}".encode()
 
     answers = []
-    for message in channel.stream_stream("/test.Echo/Talk")(said(), timeout=timeout_s):
+    for message in channel.stream_stream("/test.Echo/Talk", raw, raw)(said(), timeout=timeout_s):
         answers.append(message)
         heard.release()
     assert answers == [f"M{number}".encode() for number in range(50)]
@@ -358,7 +361,7 @@ def check_grpc(channel: "grpc.Channel") -> None:
     assert [future.result() for future in futures] == [bytes([number]) for number in range(200)]
 
     # A call that is given up leaves the connection to the others.
-    cancelled = channel.unary_stream("/test.Echo/Count")(b"100000000", timeout=timeout_s)
+    cancelled = channel.unary_stream("/test.Echo/Count", raw, raw)(b"100000000", timeout=timeout_s)
     assert next(cancelled) == b"0"
     cancelled.cancel()
     assert unary(b"after", timeout=timeout_s) == b"after"
@@ -398,6 +401,6 @@ def test_grpc_without_its_server(tmp_path: Path) -> None:
         grpc.insecure_channel("{}:{}".format(*server.address)) as channel,
     ):
         with pytest.raises(grpc.RpcError) as failed:
-            channel.unary_unary("/test.Echo/Unary")(b"", timeout=20)
+            channel.unary_unary("/test.Echo/Unary", raw, raw)(b"", timeout=20)
         assert failed.value.code() == grpc.StatusCode.UNAVAILABLE
         server.wait_line(f"no answer of h2c://127.0.0.1:{port}: connect: connection refused")
