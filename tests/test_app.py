@@ -235,9 +235,7 @@ def guard(req: Request) -> Response | None:
 def mark(req: Request, res: Response) -> None:
     res.set_header("x-script", "ran")
 """
-    site = sites.write_tree(
-        tmp_path / "public", {**FILES, ".zeroserve/scripts/guard.py": script}
-    )
+    site = sites.write_tree(tmp_path / "public", {**FILES, ".zeroserve/scripts/guard.py": script})
     with running(site, *options(source)) as server:
         assert fetch(server, "/blocked").status == 403
         assert fetch(server, "/old").body == PAGE
