@@ -14,7 +14,7 @@ from pathlib import Path
 
 from zeroserve.app.load import Interface, Refused, interface_of, load
 from zeroserve.app.settings import Run
-from zeroserve.app.worker import REFUSED, application, refuse
+from zeroserve.app.worker import REFUSED, application, refuse, say
 
 PRIVATE = 0o600
 """Mode of the socket, in a directory that is private already."""
@@ -63,7 +63,8 @@ def _look(run: Run) -> Interface:
             found = interface_of(load(run.name, run.directory))
             os.write(writing, found.encode())
         except Refused as refused:
-            refuse(run, refused)
+            say(run, word="refused", args=list(refused.args))
+            os.write(writing, b"refused")
         finally:
             sys.stdout.flush()
             os._exit(0)
@@ -75,9 +76,9 @@ def _look(run: Run) -> Interface:
         return "wsgi"
     if found_text == "asgi":
         return "asgi"
-    code = os.waitstatus_to_exitcode(status)
-    if code != REFUSED:
-        refuse(run, Refused(f"{run.name}: importing it ended the process: {_ending(code)}"))
+    if found_text != "refused":
+        ending = _ending(os.waitstatus_to_exitcode(status))
+        refuse(run, Refused(f"{run.name}: importing it ended the process: {ending}"))
     sys.exit(REFUSED)
 
 
