@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from zeroserve.app.load import Refused
 from zeroserve.app.settings import MAX_LINE_CHARS, Message, Run
+from zeroserve.words import reason
 
 START_TIMEOUT_S = 60.0
 """An application that is not ready by then is ended: it would hold up a reload."""
@@ -50,7 +51,10 @@ class Generation:
                 f"{self.run.name}: not ready within {START_TIMEOUT_S:.0f} seconds"
             ) from None
         except OSError as error:
-            raise Refused(f"can't run {sys.executable}: {error.strerror}") from None
+            raise Refused(
+                f"can't run {sys.executable}: {reason(error)}",
+                "with --user, Python has to be readable for that user",
+            ) from None
         except BaseException:
             await self.kill()
             raise

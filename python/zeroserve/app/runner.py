@@ -19,6 +19,9 @@ from zeroserve.app.worker import REFUSED, application, refuse, say
 PRIVATE = 0o600
 """Mode of the socket, in a directory that is private already."""
 
+MAX_SHOWN_BYTES = 32 * 1024
+"""Of what a module prints that can't be imported."""
+
 
 def main() -> None:
     """Serve until a signal, or the end of the keeper."""
@@ -57,8 +60,12 @@ def _look(run: Run) -> Interface:
     with its threads and connections, is none to fork workers from.
     """
     reading, writing = os.pipe()
+    printed = os.memfd_create("printed")
     child = os.fork()
     if child == 0:
+        # The workers will print it again.
+        os.dup2(printed, 1)
+        os.dup2(printed, 2)
         try:
             found = interface_of(load(run.name, run.directory))
             os.write(writing, found.encode())
@@ -67,6 +74,7 @@ def _look(run: Run) -> Interface:
             os.write(writing, b"refused")
         finally:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as answer:
@@ -76,10 +84,17 @@ def _look(run: Run) -> Interface:
         return "wsgi"
     if found_text == "asgi":
         return "asgi"
+    _show(printed)
     if found_text != "refused":
         ending = _ending(os.waitstatus_to_exitcode(status))
         refuse(run, Refused(f"{run.name}: importing it ended the process: {ending}"))
     sys.exit(REFUSED)
+
+
+def _show(printed: int) -> None:
+    """Pass on what it has printed, as far as a pipe takes it."""
+    sys.stdout.buffer.write(os.pread(printed, MAX_SHOWN_BYTES, 0))
+    sys.stdout.flush()
 
 
 def _ending(code: int) -> str:
