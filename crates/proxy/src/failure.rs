@@ -89,6 +89,11 @@ impl Failure {
         Self { phase, cause }
     }
 
+    /// Whether the connection is what failed.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(self.cause, Cause::Closed | Cause::Io(_))
+    }
+
     /// The status for the client: 504 for what took too long, 503 for what may be asked again
     /// later, 502 for everything else (RFC 9110, sections 15.6.3 to 15.6.5).
     pub fn status(&self) -> u16 {

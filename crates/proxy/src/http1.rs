@@ -13,7 +13,7 @@ use tokio::io::AsyncWrite;
 use tokio_util::io::poll_read_buf;
 use zeroserve_http::body::{Decoder, Framing, Step};
 
-use crate::connect::Socket;
+use crate::dial::Socket;
 use crate::failure::{Cause, Failure, Phase};
 use crate::head::{Asked, End, Head, parse};
 
@@ -181,31 +181,31 @@ impl Call {
         }
         match poll_read_buf(Pin::new(&mut self.socket), cx, &mut self.input) {
             Poll::Pending => return false,
-            Poll::Ready(Ok(0)) => {
-                self.ended = true;
-                self.end();
-            }
+            Poll::Ready(Ok(0)) => self.end(Cause::Closed),
             Poll::Ready(Ok(_)) => {
                 self.heard = true;
                 self.is_long |= self.input.len() == self.input.capacity();
                 self.receive();
             }
-            Poll::Ready(Err(error)) => {
-                self.ended = true;
-                self.keep_alive = false;
-                self.fail(Cause::Io(error));
-            }
+            Poll::Ready(Err(error)) => self.end(Cause::Io(error)),
         }
         true
     }
 
-    /// The upstream has closed the connection.
-    fn end(&mut self) {
+    /// The upstream says no more. What it has said may be all the same whole.
+    fn end(&mut self, cause: Cause) {
+        self.ended = true;
         self.keep_alive = false;
-        match self.state {
-            State::UntilClose | State::Tunnel => self.finish_at_end(),
+        let kept = (self.input.len() - self.start) as u64;
+        match &self.state {
             State::Done => {}
-            State::Head | State::Length(_) | State::Chunked { .. } => self.fail(Cause::Closed),
+            // A broken connection is no end of a body.
+            State::UntilClose if matches!(cause, Cause::Io(_)) => self.fail(cause),
+            State::UntilClose | State::Tunnel => self.finish_at_end(),
+            State::Length(left) if *left <= kept => {}
+            // Perhaps the rest of the chunks is at hand.
+            State::Chunked { ready, .. } if *ready > 0 => {}
+            State::Head | State::Length(_) | State::Chunked { .. } => self.fail(cause),
         }
     }
 
@@ -276,6 +276,9 @@ impl Call {
         while *ready == 0 && !decoder.is_done() {
             let input = &self.input[self.start..];
             if input.is_empty() {
+                if self.ended {
+                    self.fail(Cause::Closed);
+                }
                 return;
             }
             match decoder.step(input) {
@@ -447,5 +450,196 @@ impl Call {
             && self.sent == self.output.len();
         let open = self.keep_alive && !self.ended && self.unsent.is_none();
         ((whole && open).then_some(self.socket), [self.input, self.output])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use proptest::prelude::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::UnixStream;
+
+    use super::*;
+
+    /// What came of a response that arrives in pieces.
+    #[derive(Debug, PartialEq)]
+    struct Seen {
+        status: Option<u16>,
+        interim: Vec<u16>,
+        content: Vec<u8>,
+        trailers: Vec<u8>,
+        failure: Option<String>,
+        is_reusable: bool,
+    }
+
+    fn talk(response: &[u8], cuts: &[usize], asked: Asked, swap: bool) -> Seen {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (ours, mut theirs) = UnixStream::pair().unwrap();
+            let mut call = Call::new(
+                Socket::Unix(ours),
+                b"GET / HTTP/1.1\r\n\r\n",
+                Framing::None,
+                asked,
+                [Vec::new(), Vec::new()],
+            );
+            let mut seen = Seen {
+                status: None,
+                interim: Vec::new(),
+                content: Vec::new(),
+                trailers: Vec::new(),
+                failure: None,
+                is_reusable: false,
+            };
+            let mut pieces = Vec::new();
+            let mut at = 0;
+            for cut in cuts {
+                let end = (at + cut).min(response.len());
+                pieces.push(&response[at..end]);
+                at = end;
+            }
+            pieces.push(&response[at..]);
+            let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+            let mut request = [0; 18];
+            let mut piece = pieces.next();
+            let mut greeted = false;
+            loop {
+                let moved = poll_fn(|cx| Poll::Ready(call.poll(cx))).await;
+                if !greeted {
+                    theirs.read_exact(&mut request).await.unwrap();
+                    greeted = true;
+                }
+                while let Some(head) = call.interim() {
+                    seen.interim.push(head.status);
+                }
+                if let Some(head) = call.head() {
+                    seen.status = Some(head.status);
+                }
+                let (mut out, mut sent) = (Vec::new(), 0);
+                if swap && call.swap_content(&mut out, &mut sent) > 0 {
+                    seen.content.extend_from_slice(&out[sent..]);
+                }
+                let len = call.content().len();
+                seen.content.extend_from_slice(call.content());
+                call.consume(len);
+                if call.is_done() {
+                    break;
+                }
+                if let Some(failure) = call.take_failure() {
+                    seen.failure = Some(failure.to_string());
+                    break;
+                }
+                if moved || len > 0 {
+                    continue;
+                }
+                match piece.take() {
+                    Some(bytes) => {
+                        theirs.write_all(bytes).await.unwrap();
+                        piece = pieces.next();
+                    }
+                    None => theirs.shutdown().await.unwrap(),
+                }
+                tokio::task::yield_now().await;
+            }
+            seen.trailers = call.trailers().to_vec();
+            seen.is_reusable = call.into_parts().0.is_some();
+            seen
+        })
+    }
+
+    fn whole(response: &[u8]) -> Seen {
+        talk(response, &[], Asked::default(), false)
+    }
+
+    #[test]
+    fn a_response_ends_where_it_says() {
+        let seen = whole(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+        assert_eq!((seen.status, &seen.content[..]), (Some(200), &b"abc"[..]));
+        assert!(seen.is_reusable);
+        let seen = whole(b"HTTP/1.1 200 OK\r\n\r\nabc");
+        assert_eq!((&seen.content[..], seen.is_reusable), (&b"abc"[..], false));
+        let seen = whole(
+            b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
+              2\r\nab\r\n1\r\nc\r\n0\r\nX: y\r\n\r\n",
+        );
+        assert_eq!((&seen.interim[..], &seen.content[..]), (&[103][..], &b"abc"[..]));
+        assert_eq!((&seen.trailers[..], seen.is_reusable), (&b"X: y\r\n"[..], true));
+    }
+
+    #[test]
+    fn what_comes_behind_a_response_is_nobodys() {
+        let seen = whole(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\n\r\n");
+        assert_eq!((&seen.content[..], seen.is_reusable), (&b"abc"[..], false));
+        let asked = Asked { is_head: true, ..Asked::default() };
+        let seen = talk(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", &[], asked, false);
+        assert_eq!((&seen.content[..], seen.is_reusable), (&b""[..], false));
+    }
+
+    #[test]
+    fn a_response_that_is_cut_short_is_none() {
+        for (response, why) in [
+            (&b""[..], "head: the connection was closed"),
+            (b"HTTP/1.1 200 OK\r\nContent", "head: the connection was closed"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", "body: the connection was closed"),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+                "body: the connection was closed",
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n",
+                "body: its chunks are not valid",
+            ),
+            (b"garbage\r\n\r\n", "head: its response is no HTTP/1"),
+        ] {
+            let seen = whole(response);
+            assert_eq!(seen.failure.as_deref(), Some(why), "{response:?}");
+            assert!(!seen.is_reusable);
+        }
+        let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(MAX_INTERIM + 1);
+        let why = "head: it sends interim responses without end";
+        assert_eq!(whole(&endless).failure.as_deref(), Some(why));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn pieces_make_no_difference(
+            chunks in prop::collection::vec(0usize..20_000, 0..6),
+            cuts in prop::collection::vec(1usize..30_000, 0..12),
+            kind in 0..3,
+            swap in any::<bool>(),
+        ) {
+            let content: Vec<Vec<u8>> =
+                chunks.iter().enumerate().map(|(n, len)| vec![b'a' + n as u8; *len]).collect();
+            let all = content.concat();
+            let mut response = b"HTTP/1.1 200 OK\r\n".to_vec();
+            match kind {
+                0 => {
+                    response.extend_from_slice(format!("Content-Length: {}\r\n\r\n", all.len()).as_bytes());
+                    response.extend_from_slice(&all);
+                }
+                1 => {
+                    response.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+                    for chunk in content.iter().filter(|chunk| !chunk.is_empty()) {
+                        response.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                        response.extend_from_slice(chunk);
+                        response.extend_from_slice(b"\r\n");
+                    }
+                    response.extend_from_slice(b"0\r\n\r\n");
+                }
+                _ => {
+                    response.extend_from_slice(b"\r\n");
+                    response.extend_from_slice(&all);
+                }
+            }
+            let seen = talk(&response, &cuts, Asked::default(), swap);
+            prop_assert_eq!(seen.status, Some(200));
+            prop_assert!(seen.content == all, "{} of {}", seen.content.len(), all.len());
+            prop_assert_eq!(seen.failure, None);
+            prop_assert_eq!(seen.is_reusable, kind != 2);
+        }
     }
 }

@@ -5,14 +5,17 @@
 
 #![forbid(unsafe_code)]
 
-mod connect;
+mod call;
+mod dial;
 mod failure;
 mod head;
 mod http1;
+mod http2;
 mod origin;
 mod passage;
 mod upstreams;
 
+pub use dial::{Connected, Dialer, Shared, Socket, Tls, TlsOptions};
 pub use failure::{Cause, Failure, Phase};
 pub use head::{Asked, Head, is_hop_by_hop, line, tokens};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};

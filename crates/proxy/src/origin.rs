@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use crate::dial::Tls;
+
 /// What is spoken to an upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// HTTP/1.1, and over TLS what both sides prefer.
     Any,
-    /// HTTP/2, on cleartext by prior knowledge.
+    /// HTTP/2, on cleartext by prior knowledge, over TLS whatever else is offered.
     Http2,
 }
 
@@ -40,6 +42,8 @@ impl fmt::Display for Place {
 pub struct Origin {
     /// Whether TLS is spoken.
     pub is_tls: bool,
+    /// How, when not in the way that all upstreams have.
+    pub tls: Option<Tls>,
     /// What is spoken inside.
     pub protocol: Protocol,
     /// Where it listens.
@@ -49,7 +53,8 @@ pub struct Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match (self.is_tls, self.protocol) {
-            (true, _) => "https://",
+            (true, Protocol::Any) => "https://",
+            (true, Protocol::Http2) => "h2://",
             (false, Protocol::Http2) => "h2c://",
             (false, Protocol::Any) if matches!(self.place, Place::Unix(_)) => "",
             (false, Protocol::Any) => "http://",
@@ -78,9 +83,11 @@ pub enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TargetError(pub &'static str);
 
+const SCHEMES: &str = "it begins with http://, https://, h2://, h2c://, unix: or pool:";
+
 impl Target {
-    /// Read `http://HOST[:PORT][/BASE][?QUERY]`, the same with `https` and `h2c`,
-    /// `unix:/PATH` or `pool:NAME`.
+    /// Read `http://HOST[:PORT][/BASE][?QUERY]`, the same with `https`, `h2` (HTTP/2 over TLS) and
+    /// `h2c` (HTTP/2 without), `unix:/PATH` or `pool:NAME`.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
         if let Some(name) = text.strip_prefix("pool:") {
             return match name {
@@ -93,21 +100,18 @@ impl Target {
                 return Err(TargetError("the path of a Unix socket begins with a slash"));
             }
             let place = Place::Unix(path.to_owned());
-            let origin = Origin { is_tls: false, protocol: Protocol::Any, place };
+            let origin = Origin { is_tls: false, tls: None, protocol: Protocol::Any, place };
             return Ok(Self::Origin { origin, base: String::new(), query: String::new() });
         }
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(TargetError("it begins with http://, https://, h2c://, unix: or pool:"));
+            return Err(TargetError(SCHEMES));
         };
         let (is_tls, protocol, default_port) = match scheme {
             "http" => (false, Protocol::Any, 80),
             "https" => (true, Protocol::Any, 443),
+            "h2" => (true, Protocol::Http2, 443),
             "h2c" => (false, Protocol::Http2, 80),
-            _ => {
-                return Err(TargetError(
-                    "it begins with http://, https://, h2c://, unix: or pool:",
-                ));
-            }
+            _ => return Err(TargetError(SCHEMES)),
         };
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
@@ -135,7 +139,7 @@ impl Target {
             return Err(TargetError("it has no host"));
         }
         let place = Place::Tcp { host: host.to_ascii_lowercase(), port };
-        let origin = Origin { is_tls, protocol, place };
+        let origin = Origin { is_tls, tls: None, protocol, place };
         let base = path.trim_end_matches('/').to_owned();
         Ok(Self::Origin { origin, base, query: query.to_owned() })
     }

@@ -7,10 +7,11 @@ use std::task::{Context, Poll};
 
 use zeroserve_http::body::Framing;
 
-use crate::connect::{self, Socket};
+use crate::call::Call;
 use crate::failure::{Cause, Failure, Phase};
 use crate::head::{Asked, Head};
-use crate::http1::{Call, MAX_OUTPUT};
+use crate::http1::{self, MAX_OUTPUT};
+use crate::http2::{self, Opened};
 use crate::upstreams::{Route, Upstreams};
 
 /// A request as the upstream gets it.
@@ -45,11 +46,14 @@ impl Default for Timeouts {
     }
 }
 
-type Connecting = Pin<Box<dyn Future<Output = Result<Socket, Failure>>>>;
+/// How often a request is made again that nobody seems to have looked at.
+const MAX_REPEATS: u32 = 3;
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Opened, Failure>>>>;
 
 enum Stage {
     Connecting(Connecting),
-    Talking(Box<Call>),
+    Talking(Call),
     Failed,
 }
 
@@ -66,6 +70,8 @@ pub struct Passage {
     upload_end: Option<Vec<u8>>,
     /// Whether the connection was used before.
     is_reused: bool,
+    /// How often it was made again.
+    repeats: u32,
     /// Tick at which something happened last.
     since: u64,
     failure: Option<Failure>,
@@ -94,37 +100,50 @@ impl Passage {
             kept: Some(Vec::new()),
             upload_end: None,
             is_reused: false,
+            repeats: 0,
             since: upstreams.now(),
             failure: None,
         };
-        let surely = !passage.request.is_idempotent;
-        match passage.upstreams.take(&passage.route.upstream, surely) {
-            Some(socket) => {
-                passage.is_reused = true;
-                passage.talk(socket);
-            }
+        let upstream = &passage.route.upstream;
+        let idle = upstreams.take(upstream, !passage.request.is_idempotent).map(Opened::Http1);
+        match idle.or_else(|| upstream.http2.take().map(Opened::Http2)) {
+            Some(opened) => passage.talk(opened, true),
             None => passage.connect(),
         }
         passage
     }
 
     fn connect(&mut self) {
-        let origin = self.route.upstream.origin.clone();
-        self.is_reused = false;
-        self.stage = Stage::Connecting(Box::pin(connect::connect(origin)));
+        let (route, dialer) = (Rc::clone(&self.route), self.upstreams.dialer());
+        self.stage = Stage::Connecting(Box::pin(async move {
+            let upstream = &route.upstream;
+            upstream.http2.open(&dialer, &upstream.origin).await
+        }));
     }
 
-    fn talk(&mut self, socket: Socket) {
+    fn talk(&mut self, opened: Opened, was_idle: bool) {
         let Outgoing { head, framing, asked, .. } = &self.request;
-        let buffers = [self.upstreams.take_buffer(), self.upstreams.take_buffer()];
-        let mut call = Call::new(socket, head, *framing, *asked, buffers);
+        let mut call = match opened {
+            Opened::Http1(socket) => {
+                self.is_reused = was_idle;
+                let buffers = [self.upstreams.take_buffer(), self.upstreams.take_buffer()];
+                let call = http1::Call::new(socket, head, *framing, *asked, buffers);
+                Call::Http1(Box::new(call))
+            }
+            Opened::Http2(lease) => {
+                self.is_reused = lease.is_reused;
+                let is_tls = self.route.upstream.origin.is_tls;
+                let call = http2::Call::new(lease, head, *framing, *asked, is_tls);
+                Call::Http2(Box::new(call))
+            }
+        };
         if let Some(kept) = &self.kept {
             call.upload(kept);
         }
         if let Some(trailers) = &self.upload_end {
             call.end_upload(trailers);
         }
-        self.stage = Stage::Talking(Box::new(call));
+        self.stage = Stage::Talking(call);
     }
 
     /// Who is asked.
@@ -139,7 +158,7 @@ impl Passage {
             match &mut self.stage {
                 Stage::Connecting(connecting) => match connecting.as_mut().poll(cx) {
                     Poll::Pending => return any,
-                    Poll::Ready(Ok(socket)) => self.talk(socket),
+                    Poll::Ready(Ok(opened)) => self.talk(opened, false),
                     Poll::Ready(Err(failure)) => self.fail(failure),
                 },
                 Stage::Talking(call) => {
@@ -162,13 +181,17 @@ impl Passage {
 
     /// Ask again, if that is safe, or give up.
     fn fail(&mut self, failure: Failure) {
-        let stale = match &self.stage {
-            Stage::Talking(call) => self.is_reused && !call.has_heard(),
+        let may_repeat = match &self.stage {
+            // An upstream that closes idle connections may do so just when one is used again. It
+            // has not seen the request then, but who knows.
+            Stage::Talking(call) => {
+                let is_stale = self.is_reused && !call.has_heard() && failure.is_of_connection();
+                is_stale && self.request.is_idempotent || call.was_untouched()
+            }
             _ => false,
         };
-        // An upstream that closes idle connections may do so just when one is used again. It has
-        // not seen the request then, but who knows.
-        if stale && self.request.is_idempotent && self.kept.is_some() {
+        if may_repeat && self.kept.is_some() && self.repeats < MAX_REPEATS {
+            self.repeats += 1;
             return self.connect();
         }
         self.stage = Stage::Failed;
@@ -253,7 +276,8 @@ impl Passage {
     pub fn upload(&mut self, bytes: &[u8]) {
         self.since = self.upstreams.now();
         let connecting = matches!(self.stage, Stage::Connecting(_));
-        let may_repeat = connecting || self.is_reused && self.request.is_idempotent;
+        let is_http2 = matches!(self.stage, Stage::Talking(Call::Http2(_)));
+        let may_repeat = connecting || is_http2 || self.is_reused && self.request.is_idempotent;
         self.kept = self
             .kept
             .take()
@@ -317,7 +341,8 @@ impl Passage {
 
 impl Drop for Passage {
     fn drop(&mut self) {
-        if let Stage::Talking(call) = std::mem::replace(&mut self.stage, Stage::Failed) {
+        if let Stage::Talking(Call::Http1(call)) = std::mem::replace(&mut self.stage, Stage::Failed)
+        {
             let (socket, buffers) = call.into_parts();
             if let Some(socket) = socket {
                 self.upstreams.give(&self.route.upstream, socket);

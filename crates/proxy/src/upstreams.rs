@@ -1,13 +1,15 @@
 //! The upstreams that a worker knows, and its idle connections to them.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
-use crate::connect::Socket;
+use crate::dial::{Dialer, Shared, Socket};
+use crate::http2::Connections;
 use crate::origin::{Origin, Target, TargetError};
 
 /// Idle connections to one upstream.
@@ -34,6 +36,8 @@ pub struct Upstream {
     /// Where it is.
     pub origin: Origin,
     idle: RefCell<VecDeque<Idle>>,
+    /// Those that requests share.
+    pub(crate) http2: Connections,
 }
 
 #[derive(Debug)]
@@ -57,6 +61,7 @@ pub struct Route {
 /// What a worker knows of upstreams.
 #[derive(Debug, Default)]
 pub struct Upstreams {
+    dialer: OnceCell<Rc<Dialer>>,
     routes: RefCell<HashMap<String, Rc<Route>, RandomState>>,
     known: RefCell<HashMap<Origin, Rc<Upstream>, RandomState>>,
     spare: RefCell<Vec<Vec<u8>>>,
@@ -64,7 +69,20 @@ pub struct Upstreams {
     now: Cell<u64>,
 }
 
+/// What is shared by those who were given nothing: read when the first of them connects.
+static ALONE: LazyLock<Arc<Shared>> = LazyLock::new(|| Arc::new(Shared::new()));
+
 impl Upstreams {
+    /// For one of several workers.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self { dialer: Rc::new(Dialer::new(shared)).into(), ..Self::default() }
+    }
+
+    /// Who connects.
+    pub(crate) fn dialer(&self) -> Rc<Dialer> {
+        Rc::clone(self.dialer.get_or_init(|| Rc::new(Dialer::new(Arc::clone(&ALONE)))))
+    }
+
     /// The place that a text names.
     pub fn route(&self, text: &str) -> Result<Rc<Route>, TargetError> {
         if let Some(route) = self.routes.borrow().get(text) {
@@ -91,7 +109,13 @@ impl Upstreams {
                 known.clear();
             }
         }
-        let made = || Rc::new(Upstream { origin: origin.clone(), idle: RefCell::default() });
+        let made = || {
+            Rc::new(Upstream {
+                origin: origin.clone(),
+                idle: RefCell::default(),
+                http2: Connections::default(),
+            })
+        };
         Rc::clone(known.entry(origin.clone()).or_insert_with(made))
     }
 
@@ -104,6 +128,7 @@ impl Upstreams {
     pub fn sweep(&self, now: u64) {
         self.now.set(now);
         for upstream in self.known.borrow().values() {
+            upstream.http2.sweep(now);
             let mut idle = upstream.idle.borrow_mut();
             if !idle.is_empty() {
                 idle.retain_mut(|idle| idle.until > now && idle.socket.seems_quiet());
@@ -113,7 +138,10 @@ impl Upstreams {
 
     /// Whether there are idle connections, which [`Upstreams::sweep`] would look at.
     pub fn has_idle(&self) -> bool {
-        self.known.borrow().values().any(|upstream| !upstream.idle.borrow().is_empty())
+        let known = self.known.borrow();
+        known
+            .values()
+            .any(|upstream| !upstream.idle.borrow().is_empty() || !upstream.http2.is_empty())
     }
 
     /// An idle connection, the one used last; `surely` when the request can't be sent again.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use tokio::sync::{oneshot, watch};
+use zeroserve_proxy::{Shared, Upstreams};
 
 use crate::access_log::{Destination, Format, Writer};
 use crate::admin::{Admin, AdminConfig, Command};
@@ -92,6 +93,8 @@ pub struct Sockets {
     admin: Option<Bound>,
     /// What the system tells of this process: a sandbox puts it out of reach.
     memory: Option<File>,
+    /// Name servers and authorities of the system, likewise.
+    upstreams: Arc<Shared>,
 }
 
 /// A server that runs, until it is stopped.
@@ -174,7 +177,7 @@ impl Server {
             admin = Some(bound);
         }
         let memory = admin.as_ref().and_then(|_| File::open("/proc/self/status").ok());
-        Ok(Sockets { addresses, admin, memory })
+        Ok(Sockets { addresses, admin, memory, upstreams: Arc::new(Shared::new()) })
     }
 
     /// Start the workers for these sites. On failure nothing stays bound.
@@ -194,14 +197,14 @@ impl Server {
                 Some((writer, format))
             }
         };
-        let Sockets { addresses, admin, memory } = sockets;
+        let Sockets { addresses, admin, memory, upstreams } = sockets;
         let mut https = addresses.iter().filter(|bound| bound.url.is_encrypted());
         // Behind a Unix socket somebody else has the port, the usual one.
         let first_port = https.find_map(|bound| bound.url.port()).unwrap_or(443);
         let https_port = config.redirect_https.then_some(first_port);
         let fronts = Fronts::new(&config, &tls, https_port);
         let admin = config.admin.clone().zip(admin);
-        let mut server = Self::run(config, sites, tls, addresses, &fronts, log)?;
+        let mut server = Self::run(config, sites, tls, (addresses, upstreams), &fronts, log)?;
         if let Some((config, bound)) = admin {
             // What fails here ends the workers as it is dropped.
             server.admin = Some(RunningAdmin::start(&config, bound, memory, &server.state)?);
@@ -213,7 +216,7 @@ impl Server {
         config: Config,
         sites: Arc<Sites>,
         tls: Option<Arc<Tls>>,
-        mut bound: Vec<Bound>,
+        (mut bound, upstreams): (Vec<Bound>, Arc<Shared>),
         fronts: &Fronts,
         log: Option<(Writer, Format)>,
     ) -> Result<Self, String> {
@@ -245,7 +248,7 @@ impl Server {
             let end = log.as_ref().map(|(writer, format)| writer.log(*format));
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
             let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
-            let trusted = Arc::clone(&trusted);
+            let (trusted, upstreams) = (Arc::clone(&trusted), Arc::clone(&upstreams));
             let seat = seats.pop();
             let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
@@ -254,6 +257,7 @@ impl Server {
                     let mut worker = Worker::new(sites, limits, stats, end);
                     worker.proxy_from = proxy_from;
                     worker.trusted_proxies = trusted;
+                    worker.upstreams = Upstreams::new(upstreams).into();
                     if let Some((seat, arrivals)) = seat {
                         (worker.seat, worker.arrivals) = (Some(seat), Some(arrivals).into());
                     }

@@ -36,7 +36,7 @@ def problem(token: str, secret: str, now: int) -> str | None:
     if len(token) > MAX_TOKEN_BYTES or len(parts) != 3:
         return "malformed"
     try:
-        header = json.loads(decode(parts[0]))
+        header = json.loads(decode(parts[0]).decode())
         signature = decode(parts[2])
     except ValueError:
         return "malformed"
@@ -46,7 +46,7 @@ def problem(token: str, secret: str, now: int) -> str | None:
     if not hmac.compare_digest(hmac.digest(secret.encode(), signed, "sha256"), signature):
         return "signature"
     try:
-        claims = json.loads(decode(parts[1]))
+        claims = json.loads(decode(parts[1]).decode())
     except ValueError:
         return "malformed"
     if not isinstance(claims, dict):
@@ -72,7 +72,7 @@ def problem(token: str, secret: str, now: int) -> str | None:
 
 def subject(token: str) -> str:
     """Whom a token that is valid is for."""
-    claims = json.loads(decode(token.split(".")[1]))
+    claims = json.loads(decode(token.split(".")[1]).decode())
     found = claims.get("sub")
     return found if isinstance(found, str) and found.isprintable() else ""
 

@@ -11,7 +11,7 @@ from zeroserve.compiler import regex, tree, unroll
 from zeroserve.compiler.base import _line
 from zeroserve.compiler.constants import NotConstant, Pattern, TableValue
 from zeroserve.compiler.diagnostics import Refusal
-from zeroserve.compiler.flow import Flow, copy
+from zeroserve.compiler.flow import Flow, assigned, copy
 from zeroserve.compiler.iterate import Iterables
 from zeroserve.compiler.operations import CONSTANTS, EXCEPTIONS, Operation, functions, methods
 from zeroserve.compiler.scope import (
@@ -767,7 +767,8 @@ class Calls(Iterables):
         if isinstance(arg, ast.GeneratorExp) and name != "sum" and len(arg.generators) == 1:
             generator = arg.generators[0]
             each_values = self.unrolled(generator.target, generator.iter)
-            if each_values is not None:
+            again = assigned([arg.elt, *generator.ifs]) & unroll.names_of(generator.target)
+            if each_values is not None and not again:
                 return self.expr(unroll.quantified(node, name, each_values))
         hidden, poisoned = self.hidden, self.poisoned
         saved = dict(self.locals)

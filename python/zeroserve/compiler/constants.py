@@ -237,9 +237,9 @@ class Constants:
             )
         if isinstance(value, int) and value.bit_length() > MAX_BITS:
             raise Refusal(node, f"a constant of more than {MAX_BITS} bits")
-        if isinstance(value, str | bytes | tuple | list | set | frozenset | dict) and (
-            len(value) > (MAX_TEXT if isinstance(value, str | bytes) else MAX_ITEMS)
-        ):
+        if isinstance(value, str | bytes) and len(value) > MAX_TEXT:
+            raise Refusal(node, f"a text of more than {MAX_TEXT} characters in a constant")
+        if isinstance(value, tuple | list | set | frozenset | dict) and len(value) > MAX_ITEMS:
             raise Refusal(node, f"a constant of more than {MAX_ITEMS} items")
         if self._count(value) > MAX_VALUES:
             raise Refusal(node, f"a constant of more than {MAX_VALUES} values within each other")

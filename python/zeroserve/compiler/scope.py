@@ -405,8 +405,9 @@ class Scope:
                     type = self.annotation(annotation)
                     if name in [field_ for field_, _ in fields]:
                         raise Refusal(stmt, f"a second field {name}")
-                    if name.startswith("_" if is_tuple else "__"):
-                        raise Refusal(stmt, f"a field whose name begins with _: {name}")
+                    private = "_" if is_tuple else "__"
+                    if name.startswith(private):
+                        raise Refusal(stmt, f"a field whose name begins with {private}: {name}")
                     if defaults and value is None:
                         raise Refusal(stmt, f"{name} has no default, but one before it has")
                     if type in (REQUEST, NONE, RESPONSE) or type.words == 0:
@@ -668,6 +669,8 @@ def _defined(stmt: ast.stmt) -> list[str]:
             return [name]
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return [(a.asname or a.name).partition(".")[0] for a in names]
+        case ast.If(body=body):
+            return [name for part in body for name in _defined(part)]
     return []
 
 
