@@ -187,7 +187,7 @@ class Server:
                 directory=app_dir,
                 interface=app_interface,
                 workers=app_workers,
-                watch=watch and any(map(os.path.isdir, paths)),  # noqa: PTH112
+                watch=watch and any(map(os.path.isdir, paths)),
                 drain_s=drain_timeout_s,
             )
         self._app = app

@@ -83,7 +83,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": json.dumps(seen).encode()})
 '''
 
-WSGI = '''\
+WSGI = """\
 import json, os
 
 def app(environ, start_response):
@@ -99,7 +99,7 @@ def app(environ, start_response):
     }
     start_response("200 OK", [("content-type", "application/json"), ("x-by", "app")])
     return [json.dumps(seen).encode()]
-'''
+"""
 
 
 def write(directory: Path, source: str = ASGI, name: str = "main") -> Path:

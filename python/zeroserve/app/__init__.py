@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-
 from zeroserve._core import Error
 from zeroserve.app.settings import (
     MAX_MESSAGE_BYTES,
@@ -84,9 +83,7 @@ class App:
         self.directory = place
         self.target: str | None = None
         """Where it listens: ``unix:PATH``; None while it has never been ready."""
-        self._settings = Settings(
-            name, place, interface, workers, watch, drain_s, None, user
-        )
+        self._settings = Settings(name, place, interface, workers, watch, drain_s, None, user)
         self._on_line = on_line or _log
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
@@ -151,9 +148,7 @@ class App:
             number = self._last_id
         self._tell(do="reload", id=number)
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._ended or number in self._outcomes, START_TIMEOUT_S
-            )
+            self._changed.wait_for(lambda: self._ended or number in self._outcomes, START_TIMEOUT_S)
             return self._outcomes.pop(number, False)
 
     def stop(self) -> None:
@@ -268,5 +263,3 @@ def _log(line: str) -> None:
     import logging
 
     logging.getLogger("zeroserve.app").info(line)
-
-

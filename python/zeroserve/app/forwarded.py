@@ -30,9 +30,7 @@ def asgi(application: Asgi) -> Asgi:
 def wsgi(application: Wsgi) -> Wsgi:
     """The same for the variables of WSGI."""
 
-    def forwarded(
-        environ: dict[str, Any], start_response: Callable[..., Any]
-    ) -> Iterable[bytes]:
+    def forwarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         scheme = environ.get("HTTP_X_FORWARDED_PROTO", "")
         if scheme in ("http", "https"):
             environ["wsgi.url_scheme"] = scheme

@@ -41,7 +41,10 @@ class Generation:
         """Done when its first process has ended."""
 
     async def start(self) -> None:
-        """Start it and wait until all workers are ready; raises ``Refused``, and it is gone then."""
+        """Start it and wait until all workers are ready.
+
+        Raises ``Refused``, and it is gone then.
+        """
         try:
             await self._spawn()
             await asyncio.wait_for(self._is_ready(), START_TIMEOUT_S)
@@ -84,9 +87,7 @@ class Generation:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(
-                asyncio.shield(self.ended), self.run.drain_s + KILL_AFTER_S
-            )
+            await asyncio.wait_for(asyncio.shield(self.ended), self.run.drain_s + KILL_AFTER_S)
         await self.kill()
 
     async def kill(self) -> None:

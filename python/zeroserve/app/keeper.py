@@ -358,7 +358,7 @@ def _places() -> Iterator[str]:
     run = os.environ.get("XDG_RUNTIME_DIR")
     if run and os.path.isdir(run) and os.stat(run).st_uid == os.getuid():  # noqa: PTH112, PTH116
         yield run
-    yield from dict.fromkeys([tempfile.gettempdir(), "/tmp", "/dev/shm"])  # noqa: S108
+    yield from dict.fromkeys([tempfile.gettempdir(), "/tmp", "/dev/shm"])
 
 
 if __name__ == "__main__":

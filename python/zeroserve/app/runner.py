@@ -19,19 +19,12 @@ from zeroserve.app.worker import REFUSED, application, refuse, say
 PRIVATE = 0o600
 """Mode of the socket, in a directory that is private already."""
 
-MAX_SHOWN_BYTES = 32 * 1024
-"""Of what a module prints that can't be imported."""
-
 
 def main() -> None:
     """Serve until a signal, or the end of the keeper."""
     run = Run(**json.loads(sys.argv[1]))
     threading.Thread(target=_end_with_keeper, name="zeroserve-keeper", daemon=True).start()
-    if run.interface == "auto":
-        interface = _look(run)
-    else:
-        interface = run.interface
-    _granian(run, interface)
+    _granian(run, _look(run) if run.interface == "auto" else run.interface)
 
 
 def _granian(run: Run, interface: Interface) -> None:
@@ -60,12 +53,8 @@ def _look(run: Run) -> Interface:
     with its threads and connections, is none to fork workers from.
     """
     reading, writing = os.pipe()
-    printed = os.memfd_create("printed")
     child = os.fork()
     if child == 0:
-        # The workers will print it again.
-        os.dup2(printed, 1)
-        os.dup2(printed, 2)
         try:
             found = interface_of(load(run.name, run.directory))
             os.write(writing, found.encode())
@@ -84,17 +73,10 @@ def _look(run: Run) -> Interface:
         return "wsgi"
     if found_text == "asgi":
         return "asgi"
-    _show(printed)
     if found_text != "refused":
         ending = _ending(os.waitstatus_to_exitcode(status))
         refuse(run, Refused(f"{run.name}: importing it ended the process: {ending}"))
     sys.exit(REFUSED)
-
-
-def _show(printed: int) -> None:
-    """Pass on what it has printed, as far as a pipe takes it."""
-    sys.stdout.buffer.write(os.pread(printed, MAX_SHOWN_BYTES, 0))
-    sys.stdout.flush()
 
 
 def _ending(code: int) -> str:

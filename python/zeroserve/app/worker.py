@@ -90,4 +90,3 @@ def _end_with_parent() -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_LOOK_S)
     os._exit(1)
-
