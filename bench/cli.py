@@ -16,6 +16,8 @@ from bench.errors import BenchError
 from bench.load import Cores
 from bench.loaders import program
 from bench.progress import Progress
+from bench.proxies import CASES as CASES_PROXY
+from bench.proxies import PROXY_SERVERS, proxies
 from bench.scripts import CASES, SCRIPT_SERVERS, scripts
 from bench.servers import SERVERS, Server
 from bench.site import SIZES, Size, size_of
@@ -27,6 +29,7 @@ from bench.targets import (
     compare_targets,
     compute_targets,
     failed,
+    proxy_targets,
     scripts_targets,
     startup_targets,
     tls_targets,
@@ -109,6 +112,17 @@ def _tls(options: argparse.Namespace, progress: Progress) -> bool:
     report.write_tls(result, targets, options.results, options.tls_name)
     return _show_rounds(
         result, report.compare_tables(result), targets, options.results / options.tls_name
+    )
+
+
+def _proxy(options: argparse.Namespace, progress: Progress) -> bool:
+    settings = _settings(options, options.proxy_servers, CASES_PROXY)
+    result = proxies(settings, options.downloads, progress.tell)
+    progress.clear()
+    targets = proxy_targets(result)
+    report.write_proxy(result, targets, options.results, options.proxy_name)
+    return _show_rounds(
+        result.rounds, report.proxy_tables(result), targets, options.results / options.proxy_name
     )
 
 
@@ -248,6 +262,26 @@ def _tls_options(parser: argparse.ArgumentParser) -> None:
     add("--tls-name", metavar="NAME", default="tls", help="of the result files")
 
 
+def _proxy_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    names = ",".join(server.name for server in PROXY_SERVERS)
+    add(
+        "--proxy-servers",
+        metavar="LIST",
+        type=_proxy_servers,
+        default=PROXY_SERVERS,
+        help=f"of: {names}",
+    )
+    add(
+        "--downloads",
+        metavar="N",
+        type=int,
+        default=1000,
+        help="held by slow clients while memory is measured, 0 for none (default: 1000)",
+    )
+    add("--proxy-name", metavar="NAME", default="proxy", help="of the result files")
+
+
 def _load_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--rounds", metavar="N", type=_positive, default=5, help="rounds (default: 5)")
@@ -317,6 +351,12 @@ PARTS = (
         (_load_options, _tls_options),
     ),
     Part(
+        "proxy",
+        "requests passed on, beside nginx, HAProxy, h2o and Caddy",
+        _proxy,
+        (_load_options, _proxy_options),
+    ),
+    Part(
         "scripts",
         "what a script costs, beside servers that run Lua, JavaScript and Python",
         _scripts,
@@ -354,6 +394,10 @@ def _script_servers(text: str) -> tuple[Server, ...]:
 
 def _tls_servers(text: str) -> tuple[Server, ...]:
     return _among(TLS_SERVERS, text)
+
+
+def _proxy_servers(text: str) -> tuple[Server, ...]:
+    return _among(PROXY_SERVERS, text)
 
 
 def _among(servers: tuple[Server, ...], text: str) -> tuple[Server, ...]:

@@ -16,6 +16,7 @@ from bench.errors import BenchError
 from bench.site import Size
 
 DONE = Path(__file__).with_name("done.lua")
+UPLOAD = Path(__file__).with_name("upload.lua")
 # wrk gives up on a response after this; such a round is invalid.
 WRK_TIMEOUT_S = 10
 
@@ -87,11 +88,14 @@ def load(port: int, size: Size, connections: int, seconds: int, work: Path) -> L
             log,
         )
     scheme = "https" if size.over == "https" else "http"
+    script, arguments = DONE, list[str]()
+    if size.over == "upload":
+        script, arguments = UPLOAD, ["--", str(size.length)]
     return Load(
         [
-            *(path, "--threads", "1", "--connections", str(connections)),
+            *(path, "--threads", "1", "--connections", str(size.connections or connections)),
             *("--duration", f"{seconds}s", "--timeout", f"{WRK_TIMEOUT_S}s", "--latency"),
-            *("--script", str(DONE), f"{scheme}://127.0.0.1:{port}/{size.name}"),
+            *("--script", str(script), f"{scheme}://127.0.0.1:{port}/{size.name}", *arguments),
         ]
     )
 

@@ -12,6 +12,7 @@ from bench.chart import chart
 from bench.compare import NOISY, Comparison
 from bench.load import Round
 from bench.machine import Machine
+from bench.proxies import DIRECT, Proxied
 from bench.scripts import INSIDE, Inside, Scripted
 from bench.startup import Startup
 from bench.stats import Spread, spread
@@ -143,6 +144,32 @@ def write_tls(result: Comparison, targets: list[Target], directory: Path, name: 
     """Write `name`.json, `name`.md and `name`.svg into `directory`."""
     _write_json(directory / f"{name}.json", dataclasses.asdict(result), targets)
     _write_rounds("Encrypted", result, compare_tables(result), targets, directory / name)
+
+
+def proxy_tables(result: Proxied) -> list[Table]:
+    """Those of the rounds, then what proxies add to a request and keep for downloads."""
+    tables = compare_tables(result.rounds)
+    table = Table(f"Added to the median request, 1 connection, beside {DIRECT}", ("server", "µs"))
+    for server in result.rounds.servers:
+        added = result.added_us(server)
+        if server != DIRECT and added is not None:
+            table.rows.append((server, f"{added:,.0f}"))
+    tables.append(table)
+    if result.held:
+        columns = ("server", "clients", "PSS MB before", "PSS MB", "kB each")
+        table = Table("Memory while slow clients download 100 MiB each", columns)
+        for server, held in result.held.items():
+            sizes = (f"{one.pss / 1e6:,.1f}" for one in (held.before, held.during))
+            each = f"{held.bytes_each / 1e3:,.1f}"
+            table.rows.append((server, f"{held.clients:,}", *sizes, each))
+        tables.append(table)
+    return tables
+
+
+def write_proxy(result: Proxied, targets: list[Target], directory: Path, name: str) -> None:
+    """Write `name`.json, `name`.md and `name`.svg into `directory`."""
+    _write_json(directory / f"{name}.json", dataclasses.asdict(result), targets)
+    _write_rounds("Proxy", result.rounds, proxy_tables(result), targets, directory / name)
 
 
 def scripts_tables(result: Scripted) -> list[Table]:

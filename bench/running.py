@@ -16,6 +16,7 @@ from pathlib import Path
 from bench import proc
 from bench.errors import BenchError
 from bench.servers import Context, Launch, Server
+from bench.site import Size
 
 READY_TIMEOUT_S = 15.0
 STOP_TIMEOUT_S = 5.0
@@ -31,6 +32,11 @@ class Running:
     command: list[str]
     pid: int
     port: int
+    tls_port: int = 0
+
+    def port_of(self, size: Size) -> int:
+        """Where that is asked for."""
+        return self.tls_port if size.is_encrypted and self.tls_port else self.port
 
 
 def pinned(command: list[str], core: int) -> list[str]:
@@ -52,7 +58,7 @@ def serving(
 ) -> Iterator[Running]:
     """Run `server` on `core` while the block runs; `work` is made for it."""
     work.mkdir(mode=0o755)
-    context = Context(program, root, archive, work, free_port())
+    context = Context(program, root, archive, work, free_port(), free_port())
     launch = server.launch(context)
     for path, text in launch.files.items():
         path.write_text(text)
@@ -70,7 +76,10 @@ def serving(
         )
     try:
         port = _wait_ready(server, launch, process, context.port, stderr)
-        yield Running(server, launch, command, process.pid, port)
+        tls_port = 0
+        if launch.has_tls_port:
+            tls_port = _wait_ready(server, launch, process, context.tls_port, stderr)
+        yield Running(server, launch, command, process.pid, port, tls_port)
     finally:
         stop(process)
 

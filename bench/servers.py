@@ -32,6 +32,8 @@ class Context:
     archive: Path
     work: Path
     port: int
+    # For a listener beside it that is encrypted, where there are both.
+    tls_port: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Launch:
     files: dict[Path, str] = field(default_factory=dict)
     # True: the port is chosen by the server and read from its standard error.
     announces_port: bool = False
+    # True: it listens on `tls_port` too.
+    has_tls_port: bool = False
     # Emptied after each load, so that the disk does not fill up.
     log: Path | None = None
 

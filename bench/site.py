@@ -6,6 +6,7 @@ the same bytes.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 from collections.abc import Iterator
@@ -34,8 +35,16 @@ class Size:
     body: bytes | None = None
     # What Content-Type has to begin with.
     media: str = ""
-    # How it is asked for: http, https, h2 (HTTP/2 over TLS) or handshake (a connection for each).
+    # How it is asked for: http, https, h2 (HTTP/2 over TLS), handshake (a connection for each) or
+    # upload (the bytes are sent, not received).
     over: str = "http"
+    # Connections kept open for it, 0 for as many as asked for on the command line.
+    connections: int = 0
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is asked for over TLS."""
+        return self.over in ("https", "h2", "handshake")
 
 
 SIZES = (
@@ -56,13 +65,17 @@ def size_of(word: str) -> Size | None:
 
 def contents(size: Size) -> bytes:
     """Pseudo-random words, wrapped into lines: text like a page, the same on every machine."""
-    if size.body is not None:
-        return size.body
-    rng = random.Random(size.length)
+    return _words(size.length) if size.body is None else size.body
+
+
+# Kept, since every server is checked against it in every round.
+@functools.lru_cache(maxsize=16)
+def _words(length: int) -> bytes:
+    rng = random.Random(length)
     text = bytearray()
-    while len(text) < size.length:
+    while len(text) < length:
         text += " ".join(rng.choices(WORDS, k=12)).encode() + b"\n"
-    return bytes(text[: size.length])
+    return bytes(text[:length])
 
 
 def write_site(root: Path, sizes: tuple[Size, ...]) -> None:

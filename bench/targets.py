@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.compare import Comparison
+from bench.proxies import HTTP2, HTTPS, MIB10, UPLOAD, Proxied
 from bench.scripts import JSON, Scripted
 from bench.site import SIZES
 from bench.startup import SMALL_ENTRIES, Startup
@@ -43,6 +44,20 @@ TLS_AGAINST = (
     (H2_LARGE, "h2o", 1.0),
     (HANDSHAKE, "nginx", 1.0),
     *((size, "caddy", 0.2) for size in TLS_CASES),
+)
+
+# The same for requests that are passed on.
+PROXY_AGAINST = (
+    (SMALL, "nginx", 0.85),
+    (SMALL, "haproxy", 0.85),
+    (SMALL, "caddy", 0.2),
+    (HTTPS.label, "nginx", 0.85),
+    (HTTPS.label, "haproxy", 0.85),
+    (HTTP2.label, "nginx", 0.5),
+    (HTTP2.label, "haproxy", 0.95),
+    (KIB100, "nginx", 1.1),
+    (MIB10.label, "nginx", 1.1),
+    (UPLOAD.label, "nginx", 1.1),
 )
 
 # The same for a script that answers with JSON.
@@ -137,6 +152,12 @@ def _rps(result: Comparison, peer: str) -> Target:
 def tls_targets(result: Comparison) -> list[Target]:
     """The targets of `tls`."""
     return [_cpu(result, "zeroserve", size.label, peer, limit) for size, peer, limit in TLS_AGAINST]
+
+
+def proxy_targets(result: Proxied) -> list[Target]:
+    """The targets of `proxy`."""
+    rounds = result.rounds
+    return [_cpu(rounds, "zeroserve", size, peer, limit) for size, peer, limit in PROXY_AGAINST]
 
 
 def scripts_targets(result: Scripted) -> list[Target]:

@@ -16,7 +16,15 @@ REPEATS = 2
 
 def verify(running: Running, sizes: tuple[Size, ...]) -> None:
     """Ask for every size twice over one connection; raise if a byte or a header is off."""
-    connection = _connection(running.port, sizes)
+    for encrypted in (False, True):
+        alike = tuple(size for size in sizes if size.is_encrypted == encrypted)
+        if alike:
+            _verify(running, alike)
+
+
+def _verify(running: Running, sizes: tuple[Size, ...]) -> None:
+    """All of them encrypted, or none."""
+    connection = _connection(running.port_of(sizes[0]), sizes)
     try:
         connection.connect()
         # Closed by the server means an error here, not a silent reconnect.
@@ -32,7 +40,7 @@ def verify(running: Running, sizes: tuple[Size, ...]) -> None:
 
 def _connection(port: int, sizes: tuple[Size, ...]) -> http.client.HTTPConnection:
     """HTTP/1.1, encrypted when that is what is measured: nobody's bytes depend on the version."""
-    if all(size.over == "http" for size in sizes):
+    if not any(size.is_encrypted for size in sizes):
         return http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -42,12 +50,21 @@ def _connection(port: int, sizes: tuple[Size, ...]) -> http.client.HTTPConnectio
 
 def _check(connection: http.client.HTTPConnection, name: str, size: Size) -> None:
     # What wrk sends: a Host header and nothing else, so no compressed variant.
-    connection.putrequest("GET", f"/{size.name}", skip_accept_encoding=True)
-    connection.endheaders()
+    sent = contents(size) if size.over == "upload" else None
+    method = "GET" if sent is None else "PUT"
+    connection.putrequest(method, f"/{size.name}", skip_accept_encoding=True)
+    if sent is not None:
+        connection.putheader("Content-Length", str(len(sent)))
+    connection.endheaders(sent)
     response = connection.getresponse()
     body = response.read()
     if response.status != 200:
         raise BenchError(f"{name} answered {size.label} with status: {response.status}")
+    if sent is not None:
+        # The backend says how much has come.
+        if body.strip() != str(len(sent)).encode():
+            raise BenchError(f"{name} passed another body on for {size.label}: {body[:40]!r}")
+        return
     if body != contents(size):
         raise BenchError(f"{name} returned other bytes for {size.label}: {len(body)} bytes")
     media = response.headers.get("content-type", "")

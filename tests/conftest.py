@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from support import sites
+from support.proxying import Front, by_field
 from support.server import Server, running
 
 
@@ -24,6 +25,13 @@ def site(kind: sites.Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     path = sites.make(kind, tmp_path_factory.mktemp(kind))
     with running(path, "--threads", "1", "--access-log", "off") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """A server that passes each request on to the upstream it names."""
+    with by_field(tmp_path_factory.mktemp("front")) as front:
+        yield front
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

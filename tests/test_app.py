@@ -189,6 +189,15 @@ def test_who_asks(server: Server) -> None:
     assert headers["x-forwarded-proto"] == "http"
 
 
+def test_who_asks_behind_a_proxy(tree: Path, source: Path) -> None:
+    trust = ["--trusted-proxy", "127.0.0.0/8", "--trusted-proxy", "10.0.0.0/8"]
+    fields = {"X-Forwarded-For": "6.6.6.6, 9.9.9.9, 10.1.1.1", "X-Forwarded-Proto": "https"}
+    with running(tree, *options(source, *trust)) as server:
+        seen = ask(server, "/who", fields)
+        assert (seen["client"], seen["scheme"]) == (["9.9.9.9", 0], "https")
+        assert ask(server, "/who")["client"] == ["127.0.0.1", 0]
+
+
 def test_web_sockets(server: Server) -> None:
     async def converse() -> None:
         async with aiohttp.ClientSession() as session:

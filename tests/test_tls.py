@@ -294,7 +294,7 @@ def test_close_notify_when_the_server_ends(
         time.sleep(0.2)
         server.process.terminate()
         assert idle.at_end()
-        assert busy._take(len(LARGE)) == LARGE
+        assert busy.take(len(LARGE)) == LARGE
         assert busy.at_end()
         assert server.wait() == 0
         idle.close()

@@ -189,6 +189,7 @@ class Server:
                 workers=app_workers,
                 watch=watch and any(map(os.path.isdir, paths)),
                 drain_s=drain_timeout_s,
+                trusted_proxies=trusted_proxies,
             )
         self._app = app
         if app is not None:

@@ -24,7 +24,8 @@ END_STREAM, ACK, END_HEADERS, PADDED = 1, 1, 4, 8
 INITIAL_WINDOW_SIZE = 4
 
 NO_ERROR, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED = 0, 1, 3, 5
-FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL, COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 6, 7, 8, 9, 11
+INTERNAL_ERROR, FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL = 2, 6, 7, 8
+COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 9, 11
 
 Fields = Iterable[tuple[str, str]]
 
@@ -111,7 +112,10 @@ class Http2:
         self.acked = 0
         self.refill = refill
         self.next_stream = 1
-        self.taken = {0: 0}
+        self.windows = {0: 65_535}
+        """What the server gives: for the connection, and for streams above the initial window."""
+        self.sent: dict[int, int] = {0: 0}
+        """Bytes of bodies that ``push`` has sent, on each stream and altogether."""
         if greet:
             self.send(PREFACE + settings({INITIAL_WINDOW_SIZE: window}))
 
@@ -173,9 +177,13 @@ class Http2:
         got = self.read_frame()
         stream = self.streams.setdefault(got.stream, Response())
         if got.kind == HEADERS:
-            assert got.flags & END_HEADERS, "longer heads are not expected here"
             assert not stream.ended
-            decoded = self.decoder.decode(got.payload, raw=True)
+            block, last = got.payload, got
+            while not last.flags & END_HEADERS:
+                last = self.read_frame()
+                assert (last.kind, last.stream) == (CONTINUATION, got.stream)
+                block += last.payload
+            decoded = self.decoder.decode(block, raw=True)
             fields = [(bytes(name).decode(), bytes(value).decode()) for name, value in decoded]
             assert all(name == name.lower() for name, _ in fields)
             status = int(dict(fields)[":status"])
@@ -208,6 +216,8 @@ class Http2:
             self.pongs.append(got.payload)
         elif got.kind == PING:
             self.send_frame(PING, ACK, 0, got.payload)
+        elif got.kind == WINDOW_UPDATE:
+            self.windows[got.stream] = self.windows.get(got.stream, 0) + got.number
         elif got.kind == GOAWAY:
             self.going = struct.unpack(">II", got.payload[:8])
         return got
@@ -226,6 +236,22 @@ class Http2:
     def post(self, path: str, body: bytes, headers: Fields = ()) -> Response:
         """One request with a body and its response."""
         return self.response(self.ask(path, "POST", headers, body=body))
+
+    def room(self, stream: int) -> int:
+        """How much of a body may be sent now."""
+        initial = self.settings.get(INITIAL_WINDOW_SIZE, 65_535)
+        own = initial + self.windows.get(stream, 0) - self.sent.get(stream, 0)
+        return min(own, self.windows[0] - self.sent[0])
+
+    def push(self, stream: int, total: int) -> None:
+        """Send of a body of zeros what may be sent now, up to ``total`` of it."""
+        while True:
+            done = self.sent.get(stream, 0)
+            if (size := min(self.room(stream), total - done, 16_384)) <= 0:
+                return
+            self.send_frame(DATA, 0, stream, bytes(size))
+            self.sent[stream] = done + size
+            self.sent[0] += size
 
     def until_closed(self) -> int | None:
         """Read to the end of the connection; returns the code of the last GOAWAY."""

@@ -144,8 +144,15 @@ class Server:
         return code
 
     def resident_bytes(self) -> int:
+        return self._status_bytes("VmRSS")
+
+    def peak_bytes(self) -> int:
+        """The most memory that it has ever had."""
+        return self._status_bytes("VmHWM")
+
+    def _status_bytes(self, name: str) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
+        found = re.search(rf"^{name}:\s+(\d+) kB", status, re.MULTILINE)
         assert found
         return int(found[1]) * 1024
 

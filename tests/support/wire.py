@@ -104,6 +104,8 @@ class Connection:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.buffer = b""
+        self.trailers: list[tuple[str, str]] = []
+        """Fields behind the chunks that were read last."""
         try:
             if receive_buffer_bytes:
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
@@ -138,12 +140,14 @@ class Connection:
         """Close the sending half only."""
         self.socket.shutdown(socket.SHUT_WR)
 
-    def _fill(self) -> bool:
+    def fill(self) -> bool:
+        """Read once into the buffer; False at the end of the connection."""
         data = self.socket.recv(256 * 1024)
         self.buffer += data
         return bool(data)
 
-    def _take(self, count: int) -> bytes:
+    def take(self, count: int) -> bytes:
+        """So many bytes."""
         parts = [self.buffer]
         have = len(self.buffer)
         while have < count:
@@ -160,7 +164,7 @@ class Connection:
         while b"\n" not in self.buffer:
             if len(self.buffer) > MAX_HEAD_BYTES:
                 raise FramingError("line too long")
-            if not self._fill():
+            if not self.fill():
                 if not self.buffer:
                     raise Closed
                 raise FramingError(f"connection closed inside a line: {self.buffer[:80]!r}")
@@ -185,10 +189,11 @@ class Connection:
     def response(self, method: str = "GET") -> Response:
         """The next response, interim ones included, read exactly to its end."""
         head = self.head()
-        body = self._body(head, method)
+        body = self.body(head, method)
         return Response(head.version, head.status, head.reason, head.fields, body)
 
-    def _body(self, head: Response, method: str) -> bytes:
+    def body(self, head: Response, method: str = "GET") -> bytes:
+        """What follows a head, read exactly to its end."""
         length = head.header("content-length")
         coding = head.header("transfer-encoding")
         if length is not None and coding is not None:
@@ -202,35 +207,43 @@ class Connection:
         if coding is not None:
             if coding.lower() != "chunked":
                 raise FramingError(f"unknown transfer coding: {coding}")
-            return b"".join(self._chunks())
+            body = b"".join(self.chunks())
+            if self.trailers:
+                raise FramingError(f"trailers are not expected here: {self.trailers}")
+            return body
         if length is not None:
-            return self._take(int(length))
+            return self.take(int(length))
         if head.version == "1.1" and "close" not in head.tokens("connection"):
             raise FramingError("a body with no length and no announced close")
-        while self._fill():
+        while self.fill():
             pass
         body, self.buffer = self.buffer, b""
         return body
 
-    def _chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[bytes]:
+        """The chunks of a body as they come; behind the last one ``trailers`` are known."""
+        self.trailers = []
         while True:
             size = self._line()
             if not CHUNK_SIZE.fullmatch(size):
                 raise FramingError(f"bad chunk size: {size[:40]!r}")
             if int(size, 16) == 0:
                 break
-            yield self._take(int(size, 16))
-            if self._take(2) != b"\r\n":
+            yield self.take(int(size, 16))
+            if self.take(2) != b"\r\n":
                 raise FramingError("chunk not followed by CRLF")
-        if self._line():
-            raise FramingError("trailers are not expected here")
+        while line := self._line():
+            field = FIELD_LINE.fullmatch(line)
+            if field is None:
+                raise FramingError(f"not a trailer: {line[:80]!r}")
+            self.trailers.append((field[1].decode(), field[2].decode("latin-1")))
 
     def at_end(self) -> bool:
         """True when the server closed and sent nothing more; waits for one or the other."""
         if self.buffer:
             return False
         try:
-            return not self._fill()
+            return not self.fill()
         except ConnectionResetError:
             return True
 

@@ -60,6 +60,7 @@ class App:
         workers: int = 1,
         watch: bool = False,
         drain_s: float = 10.0,
+        trusted_proxies: Sequence[str] = (),
         user: tuple[int, int, tuple[int, ...]] | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> None:
@@ -68,7 +69,8 @@ class App:
         ``name``: ``MODULE:NAME``, found in ``directory`` (default: the current one) or among
         what is installed. ``interface``: ``auto`` looks at what the application is. ``workers``:
         processes. ``watch``: start it again when files in ``directory`` change. ``drain_s``:
-        seconds that it has to finish what runs. ``user``: ids of user, group and groups that it
+        seconds that it has to finish what runs. ``trusted_proxies``: networks of proxies in
+        front of the server, which are nobody's address. ``user``: ids of user, group and groups that it
         becomes. ``on_line``: takes each line that it prints; by default the logger
         ``zeroserve.app`` does.
 
@@ -83,7 +85,9 @@ class App:
         self.directory = place
         self.target: str | None = None
         """Where it listens: ``unix:PATH``; None while it has never been ready."""
-        self._settings = Settings(name, place, interface, workers, watch, drain_s, None, user)
+        self._settings = Settings(
+            name, place, interface, workers, watch, drain_s, list(trusted_proxies), user
+        )
         self._on_line = on_line or _log
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None

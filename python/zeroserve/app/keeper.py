@@ -161,6 +161,7 @@ class Keeper:
             settings.interface,
             settings.workers,
             settings.drain_s,
+            settings.trusted,
             self._number,
             f"{self._directory}/app-{self._number}.sock",
             f"{self._directory}/words",

@@ -28,8 +28,8 @@ def application(run: Run, interface: Interface) -> Callable[..., Any]:
         refuse(run, refused)
     if interface == "wsgi":
         say(run, word="ready")
-        return forwarded.wsgi(found)
-    return _with_lifespan(run, forwarded.asgi(found))
+        return forwarded.wsgi(found, run.trusted)
+    return _with_lifespan(run, forwarded.asgi(found, run.trusted))
 
 
 def say(run: Run, **message: object) -> None:

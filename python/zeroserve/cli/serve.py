@@ -242,6 +242,7 @@ def _application(options: Options, served: Iterable[str]) -> "App | None":
         workers=options.app_workers,
         watch=options.watch and any(map(os.path.isdir, served)),
         drain_s=options.drain_timeout_s,
+        trusted_proxies=options.trusted_proxy or (),
         user=None if options.user is None else options.user[1:],
         on_line=lambda line: say(f"app: {line}"),
     )
