@@ -32,22 +32,31 @@ def change(req: Request, res: Response) -> None:
 """
 
 
-@pytest.mark.parametrize("new", [200, 204, 205, 304, 404])
-@pytest.mark.parametrize(
-    "data",
-    [
-        response(HELLO),
-        response(fields={"Transfer-Encoding": "chunked"}) + chunks(HELLO),
-        b"HTTP/1.1 200 OK\r\n\r\nhello",
-        b"HTTP/1.1 204 No Content\r\n\r\n",
-        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
-    ],
-    ids=["length", "chunked", "close", "204", "304"],
+ANSWERS = {
+    "length": response(HELLO),
+    "chunked": response(fields={"Transfer-Encoding": "chunked"}) + chunks(HELLO),
+    "close": b"HTTP/1.1 200 OK\r\n\r\nhello",
+    "204": b"HTTP/1.1 204 No Content\r\n\r\n",
+    "304": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
+}
+LENGTH_OF_304 = pytest.mark.xfail(
+    strict=True, reason="the length of what a 304 stands for is promised with another status"
 )
-def test_another_status_is_framed_anew(tmp_path: Path, data: bytes, new: int) -> None:
+
+
+@pytest.mark.parametrize(
+    ("name", "new"),
+    [
+        pytest.param(
+            name, new, marks=[LENGTH_OF_304] if name == "304" and new in (200, 205, 404) else []
+        )
+        for name in ANSWERS
+        for new in (200, 204, 205, 304, 404)
+    ],
+)
+def test_another_status_is_framed_anew(tmp_path: Path, name: str, new: int) -> None:
     """A hook makes 204 of 200, or 200 of 204: the next response is found where it begins."""
-    has_no_end = data.startswith(b"HTTP/1.1 200 OK\r\n\r\n")
-    answer = say_and_close(data) if has_no_end else say(data)
+    answer = say_and_close(ANSWERS[name]) if name == "close" else say(ANSWERS[name])
     with Upstream(answer) as upstream:
         source = STATUS.replace("URL", upstream.url).replace("NEW", str(new))
         with scripted(source, tmp_path) as front:
@@ -79,9 +88,23 @@ def pass_on(req: Request) -> Response | None:
 """
 
 
+LENGTH_OF_HEAD = pytest.mark.xfail(
+    strict=True, reason="the length in a response to HEAD is promised to who asked with GET"
+)
+
+
 @pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
-@pytest.mark.parametrize(("asked", "new"), [("GET", "HEAD"), ("HEAD", "GET"), ("POST", "HEAD")])
-@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize(
+    ("asked", "new", "framing"),
+    [
+        pytest.param("GET", "HEAD", "length", marks=LENGTH_OF_HEAD),
+        pytest.param("POST", "HEAD", "length", marks=LENGTH_OF_HEAD),
+        ("GET", "HEAD", "chunked"),
+        ("POST", "HEAD", "chunked"),
+        ("HEAD", "GET", "length"),
+        ("HEAD", "GET", "chunked"),
+    ],
+)
 def test_another_method_is_framed_for_the_one_that_was_asked(
     tmp_path: Path, asked: str, new: str, framing: str, http2: bool
 ) -> None:
