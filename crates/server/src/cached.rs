@@ -25,6 +25,7 @@ use crate::inquiry::origin_form;
 use crate::passing::{self, Prepared, Upstreams};
 use crate::peer::Peer;
 use crate::pipeline::{Answer, Body};
+use crate::pools::Pools;
 use crate::worker::Worker;
 
 /// Most stored responses that a worker renews at a time without a client; further ones stay stale
@@ -48,30 +49,47 @@ pub(crate) enum Look {
     Fail(u16),
 }
 
-/// Answer from the cache, or begin to pass a request on to `url`.
-#[allow(clippy::too_many_arguments)]
+/// A request that an upstream is to answer.
+pub(crate) struct Asked<'a, 'h, 'b> {
+    pub(crate) worker: &'a Worker,
+    pub(crate) request: &'a Request<'h, 'b>,
+    pub(crate) exchange: Option<&'a Exchange>,
+    pub(crate) peer: &'a Peer,
+    /// Those that the site has.
+    pub(crate) pools: &'a Pools,
+    /// Where the upstream is.
+    pub(crate) url: &'a str,
+}
+
+impl Asked<'_, '_, '_> {
+    fn prepare(&self) -> Result<Prepared, u16> {
+        let Self { worker, request, exchange, peer, pools, url } = *self;
+        passing::prepare(worker, request, exchange, peer, pools, url)
+    }
+
+    /// Ask without having the answer kept.
+    fn plain(&self, note: Option<Note>, changes: Option<Owned>) -> Look {
+        match self.prepare() {
+            Ok(prepared) => Look::Pass(Box::new(Answering {
+                stage: Stage::Asking(prepared.start(&self.worker.upstreams)),
+                cached: None,
+                note,
+                changes: changes.map(Box::new),
+            })),
+            Err(status) => Look::Fail(status),
+        }
+    }
+}
+
+/// Answer from the cache, when scripts let it, or begin to pass a request on.
 pub(crate) fn look(
-    worker: &Worker,
-    request: &Request<'_, '_>,
-    exchange: Option<&Exchange>,
-    peer: &Peer,
+    asked: &Asked<'_, '_, '_>,
     site: u64,
-    url: &str,
     may_cache: bool,
     out: &mut Vec<u8>,
 ) -> Look {
-    let plain = |note: Option<Note>, changes: Option<Owned>| match passing::prepare(
-        worker, request, exchange, peer, url,
-    ) {
-        Ok(prepared) => Look::Pass(Box::new(Answering {
-            stage: Stage::Asking(prepared.start(&worker.upstreams)),
-            cached: None,
-            note,
-            changes: changes.map(Box::new),
-        })),
-        Err(status) => Look::Fail(status),
-    };
-    let Some(cache) = &worker.cache else { return plain(None, None) };
+    let Asked { worker, request, exchange, peer, url, .. } = *asked;
+    let Some(cache) = &worker.cache else { return asked.plain(None, None) };
     let method = exchange.map_or(request.method.as_str(), |exchange| exchange.method());
     let is_safe = matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
     let known = exchange.filter(|exchange| {
@@ -88,7 +106,7 @@ pub(crate) fn look(
             Owned::new(cache, &query(site, peer, host, url, method, target, lines(b"")))
         });
         let note = changes.as_ref().filter(|_| may_cache).map(|_| Note::of_method());
-        return plain(note, changes);
+        return asked.plain(note, changes);
     };
     let host = known.headers().get("host").unwrap_or(request.host);
     let fields = known.headers().iter();
@@ -106,16 +124,16 @@ pub(crate) fn look(
         Lookup::Stale { hit, renew: Some(fetch) } => {
             let answer = reply(&hit, out);
             let owned = Owned::new(cache, &query);
-            if let Ok(prepared) = passing::prepare(worker, request, exchange, peer, url) {
+            if let Ok(prepared) = asked.prepare() {
                 renew(worker, prepared, owned, fetch);
             }
             return answer;
         }
-        Lookup::Bypass(note) => return plain(Some(note), None),
+        Lookup::Bypass(note) => return asked.plain(Some(note), None),
         Lookup::Unavailable => return Look::Fail(504),
         Lookup::Miss(first) => (first, Owned::new(cache, &query)),
     };
-    match passing::prepare(worker, request, exchange, peer, url) {
+    match asked.prepare() {
         Ok(prepared) => {
             let upstreams = Rc::clone(&worker.upstreams);
             Look::Pass(Box::new(Answering::new(owned, prepared, upstreams, is_head, first)))
@@ -268,7 +286,7 @@ impl Answering {
             if let Some(fetch) = cached.fetch.take()
                 && let Some(hit) = fetch.failed(clock::now_s())
             {
-                passing::tell(passage.origin().to_string(), failure);
+                passing::tell(passage.name(), failure);
                 self.stage = cached.kept(&hit);
                 return true;
             }
@@ -349,12 +367,20 @@ impl Answering {
         }
     }
 
-    /// Who is asked, or would be.
-    pub(crate) fn origin(&self) -> String {
+    /// Who is asked, or would be, for the log.
+    pub(crate) fn asked(&self) -> String {
         match (&self.stage, &self.cached) {
-            (Stage::Asking(passage), _) => passage.origin().to_string(),
-            (_, Some(cached)) => cached.prepared.route.upstream.origin.to_string(),
+            (Stage::Asking(passage), _) => passage.asked(),
+            (_, Some(cached)) => cached.prepared.asked(),
             (Stage::Waiting(..) | Stage::Kept(..), None) => String::new(),
+        }
+    }
+
+    /// The same for messages.
+    pub(crate) fn name(&self) -> String {
+        match &self.stage {
+            Stage::Asking(passage) => passage.name(),
+            Stage::Waiting(..) | Stage::Kept(..) => self.asked(),
         }
     }
 
@@ -563,7 +589,7 @@ fn renew(worker: &Worker, prepared: Prepared, owned: Owned, fetch: Box<Fetch>) {
         let drive = poll_fn(|cx| answering.drain(cx));
         let _ = tokio::time::timeout(RENEWAL_TIME, drive).await;
         if let Some(failure) = answering.failure() {
-            passing::tell(answering.origin(), failure);
+            passing::tell(answering.name(), failure);
         }
     });
 }

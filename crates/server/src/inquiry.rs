@@ -21,6 +21,7 @@ use crate::live::{self, Live, Watch};
 use crate::passing;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
+use crate::pools::Pools;
 use crate::ruling::{self, Ruling};
 use crate::scripted::{Progress, Scripted};
 use crate::site::Generation;
@@ -288,9 +289,21 @@ impl Inquiry {
         out: &mut Vec<u8>,
     ) -> Turn {
         let start = out.len();
+        let generation = match (&self.scripted, &self.view) {
+            (Some(scripted), _) => Some(Rc::clone(&scripted.generation)),
+            (None, view) => view.as_ref().map(|view| Rc::clone(&view.generation())),
+        };
+        let none = Pools::default();
+        let asked = cached::Asked {
+            worker,
+            request,
+            exchange: self.scripted.as_ref().map(|scripted| &*scripted.exchange),
+            peer,
+            pools: generation.as_ref().map_or(&none, |generation| &generation.pools),
+            url,
+        };
         let site = self.view.as_ref().map_or(0, |view| view.site().id);
-        let exchange = self.scripted.as_ref().map(|scripted| &*scripted.exchange);
-        match cached::look(worker, request, exchange, peer, site, url, cache, out) {
+        match cached::look(&asked, site, cache, out) {
             Look::Pass(answering) => Turn::Pass(answering),
             Look::Answer(answer) => self.answer_kept(worker, request, peer, answer, start, out),
             Look::Fail(status) => {
@@ -343,7 +356,7 @@ impl Inquiry {
     /// the access log.
     pub fn fail(&mut self, worker: &Worker, passage: &Answering, line: Option<Line>) {
         let Some(failure) = passage.failure() else { return };
-        passing::tell(passage.origin(), failure);
+        passing::tell(passage.name(), failure);
         self.failed = Some(failure.status());
         self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
             asked.until = Some(worker.clock.precise());

@@ -257,7 +257,9 @@ impl Server {
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
+                    let health = (number == 0).then(|| Arc::clone(&sites));
                     let mut worker = Worker::new(sites, limits, stats, end);
+                    worker.health = health;
                     worker.proxy_from = proxy_from;
                     worker.cache = cache;
                     worker.trusted_proxies = trusted;

@@ -15,7 +15,7 @@ FORBIDDEN = OF_RESPONSES | {"date"}
 DEFAULT_TYPES = {"str": "text/plain; charset=utf-8", "bytes": "application/octet-stream"}
 
 _UPSTREAM = re.compile(
-    r"https?://[^/?#@]+(?:[/?][!-~]*)?|unix:/[!-~]+|pool:[0-9A-Za-z._-]+", re.ASCII
+    r"(?:https?|h2c?)://[^/?#@]+(?:[/?][!-~]*)?|unix:/[!-~]+|pool:[0-9A-Za-z._-]+", re.ASCII
 )
 _VISIBLE = re.compile(r"[!-~]+")
 
@@ -232,9 +232,10 @@ def redirect(url: str, status: int = 302) -> Response:
 def proxy(url: str, *, cache: bool = False) -> Response:
     """Let an upstream answer: the request goes there as scripts left it.
 
-    ``url``: ``http://HOST[:PORT][/BASE]``, the same with ``https``, ``unix:/PATH``, or
-    ``pool:NAME`` for a pool of the operator. The request's path follows the base. Raises
-    ValueError for anything else, with a user name, a fragment, or of more than 8192 bytes.
+    ``url``: ``http://HOST[:PORT][/BASE]``, the same with ``https``, ``h2`` (HTTP/2 over TLS) or
+    ``h2c`` (HTTP/2 without), ``unix:/PATH``, or ``pool:NAME`` for a pool of the operator. The
+    request's path follows the base. Raises ValueError for anything else, with a user name, a
+    fragment, or of more than 8192 bytes.
 
     ``cache``: answers may be kept and given to others, as far as their ``Cache-Control`` and the
     rest of RFC 9111 let a cache that many clients share.
