@@ -376,6 +376,11 @@ impl Answering {
         }
     }
 
+    /// Whether a pool decides who is asked.
+    pub(crate) fn is_of_pool(&self) -> bool {
+        matches!(&self.stage, Stage::Asking(passage) if passage.is_of_pool())
+    }
+
     /// The same for messages.
     pub(crate) fn name(&self) -> String {
         match &self.stage {
