@@ -18,11 +18,11 @@ use tokio::sync::oneshot;
 use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Request};
 
-use crate::pools;
 use crate::endpoints::{Endpoints, Made, Reply};
 use crate::limits::Limits;
 use crate::listen::{Address, Url};
 use crate::metrics::{self, Facts};
+use crate::pools;
 use crate::site::{Site, SiteOptions};
 use crate::state::{NoSite, State};
 use crate::status;
