@@ -190,8 +190,9 @@ class Server:
                 directory=app_dir,
                 interface=app_interface,
                 workers=app_workers,
-                watch=watch and any(map(os.path.isdir, paths)),  # noqa: PTH112
+                watch=watch and any(map(os.path.isdir, paths)),
                 drain_s=drain_timeout_s,
+                trusted_proxies=trusted_proxies,
             )
         self._app = app
         if app is not None:
