@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Request};
 
+use crate::pools;
 use crate::endpoints::{Endpoints, Made, Reply};
 use crate::limits::Limits;
 use crate::listen::{Address, Url};
@@ -224,6 +225,7 @@ impl Admin {
             state: &self.state,
             cpu_s: cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9,
             resident_bytes: self.memory.as_ref().and_then(resident_bytes),
+            pools: pools::states(&self.state.sites),
         }
     }
 }

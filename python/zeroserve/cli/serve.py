@@ -91,6 +91,7 @@ def run(options: Options) -> int:
         admin=options.admin,
         admin_anywhere=options.admin_anywhere,
         app=app,
+        config=options.config,
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
     )
     if app is not None:

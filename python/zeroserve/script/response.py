@@ -15,7 +15,7 @@ FORBIDDEN = OF_RESPONSES | {"date"}
 DEFAULT_TYPES = {"str": "text/plain; charset=utf-8", "bytes": "application/octet-stream"}
 
 _UPSTREAM = re.compile(
-    r"https?://[^/?#@]+(?:[/?][!-~]*)?|unix:/[!-~]+|pool:[0-9A-Za-z._-]+", re.ASCII
+    r"(?:https?|h2c?)://[^/?#@]+(?:[/?][!-~]*)?|unix:/[!-~]+|pool:[0-9A-Za-z._-]+", re.ASCII
 )
 _VISIBLE = re.compile(r"[!-~]+")
 
@@ -221,9 +221,10 @@ def redirect(url: str, status: int = 302) -> Response:
 def proxy(url: str) -> Response:
     """Let an upstream answer: the request goes there as scripts left it.
 
-    ``url``: ``http://HOST[:PORT][/BASE]``, the same with ``https``, ``unix:/PATH``, or
-    ``pool:NAME`` for a pool of the operator. The request's path follows the base. Raises
-    ValueError for anything else, with a user name, a fragment, or of more than 8192 bytes.
+    ``url``: ``http://HOST[:PORT][/BASE]``, the same with ``https``, ``h2`` (HTTP/2 over TLS) or
+    ``h2c`` (HTTP/2 without), ``unix:/PATH``, or ``pool:NAME`` for a pool of the operator. The
+    request's path follows the base. Raises ValueError for anything else, with a user name, a
+    fragment, or of more than 8192 bytes.
 
     >>> proxy("http://127.0.0.1:9000").upstream
     'http://127.0.0.1:9000'
