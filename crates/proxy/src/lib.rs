@@ -13,6 +13,9 @@ mod http1;
 mod http2;
 mod origin;
 mod passage;
+pub mod pools;
+mod probe;
+mod ride;
 mod upstreams;
 
 pub use dial::{Connected, Dialer, Shared, Socket, Tls, TlsOptions};
@@ -20,4 +23,6 @@ pub use failure::{Cause, Failure, Phase};
 pub use head::{Asked, Head, is_hop_by_hop, line, tokens};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};
 pub use passage::{Outgoing, Passage, Timeouts};
+pub use probe::probe;
+pub use ride::now_ms;
 pub use upstreams::{Route, Upstream, Upstreams};

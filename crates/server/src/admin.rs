@@ -22,6 +22,7 @@ use crate::endpoints::{Endpoints, Made, Reply};
 use crate::limits::Limits;
 use crate::listen::{Address, Url};
 use crate::metrics::{self, Facts};
+use crate::pools;
 use crate::site::{Site, SiteOptions};
 use crate::state::{NoSite, State};
 use crate::status;
@@ -224,6 +225,7 @@ impl Admin {
             state: &self.state,
             cpu_s: cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9,
             resident_bytes: self.memory.as_ref().and_then(resident_bytes),
+            pools: pools::states(&self.state.sites),
         }
     }
 }

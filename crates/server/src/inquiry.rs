@@ -20,6 +20,7 @@ use crate::live::{self, Live, Watch};
 use crate::passing;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
+use crate::pools::Pools;
 use crate::ruling::{self, Ruling};
 use crate::scripted::{Progress, Scripted};
 use crate::site::Generation;
@@ -285,8 +286,14 @@ impl Inquiry {
         url: &str,
         out: &mut Vec<u8>,
     ) -> Turn {
+        let generation = match (&self.scripted, &self.view) {
+            (Some(scripted), _) => Some(Rc::clone(&scripted.generation)),
+            (None, view) => view.as_ref().map(|view| Rc::clone(&view.generation())),
+        };
+        let none = Pools::default();
+        let pools = generation.as_ref().map_or(&none, |generation| &generation.pools);
         let exchange = self.scripted.as_mut().map(|scripted| &mut *scripted.exchange);
-        match passing::begin(worker, request, exchange, peer, url) {
+        match passing::begin(worker, request, exchange, peer, pools, url) {
             Ok(passage) => Turn::Pass(passage),
             Err(status) => {
                 self.failed = Some(status);

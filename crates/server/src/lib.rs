@@ -25,6 +25,7 @@ pub mod oracle;
 mod passing;
 pub mod peer;
 pub mod pipeline;
+pub mod pools;
 pub mod proxied;
 pub mod record;
 pub mod representation;

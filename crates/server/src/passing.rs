@@ -3,14 +3,16 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::rc::Rc;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use zeroserve_host::{Body as ScriptBody, Exchange};
 use zeroserve_http::body::Framing;
 use zeroserve_http::{Method, Request, status};
+use zeroserve_proxy::pools::{HashBy, Policy, Pool, hash_key};
 use zeroserve_proxy::{
-    Asked, Failure, Head, Outgoing, Passage, Protocol, Timeouts, is_hop_by_hop, line, tokens,
+    Asked, Failure, Head, Outgoing, Passage, Protocol, Route, Timeouts, is_hop_by_hop, line, tokens,
 };
 
 use crate::access_log::{Asked as Noted, Line};
@@ -18,6 +20,7 @@ use crate::clock::Now;
 use crate::inquiry::origin_form;
 use crate::notice::Notices;
 use crate::peer::Peer;
+use crate::pools::Pools;
 use crate::worker::Worker;
 
 /// How often a request may come by the same server on its way.
@@ -36,13 +39,18 @@ pub(crate) fn begin(
     request: &Request<'_, '_>,
     exchange: Option<&mut Exchange>,
     peer: &Peer,
+    pools: &Pools,
     url: &str,
 ) -> Result<Box<Passage>, u16> {
-    let route = worker.upstreams.route(url).map_err(|error| {
-        let why = format!("can't pass requests on to {}: {}", url.escape_debug(), error.0);
-        FAILURES.warn((url.to_owned(), "route"), &why);
-        502_u16
-    })?;
+    let pool = url.strip_prefix("pool:").and_then(|name| worker.views.sites().pool(name, pools));
+    let to = match pool {
+        Some(pool) => To::Pool(pool),
+        None => To::Route(worker.upstreams.route(url).map_err(|error| {
+            let why = format!("can't pass requests on to {}: {}", url.escape_debug(), error.0);
+            FAILURES.warn((url.to_owned(), "route"), &why);
+            502_u16
+        })?),
+    };
     let body = exchange.as_ref().map(|exchange| exchange.body().clone());
     let (framing, content) = match body {
         None | Some(ScriptBody::Unread) => (request.framing, None),
@@ -60,7 +68,8 @@ pub(crate) fn begin(
         peer,
         framing,
         is_read: content.is_some(),
-        is_http2: route.upstream.origin.protocol == Protocol::Http2,
+        is_http2: to.is_http2(),
+        host: 0..0,
     };
     let target = match &exchange {
         Some(exchange) => exchange.target(),
@@ -74,7 +83,10 @@ pub(crate) fn begin(
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) || method.is_empty() {
         return Err(500);
     }
-    writer.start(method, &route.base, target, &route.query);
+    match &to {
+        To::Route(route) => writer.start(method, &route.base, target, &route.query),
+        To::Pool(_) => writer.start(method, "", target, ""),
+    }
     let asked = Asked {
         is_head: method == "HEAD",
         wants_upgrade: match &exchange {
@@ -82,14 +94,66 @@ pub(crate) fn begin(
             None => writer.fields(request.headers(), false)?,
         },
     };
-    let is_idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE");
-    let outgoing = Outgoing { head: writer.head, framing, asked, is_idempotent };
-    let mut passage = Passage::new(&worker.upstreams, route, outgoing, Timeouts::default());
+    let Writer { head, host, .. } = writer;
+    let outgoing = Outgoing { head, framing, asked, method_len: method.len(), host };
+    let mut passage = match to {
+        To::Route(route) => Passage::new(&worker.upstreams, route, outgoing, Timeouts::default()),
+        To::Pool(pool) => {
+            let key = match &pool.config().policy {
+                Policy::Hash(by) => match &exchange {
+                    Some(exchange) => key(by, exchange.headers().iter(), peer),
+                    None => key(by, request.headers(), peer),
+                },
+                _ => None,
+            };
+            Passage::in_pool(&worker.upstreams, pool, key, outgoing)
+        }
+    };
     if let Some(content) = content {
         passage.upload(&content);
         passage.end_upload(b"");
     }
     Ok(Box::new(passage))
+}
+
+/// Who answers.
+enum To {
+    Route(Rc<Route>),
+    Pool(Arc<Pool>),
+}
+
+impl To {
+    fn is_http2(&self) -> bool {
+        match self {
+            Self::Route(route) => route.upstream.origin.protocol == Protocol::Http2,
+            Self::Pool(pool) => {
+                let upstreams = &pool.config().upstreams;
+                upstreams.iter().any(|one| one.origin.protocol == Protocol::Http2)
+            }
+        }
+    }
+}
+
+/// What a pool chooses by; `None` when the request does not have it.
+fn key<'f>(
+    by: &HashBy,
+    mut fields: impl Iterator<Item = (&'f str, &'f [u8])>,
+    peer: &Peer,
+) -> Option<u64> {
+    let value = match by {
+        HashBy::Source => Some(peer.ip.as_bytes()),
+        HashBy::Header(name) => {
+            fields.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        }
+        HashBy::Cookie(name) => fields
+            .filter(|(other, _)| other.eq_ignore_ascii_case("cookie"))
+            .flat_map(|(_, value)| value.split(|byte| *byte == b';'))
+            .find_map(|pair| {
+                let at = pair.iter().position(|byte| *byte == b'=')?;
+                (pair[..at].trim_ascii() == name.as_bytes()).then_some(&pair[at + 1..])
+            }),
+    };
+    value.map(hash_key)
 }
 
 struct Writer<'a, 'h, 'b> {
@@ -101,6 +165,8 @@ struct Writer<'a, 'h, 'b> {
     /// Whether the client has sent its body already.
     is_read: bool,
     is_http2: bool,
+    /// Where the value of Host is.
+    host: Range<usize>,
 }
 
 impl Writer<'_, '_, '_> {
@@ -146,7 +212,10 @@ impl Writer<'_, '_, '_> {
                 _ => {}
             }
         }
-        line(&mut self.head, "Host", host.unwrap_or(self.request.host));
+        let host = host.unwrap_or(self.request.host);
+        let start = self.head.len() + "Host: ".len();
+        self.host = start..start + host.len();
+        line(&mut self.head, "Host", host);
         for (name, value) in fields.clone() {
             let left_out = is_hop_by_hop(name)
                 || is_one_of(&["host", "content-length", "expect"], name)
@@ -303,16 +372,16 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 
 /// Tell the operator why an upstream gave no answer.
 pub(crate) fn tell(passage: &Passage, failure: &Failure) {
-    let origin = passage.origin().to_string();
-    let message = format!("no answer of {origin}: {failure}");
-    FAILURES.warn((origin, failure.phase.name()), &message);
+    let name = passage.name();
+    let message = format!("no answer of {name}: {failure}");
+    FAILURES.warn((name, failure.phase.name()), &message);
 }
 
 /// Note in a line of the access log who is asked.
 pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
     if let Some(line) = line {
         line.upstream = Some(Box::new(Noted {
-            upstream: passage.origin().to_string(),
+            upstream: passage.asked(),
             since: worker.clock.precise(),
             until: None,
             error: None,
@@ -321,9 +390,13 @@ pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) 
 }
 
 /// Note that the head of the answer is there.
-pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker) {
+pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
     if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
         asked.until = Some(worker.clock.precise());
+        // A pool may have asked others before.
+        if passage.is_of_pool() {
+            asked.upstream = passage.asked();
+        }
     }
 }
 
@@ -332,6 +405,7 @@ pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Passage, failure: 
     tell(passage, failure);
     if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
         asked.error = Some(failure.to_string());
+        asked.upstream = passage.asked();
     }
 }
 

@@ -254,7 +254,9 @@ impl Server {
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
+                    let health = (number == 0).then(|| Arc::clone(&sites));
                     let mut worker = Worker::new(sites, limits, stats, end);
+                    worker.health = health;
                     worker.proxy_from = proxy_from;
                     worker.trusted_proxies = trusted;
                     worker.upstreams = Upstreams::new(upstreams).into();

@@ -34,6 +34,7 @@ use crate::notice::{Notice, plain};
 use crate::oracle::Oracle;
 use crate::passing::Upstreams;
 use crate::peer::{Front, Peer, Session};
+use crate::pools;
 use crate::proxied;
 use crate::record::SharedRecord;
 use crate::sites::Sites;
@@ -80,6 +81,8 @@ pub struct Worker {
     pub trusted_proxies: Arc<[IpNet]>,
     /// Upstreams, and idle connections to them.
     pub upstreams: Upstreams,
+    /// Whose upstreams it asks for their health: one worker does it for all.
+    pub health: Option<Arc<Sites>>,
     /// Buffers that one request at a time uses.
     pub scratch: SharedScratch,
     /// Header blocks of HTTP/2 responses, which are the same for all connections.
@@ -127,6 +130,7 @@ impl Worker {
             proxy_from: Arc::default(),
             trusted_proxies: Arc::default(),
             upstreams: Upstreams::default(),
+            health: None,
             scratch: SharedScratch::default(),
             blocks: RefCell::default(),
             head_text: Cell::default(),
@@ -277,6 +281,10 @@ pub fn run(
                 stats.pulse.set(*pulse.borrow_and_update());
             }
         });
+        if let Some(sites) = &worker.health {
+            let upstreams = Rc::new(worker.upstreams.apart());
+            tokio::task::spawn_local(pools::watch(Arc::clone(sites), upstreams));
+        }
         if let Some(arrivals) = worker.arrivals.take() {
             let worker = Rc::clone(&worker);
             tokio::task::spawn_local(async move { welcome(&worker, arrivals).await });

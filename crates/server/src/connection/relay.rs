@@ -104,7 +104,7 @@ impl<S: Stream> Connection<S> {
                 }
             }
             if let Some(head) = relay.passage.head() {
-                passing::note_head(&mut relay.line, &self.worker);
+                passing::note_head(&mut relay.line, &self.worker, &relay.passage);
                 return Ok(Ok(head));
             }
             if relay.passage.failure().is_some() {

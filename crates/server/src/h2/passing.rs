@@ -163,7 +163,7 @@ impl<S: Stream> Connection<S> {
     fn begin_passed(&mut self, mut job: Job, head: Head) {
         let worker = self.worker.clone();
         let State::Passing(passing) = &mut job.state else { return };
-        passing::note_head(&mut passing.line, &worker);
+        passing::note_head(&mut passing.line, &worker, &passing.passage);
         let mut text = worker.head_text.take();
         text.clear();
         let passed = job.inquiry.pass_head(&worker, &head, passing.is_head, &mut text);
