@@ -150,7 +150,9 @@ impl<S: Stream> Connection<S> {
                     Ending::Close
                 };
                 let length = match ending {
-                    Ending::Length => Some(head.length.unwrap_or(0)),
+                    // Of what is not sent, as in the answer to HEAD, the length is no promise.
+                    Ending::Length if !head.has_content => Some(0),
+                    Ending::Length => head.length,
                     Ending::Bare if status != 204 && status >= 200 => head.length,
                     _ => None,
                 };
@@ -202,7 +204,7 @@ impl<S: Stream> Connection<S> {
             if passage.is_done() {
                 if ending == Ending::Chunks {
                     self.io.append(b"0\r\n");
-                    self.io.append(passage.trailers());
+                    self.io.append(&passing::trailers(passage.trailers()));
                     self.io.append(b"\r\n");
                 }
                 return Ok(());

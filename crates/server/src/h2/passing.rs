@@ -188,7 +188,12 @@ impl<S: Stream> Connection<S> {
             return;
         }
         let bare = passing.is_head || has_no_content(status);
-        if let Some(length) = head.length.filter(|_| status != 204) {
+        let length = match head.length {
+            // Of what is not sent, as in the answer to HEAD, the length is no promise.
+            Some(_) if !bare && !head.has_content => Some(0),
+            length => length,
+        };
+        if let Some(length) = length.filter(|_| status != 204) {
             passing::write_length(&mut text, length);
         }
         worker.stats.answered(status);
