@@ -183,6 +183,9 @@ impl Dialer {
             }
             last = Some((ip, error));
         }
+        if let Some(name) = &name {
+            name.doubt();
+        }
         let cause = match last {
             None => Cause::Invalid("the name has no address"),
             Some((_, error)) if error.kind() == io::ErrorKind::TimedOut => Cause::TimedOut,
