@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use zeroserve_http::body::Framing;
 
@@ -204,8 +205,12 @@ impl Passage {
     fn connect(&mut self) {
         let Some(upstream) = self.upstream.clone() else { return };
         let dialer = self.upstreams.dialer();
+        let limit = match &self.ride {
+            Some(ride) => Duration::from_millis(ride.pool().config().timeouts.connect_ms),
+            None => Duration::from_secs(self.timeouts.connect_s),
+        };
         self.stage = Stage::Connecting(Box::pin(async move {
-            upstream.http2.open(&dialer, &upstream.origin).await
+            upstream.http2.open(&dialer, &upstream.origin, limit).await
         }));
     }
 
