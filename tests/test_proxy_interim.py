@@ -113,7 +113,6 @@ def test_trailers_of_a_response(front: Front) -> None:
         assert upstream.accepted == 1
 
 
-@pytest.mark.xfail(strict=True, reason="trailers of responses go to HTTP/1 clients as they came")
 @pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding", "Host", "Connection"])
 def test_trailers_that_would_frame_are_not_passed_on(front: Front, name: str) -> None:
     data = response(fields={"Transfer-Encoding": "chunked"})
