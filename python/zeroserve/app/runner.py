@@ -17,6 +17,10 @@ from zeroserve.app.load import Interface, Refused, interface_of, load
 from zeroserve.app.settings import Run
 from zeroserve.app.worker import REFUSED, application, end_with_parent, refuse, say
 
+IDLE_MS = 120_000
+"""The server closes idle connections after 60 seconds; it has to be the first to do so, or it could
+be sending a request just then."""
+
 PRIVATE = 0o600
 """Mode of the socket, in a directory that is private already."""
 
@@ -32,7 +36,8 @@ def main() -> None:
 
 def _granian(run: Run, interface: Interface) -> None:
     from granian import Granian
-    from granian.constants import Interfaces
+    from granian.constants import HTTPModes, Interfaces
+    from granian.http import HTTP1Settings
     from granian.log import LogLevels
 
     server = Granian(
@@ -41,6 +46,8 @@ def _granian(run: Run, interface: Interface) -> None:
         uds_permissions=PRIVATE,
         interface=Interfaces.WSGI if interface == "wsgi" else Interfaces.ASGI,
         workers=run.workers,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=IDLE_MS),
         log_level=LogLevels.warning,
         # The others of several go on, and who waits is answered by the next.
         respawn_failed_workers=True,
