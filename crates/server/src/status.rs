@@ -123,9 +123,8 @@ fn pool(site: Option<&str>, state: &PoolState) -> Value {
         let failures: BTreeMap<_, _> = one.failures.iter().copied().collect();
         let answers = one.latency.iter().sum::<u64>();
         let mean_s = (answers > 0).then(|| one.latency_sum_ns as f64 / answers as f64 / 1e9);
-        let error = (!one.last_error.is_empty()).then(|| {
-            json!({ "message": one.last_error, "age_s": seconds(one.last_error_ms) })
-        });
+        let error = (!one.last_error.is_empty())
+            .then(|| json!({ "message": one.last_error, "age_s": seconds(one.last_error_ms) }));
         json!({
             "url": one.url,
             "weight": one.weight,
