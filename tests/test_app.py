@@ -462,6 +462,22 @@ def test_a_signal_while_it_starts(tmp_path: Path, tree: Path, home: Path) -> Non
         server.kill()
 
 
+def test_the_end_while_it_starts(tmp_path: Path, tree: Path, home: Path) -> None:
+    source = application.write(
+        tmp_path / "source", "import time\nprint('begins')\ntime.sleep(60)\n"
+    )
+    server = Server([tree, *options(source), "--addr", "127.0.0.1:0"])
+    try:
+        server.wait_line("^app: begins")
+        (keeper,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        os.kill(int(keeper), signal.SIGKILL)
+        assert server.wait() == 1
+        assert "the app main:app was not started: its keeper ended" in server.stderr
+        wait_until(lambda: not processes(home), SEEN_WITHIN_S, "something is left")
+    finally:
+        server.kill()
+
+
 # --- what goes wrong later ------------------------------------------------------------------------
 
 
