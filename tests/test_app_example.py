@@ -9,6 +9,8 @@ import pytest
 from support import chromium
 from support.application import fetch
 from support.server import Server, running
+from support.tls import key_hash
+from zeroserve._core import dev_authority, dev_certificate
 from zeroserve.pack import pack
 
 pytest.importorskip("granian")
@@ -67,17 +69,27 @@ def test_what_each_part_answers(server: Server) -> None:
 
 
 @pytest.mark.skipif(chromium.find() is None, reason="chromium is not installed")
-def test_in_a_browser(place: Path, tmp_path: Path) -> None:
-    """Entries come through the WebSocket, also those of others, and after a new version."""
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_in_a_browser(place: Path, tmp_path: Path, scheme: str) -> None:
+    """Entries come through the WebSocket, also those of others, and after a new version.
+
+    Over HTTPS requests come by HTTP/2, and the WebSocket by a connection of its own.
+    """
     profile = tmp_path / "profile"
     profile.mkdir()
     shown = "[...document.querySelectorAll('#entries li')].map((e) => e.innerText).join('|')"
     state = "document.getElementById('state').textContent"
+    chain, key = dev_certificate(dev_authority("here"), ["localhost", "127.0.0.1"])
+    pair = tmp_path / "pair.pem"
+    pair.write_text(chain + key)
+    trusted = f"--ignore-certificate-errors-spki-list={key_hash(chain)}"
+    tls = ["--tls-addr", "127.0.0.1:0", "--cert", str(pair)]
     with (
-        running(place / "site", *options(place), "--no-live-reload") as server,
-        chromium.browser(profile) as page,
+        running(place / "site", *options(place), *tls, "--no-live-reload") as server,
+        chromium.browser(profile, trusted) as page,
     ):
-        page.open(f"{server.url}/")
+        secure = server.wait_line(r"^listening on (https://\S+)$")[1]
+        page.open(f"{secure if scheme == 'https' else server.url}/")
         page.wait_for(f"{state} == 'Connected.'")
         page.wait_for("document.getElementById('me').textContent == '127.0.0.1'")
         page.evaluate(
@@ -89,6 +101,11 @@ def test_in_a_browser(place: Path, tmp_path: Path) -> None:
         assert write(server, "Grace", "from elsewhere") == 201
         page.wait_for(f"{shown} == 'Grace\\nfrom elsewhere|Ada\\n<b>hello</b>'")
         assert page.complaints == []
+        page.evaluate("fetch('/api/me').then((r) => r.json()).then((m) => { window.me = m; })")
+        page.wait_for("window.me")
+        assert page.evaluate("window.me.url").startswith(f"{scheme}://127.0.0.1:")
+        spoken = page.evaluate("performance.getEntriesByType('navigation')[0].nextHopProtocol")
+        assert spoken == ("h2" if scheme == "https" else "http/1.1")
         # A new version of the application: the page finds it by itself.
         source = place / "guestbook.py"
         source.write_text(source.read_text().replace('"address": client', '"address": "new"'))

@@ -1,10 +1,12 @@
 //! What stands behind this server: connections to upstreams, and what they answer.
 //!
-//! All of it belongs to one worker and is driven by polling: a [`Passage`] moves its bytes when it
-//! is asked to, keeps a bounded number of them, and never waits by itself.
+//! A request belongs to one worker and is driven by polling: a [`Passage`] moves its bytes when it
+//! is asked to, keeps a bounded number of them, and never waits by itself. What may be used again
+//! is in a [`cache`] that all workers share.
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
 mod call;
 mod dial;
 mod failure;

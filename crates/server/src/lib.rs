@@ -9,7 +9,8 @@
 
 pub mod access_log;
 pub mod admin;
-pub mod clock;
+pub mod cached;
+mod clock;
 pub mod connection;
 pub mod crew;
 pub mod endpoints;

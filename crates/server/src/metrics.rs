@@ -44,6 +44,10 @@ impl Facts<'_> {
     fn sum(&self, of: impl Fn(&WorkerStats) -> &Counter) -> f64 {
         self.state.sum(of) as f64
     }
+
+    fn cache(&self) -> zeroserve_proxy::cache::Stats {
+        self.state.cache.as_ref().map(|cache| cache.stats()).unwrap_or_default()
+    }
 }
 
 macro_rules! metrics {
@@ -141,6 +145,34 @@ metrics! {
         |facts, out| out.of_sites(facts, |site| site.rollbacks.load(Ordering::Relaxed) as f64);
     counter zeroserve_log_lines_dropped_total: "Lines of the access log that were dropped because its writer fell behind.",
         |facts, out| out.value(&[], facts.sum(|stats| &stats.log_lines_dropped));
+    counter zeroserve_cache_requests_total: "Requests that scripts let the cache of upstreams answer, by outcome: hit, stale, miss or bypass.",
+        |facts, out| {
+            let stats = facts.cache();
+            out.value(&[("outcome", "hit")], stats.hits as f64);
+            out.value(&[("outcome", "stale")], stats.stale as f64);
+            out.value(&[("outcome", "miss")], stats.misses as f64);
+            out.value(&[("outcome", "bypass")], stats.bypassed as f64);
+        };
+    counter zeroserve_cache_waits_total: "Times that a request waited for the answer to another one instead of asking the upstream.",
+        |facts, out| out.value(&[], facts.cache().waited as f64);
+    counter zeroserve_cache_responses_total: "Answers of upstreams to requests that the cache had no answer to, by outcome: stored, refused or revalidated.",
+        |facts, out| {
+            let stats = facts.cache();
+            out.value(&[("outcome", "stored")], stats.stored as f64);
+            out.value(&[("outcome", "refused")], stats.refused as f64);
+            out.value(&[("outcome", "revalidated")], stats.revalidated as f64);
+        };
+    counter zeroserve_cache_evictions_total: "Targets whose stored answers made room for others.",
+        |facts, out| out.value(&[], facts.cache().evicted as f64);
+    gauge zeroserve_cache_targets: "Targets with stored answers.",
+        |facts, out| out.value(&[], facts.cache().keys as f64);
+    gauge zeroserve_cache_bytes: "Memory of stored answers and of those on their way, in bytes.",
+        |facts, out| {
+            let stats = facts.cache();
+            out.value(&[], (stats.bytes + stats.recording_bytes) as f64);
+        };
+    gauge zeroserve_cache_budget_bytes: "Memory that they may take, in bytes.",
+        |facts, out| out.value(&[], facts.cache().budget_bytes as f64);
     gauge zeroserve_draining: "1 while no new connections are taken and those open are finished, else 0.",
         |facts, out| out.value(&[], f64::from(u8::from(facts.state.is_draining())));
     counter zeroserve_worker_requests_total: "Requests answered, by worker.",

@@ -16,6 +16,7 @@ use zeroserve_proxy::{
 };
 
 use crate::access_log::{Asked as Noted, Line};
+use crate::cached::Answering;
 use crate::clock::Now;
 use crate::inquiry::origin_form;
 use crate::notice::Notices;
@@ -33,15 +34,58 @@ const FORWARDING: [&str; 5] =
 /// Failures by upstream and phase, one line each in a while.
 static FAILURES: LazyLock<Notices<(String, &'static str)>> = LazyLock::new(Notices::default);
 
-/// Begin to pass a request on to `url`; otherwise the status to answer.
-pub(crate) fn begin(
+/// A request that is ready to be sent.
+pub(crate) struct Prepared {
+    to: To,
+    /// What a pool chooses by.
+    key: Option<u64>,
+    pub(crate) outgoing: Outgoing,
+    /// Its body, when somebody has read it.
+    content: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    /// Send it.
+    pub(crate) fn start(self, upstreams: &Upstreams) -> Box<Passage> {
+        let Self { to, key, outgoing, content } = self;
+        let mut passage = match to {
+            To::Route(route) => Passage::new(upstreams, route, outgoing, Timeouts::default()),
+            To::Pool(pool) => Passage::in_pool(upstreams, pool, key, outgoing),
+        };
+        if let Some(content) = content {
+            passage.upload(&content);
+            passage.end_upload(b"");
+        }
+        Box::new(passage)
+    }
+
+    /// Who would be asked, for the log.
+    pub(crate) fn asked(&self) -> String {
+        self.to.name()
+    }
+
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        let Outgoing { ref head, framing, asked, method_len, ref host } = self.outgoing;
+        let (head, host) = (head.clone(), host.clone());
+        Self {
+            to: self.to.clone(),
+            key: self.key,
+            outgoing: Outgoing { head, framing, asked, method_len, host },
+            content: self.content.clone(),
+        }
+    }
+}
+
+/// Make a request what the upstream at `url` gets; otherwise the status to answer.
+pub(crate) fn prepare(
     worker: &Worker,
     request: &Request<'_, '_>,
-    exchange: Option<&mut Exchange>,
+    exchange: Option<&Exchange>,
     peer: &Peer,
     pools: &Pools,
     url: &str,
-) -> Result<Box<Passage>, u16> {
+) -> Result<Prepared, u16> {
     let pool = url.strip_prefix("pool:").and_then(|name| worker.views.sites().pool(name, pools));
     let to = match pool {
         Some(pool) => To::Pool(pool),
@@ -96,33 +140,35 @@ pub(crate) fn begin(
     };
     let Writer { head, host, .. } = writer;
     let outgoing = Outgoing { head, framing, asked, method_len: method.len(), host };
-    let mut passage = match to {
-        To::Route(route) => Passage::new(&worker.upstreams, route, outgoing, Timeouts::default()),
-        To::Pool(pool) => {
-            let key = match &pool.config().policy {
-                Policy::Hash(by) => match &exchange {
-                    Some(exchange) => key(by, exchange.headers().iter(), peer),
-                    None => key(by, request.headers(), peer),
-                },
-                _ => None,
-            };
-            Passage::in_pool(&worker.upstreams, pool, key, outgoing)
-        }
+    let key = match &to {
+        To::Route(_) => None,
+        To::Pool(pool) => match &pool.config().policy {
+            Policy::Hash(by) => match &exchange {
+                Some(exchange) => key(by, exchange.headers().iter(), peer),
+                None => key(by, request.headers(), peer),
+            },
+            _ => None,
+        },
     };
-    if let Some(content) = content {
-        passage.upload(&content);
-        passage.end_upload(b"");
-    }
-    Ok(Box::new(passage))
+    Ok(Prepared { to, key, outgoing, content })
 }
 
 /// Who answers.
+#[derive(Clone)]
 enum To {
     Route(Rc<Route>),
     Pool(Arc<Pool>),
 }
 
 impl To {
+    /// What it is called in the log.
+    fn name(&self) -> String {
+        match self {
+            Self::Route(route) => route.upstream.origin.to_string(),
+            Self::Pool(pool) => format!("pool:{}", pool.config().name),
+        }
+    }
+
     fn is_http2(&self) -> bool {
         match self {
             Self::Route(route) => route.upstream.origin.protocol == Protocol::Http2,
@@ -371,14 +417,13 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 }
 
 /// Tell the operator why an upstream gave no answer.
-pub(crate) fn tell(passage: &Passage, failure: &Failure) {
-    let name = passage.name();
+pub(crate) fn tell(name: String, failure: &Failure) {
     let message = format!("no answer of {name}: {failure}");
     FAILURES.warn((name, failure.phase.name()), &message);
 }
 
 /// Note in a line of the access log who is asked.
-pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
+pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Answering) {
     if let Some(line) = line {
         line.upstream = Some(Box::new(Noted {
             upstream: passage.asked(),
@@ -390,7 +435,7 @@ pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) 
 }
 
 /// Note that the head of the answer is there.
-pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
+pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker, passage: &Answering) {
     if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
         asked.until = Some(worker.clock.precise());
         // A pool may have asked others before.
@@ -401,8 +446,8 @@ pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker, passage: &Pass
 }
 
 /// Note that an answer is not all there, and tell the operator.
-pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Passage, failure: &Failure) {
-    tell(passage, failure);
+pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Answering, failure: &Failure) {
+    tell(passage.name(), failure);
     if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
         asked.error = Some(failure.to_string());
         asked.upstream = passage.asked();

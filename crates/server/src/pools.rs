@@ -61,12 +61,9 @@ impl Pools {
         previous: Option<&Self>,
     ) -> Result<Self, Error> {
         let Some(configure) = beside.configure else { return Ok(Self::default()) };
-        let index = archive.index();
-        let mut found = index.with_prefix(CONFIG_NAME);
-        let Some(id) = found.find(|id| index.entry(*id).name == CONFIG_NAME) else {
+        let Some(file) = archive.open_hidden(CONFIG_NAME).map_err(Error::Io)? else {
             return Ok(Self::default());
         };
-        let file = archive.open_entry(id).map_err(Error::Io)?;
         if file.size > MAX_CONFIG_BYTES {
             return Err(refused(format!("longer than {MAX_CONFIG_BYTES} bytes")));
         }
@@ -151,22 +148,18 @@ pub async fn watch(sites: Arc<Sites>, upstreams: Rc<Upstreams>) {
         asking -= 1;
         // Questions of pools that are gone are no longer asked.
         if of == generation {
-            let error = outcome.as_ref().err().cloned();
             if let Some(is_up) = checks.done(&check, outcome, now_ms()) {
-                tell(&check, is_up, error);
+                tell(&check, is_up);
             }
         }
     }
 }
 
-fn tell(check: &Check, is_up: bool, error: Option<String>) {
+fn tell(check: &Check, is_up: bool) {
     let (pool, url) = (&check.pool().config().name, &check.upstream().config.url);
     match is_up {
         true => notice::say(&format!("zeroserve: pool {pool}: {url} is up")),
-        false => {
-            let why = error.unwrap_or_else(|| "its answer was not a good one".to_owned());
-            notice::warn(&format!("pool {pool}: {url} is down: {why}"));
-        }
+        false => notice::warn(&format!("pool {pool}: {url} is down: {}", check.last_error())),
     }
 }
 

@@ -217,6 +217,8 @@ pub struct Site {
     pub tables: Tables,
     /// What it is called in metrics and by operators.
     pub name: String,
+    /// Of this process, no other site has it.
+    pub id: u64,
     /// Reloads that put a new generation in force.
     pub reloads_ok: AtomicU64,
     /// Reloads that were refused.
@@ -238,6 +240,9 @@ pub struct Site {
 /// 5xx.
 #[derive(Default)]
 pub struct Answered(pub [Counter; 4]);
+
+/// How many sites there have been.
+static SITES: AtomicU64 = AtomicU64::new(1);
 
 /// What a site is called that has no host: the last part of its path.
 pub(crate) fn name_of(path: &Path) -> String {
@@ -274,6 +279,7 @@ impl Site {
         let first = Generation::new(1, archive, options.clone(), beside, None)?;
         Ok(Self {
             name,
+            id: SITES.fetch_add(1, Ordering::Relaxed),
             bell,
             reloads_ok: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use zeroserve_host::Exchange;
 use zeroserve_http::h2::BlockCache;
+use zeroserve_proxy::cache::Cache;
 
 use crate::access_log::Log;
 use crate::clock::Clock;
@@ -81,6 +82,10 @@ pub struct Worker {
     pub trusted_proxies: Arc<[IpNet]>,
     /// Upstreams, and idle connections to them.
     pub upstreams: Upstreams,
+    /// What upstreams have said that others may get, shared by the workers.
+    pub cache: Option<Cache>,
+    /// Stored responses that are renewed without a client now.
+    pub renewals: Rc<Cell<usize>>,
     /// Whose upstreams it asks for their health: one worker does it for all.
     pub health: Option<Arc<Sites>>,
     /// Buffers that one request at a time uses.
@@ -130,6 +135,8 @@ impl Worker {
             proxy_from: Arc::default(),
             trusted_proxies: Arc::default(),
             upstreams: Upstreams::default(),
+            cache: None,
+            renewals: Rc::default(),
             health: None,
             scratch: SharedScratch::default(),
             blocks: RefCell::default(),

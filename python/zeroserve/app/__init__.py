@@ -13,7 +13,6 @@ Granian (``pip install 'zeroserve[app]'``) runs it, in processes that a keeper l
 import contextlib
 import os
 import queue
-import select
 import socket
 import subprocess
 import sys
@@ -128,14 +127,15 @@ class App:
         self._socket = ours
         end = time.monotonic() + START_TIMEOUT_S
         try:
+            ours.settimeout(POLL_S)
             while self.target is None:
-                ready, _, _ = select.select([ours], [], [], POLL_S)
+                with contextlib.suppress(TimeoutError):
+                    self._take_first(ours.recv(MAX_MESSAGE_BYTES))
                 if interrupted():
                     raise Error(f"interrupted before the app {self._settings.name} was ready")
-                if ready:
-                    self._take_first(ours.recv(MAX_MESSAGE_BYTES))
-                elif time.monotonic() > end:
+                if time.monotonic() > end:
                     raise Error(f"the app {self._settings.name} was not ready in time")
+            ours.settimeout(None)
         except BaseException:
             self.stop()
             raise

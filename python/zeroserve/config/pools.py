@@ -33,7 +33,7 @@ MAX_UPSTREAMS = 256
 
 MAX_POOLS = 256
 
-SCHEMES = ("http://", "https://", "h2c://", "unix:/")
+SCHEMES = ("http://", "https://", "h2://", "h2c://", "unix:/")
 
 TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 NAME = frozenset("-_.0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -87,7 +87,10 @@ class Upstream:
     """One of a pool; as text, it is the URL."""
 
     url: str = key(
-        "", _url, "a URL", "where it is: `http://HOST:PORT/BASE`, `h2c://`, `unix:/PATH`"
+        "",
+        _url,
+        "a URL",
+        "where it is: `http://HOST[:PORT][/BASE]`, `https://`, `h2://`, `h2c://`, `unix:/PATH`",
     )
     weight: int = _count(1, 1, 1_000, "its share of the requests")
     backup: bool = key(False, flag, "true, false", "asked only when none of the others can be")

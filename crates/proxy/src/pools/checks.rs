@@ -39,6 +39,11 @@ impl Check {
         self.of.config().health.as_ref()
     }
 
+    /// What was wrong last.
+    pub fn last_error(&self) -> String {
+        self.upstream().vitals.rare().last_error.clone()
+    }
+
     /// The pool, for messages.
     pub fn pool(&self) -> &Arc<Pool> {
         &self.of

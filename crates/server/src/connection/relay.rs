@@ -3,10 +3,11 @@
 
 use zeroserve_http::Reject;
 use zeroserve_http::body::Step as BodyStep;
-use zeroserve_proxy::{Head, Passage};
+use zeroserve_proxy::Head;
 
 use super::{Connection, FLUSH_BYTES, finish_head};
 use crate::access_log::Line;
+use crate::cached::Answering;
 use crate::inquiry::Passed;
 use crate::passing::{self, Kind};
 use crate::pipeline::{Answer, Body};
@@ -16,7 +17,7 @@ use crate::transfer::{Closed, Plan};
 
 /// A request that was passed on.
 pub(super) struct Relay {
-    pub(super) passage: Box<Passage>,
+    pub(super) passage: Box<Answering>,
     pub(super) kind: Kind,
     pub(super) line: Option<Line>,
     /// Whether the body that the client has announced goes to the upstream.

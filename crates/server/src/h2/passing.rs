@@ -3,11 +3,12 @@
 use std::task::Context;
 
 use zeroserve_http::h2::Code;
-use zeroserve_proxy::{Head, Passage};
+use zeroserve_proxy::Head;
 
 use super::Connection;
 use super::job::{Job, State, Upload};
 use crate::access_log::Line;
+use crate::cached::Answering;
 use crate::inquiry::Passed;
 use crate::passing;
 use crate::pipeline::Answer;
@@ -16,7 +17,7 @@ use crate::stream::Stream;
 
 /// A request that was passed on.
 pub(crate) struct Passing {
-    passage: Box<Passage>,
+    passage: Box<Answering>,
     is_head: bool,
     line: Option<Line>,
     status: u16,
@@ -41,7 +42,7 @@ pub(crate) struct Passing {
 impl Passing {
     /// A request whose body has come as far as `upload` says.
     pub(crate) fn new(
-        passage: Box<Passage>,
+        passage: Box<Answering>,
         is_head: bool,
         line: Option<Line>,
         upload: &mut Upload,
