@@ -14,7 +14,7 @@ from zeroserve import clang, scripts, sdk
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize("tool", ["limits_page.py", "coverage_page.py"])
+@pytest.mark.parametrize("tool", ["limits_page.py", "coverage_page.py", "pools_page.py"])
 def test_pages_made_from_the_code(tool: str) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / tool), "--check"],

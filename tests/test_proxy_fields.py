@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from support.proxying import Front, named, scripted
+from support.proxying import Front, by_field, named, scripted
 from support.upstream import Upstream, chunks, reply, response, say
 from support.wire import fetch, request
 
@@ -177,6 +177,28 @@ def test_x_forwarded_for_twice(front: Front) -> None:
         assert connection.response().status == 200
         assert len(upstream.last.all("x-forwarded-for")) == 1
         assert upstream.last.tokens("x-forwarded-for")[-1] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("network", "trusted"), [("127.0.0.0/8", True), ("192.0.2.0/24", False)])
+def test_what_a_trusted_proxy_says_is_kept(tmp_path: Path, network: str, trusted: bool) -> None:
+    """What it says comes first, and who it is last; of others nothing is kept."""
+    claimed = {
+        "X-Forwarded-For": "203.0.113.9",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "outer.test",
+        "Forwarded": "for=203.0.113.9;proto=https",
+    }
+    with Upstream() as upstream, by_field(tmp_path, "--trusted-proxy", network) as front:
+        front.fetch(upstream, headers=claimed)
+        call = upstream.last
+        expected = ["203.0.113.9", "127.0.0.1"] if trusted else ["127.0.0.1"]
+        assert call.tokens("x-forwarded-for") == expected
+        assert call.header("x-forwarded-proto") == ("https" if trusted else "http")
+        assert call.header("x-forwarded-host") == ("outer.test" if trusted else "site.test")
+        forwarded = call.tokens("forwarded")
+        assert len(forwarded) == len(expected)
+        assert ("203.0.113.9" in forwarded[0]) == trusted
+        assert "for=127.0.0.1" in forwarded[-1]
 
 
 def test_https_is_told(front: Front) -> None:

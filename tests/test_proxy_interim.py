@@ -127,6 +127,19 @@ def test_trailers_that_would_frame_are_not_passed_on(front: Front, name: str) ->
             assert connection.trailers == []
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "Transfer-Encoding", "Host", "Connection"])
+def test_trailers_over_http2(front: Front, name: str) -> None:
+    """They are passed on, or left out; those of one connection never."""
+    data = response(fields={"Transfer-Encoding": "chunked"})
+    data += chunks(b"hello", end=f"0\r\nX-Checksum: abc\r\n{name}: 99\r\n\r\n".encode())
+    with Upstream(say(data)) as upstream, front.connect2() as client:
+        for _ in range(2):
+            got = client.get("/", named(upstream))
+            assert got.status in (200, 502)
+            assert got.trailers in ({"x-checksum": "abc"}, {})
+            assert got.reset is None
+
+
 def test_trailers_of_a_request(front: Front) -> None:
     with Upstream() as upstream, front.connect() as connection:
         headers = {"Transfer-Encoding": "chunked", "Trailer": "X-Checksum"}

@@ -158,7 +158,12 @@ def test_lines_of_the_access_log(tmp_path: Path) -> None:
     assert first["status"] == 203
     assert first["bytes"] == 1234
     assert first["method"] == "POST"
+    assert all(line["upstream"] == upstream.url for line in lines)
+    assert all(isinstance(line["upstream_us"], int) for line in lines if line["status"] != 502)
     assert by_target["/garbage"]["status"] == 502
+    assert "head" in by_target["/garbage"]["upstream_error"]
+    assert "body" in by_target["/short"]["upstream_error"]
+    assert not first.get("upstream_error")
     assert by_target["/short"]["status"] == 200
     assert by_target["/short"]["bytes"] < 100
     assert by_target["/h2"]["bytes"] == 5

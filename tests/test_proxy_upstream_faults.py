@@ -6,6 +6,7 @@ for the end of the body. Never a response that looks whole and is not.
 
 import re
 import socket
+import ssl
 import threading
 import time
 import zlib
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from support.http2 import DATA, END_STREAM, INTERNAL_ERROR, NO_ERROR
-from support.proxying import Front, constant, named
+from support.proxying import Front, certificate, constant, named
 from support.upstream import (
     Answer,
     Call,
@@ -92,6 +93,26 @@ def test_a_queue_of_connections_that_is_full(front: Front) -> None:
         with front.connect(timeout_s=30) as connection:
             connection.send(front.request(url))
             assert connection.response().status == 504
+
+
+def test_a_certificate_that_nobody_vouches_for(front: Front, tmp_path: Path) -> None:
+    """The upstream may be anybody: it gets no request."""
+    certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "cert.key")
+    with Upstream(AFTER, context=context) as upstream:
+        for url in (upstream.url, f"https://localhost:{upstream.port}"):
+            failed(front, url)
+        assert not upstream.calls
+
+
+def test_tls_with_somebody_who_speaks_none(front: Front) -> None:
+    def answer(call: Call) -> None:
+        raise AssertionError("no request can be read from a handshake")
+
+    with Upstream(answer) as upstream:
+        failed(front, f"https://127.0.0.1:{upstream.port}", 502, 504)
+        upstream.unclear.clear()
 
 
 # --- no head ----------------------------------------------------------------------------------

@@ -417,8 +417,10 @@ def test_redirects() -> None:
 
 
 UPSTREAMS = ["http://127.0.0.1:9000", "https://a.example/base?x=1", "unix:/run/app.sock"]
+UPSTREAMS += ["h2://a.example:8443/base", "h2c://127.0.0.1:50051"]
 NO_UPSTREAMS = ["", "http://", "http:///path", "ftp://a", "http://u@a", "http://a\n", "http://a/#b"]
 NO_UPSTREAMS += ["unix:run", "unix:/a b", "pool:", "pool:a/b", "a", "http://ü", "http://a b"]
+NO_UPSTREAMS += ["h2://", "h2d://a", "h3://a", "httpss://a", "H2://a"]
 
 
 def test_upstreams() -> None:

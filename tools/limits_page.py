@@ -20,7 +20,8 @@ COMMAND = "python tools/limits_page.py"
 
 CONSTANT = re.compile(
     r"(?P<doc>(?:^[ ]*///[^\n]*\n)+)"
-    r"^[ ]*(?:pub(?:\(crate\))? )?const (?P<name>[A-Z0-9_]+): (?P<type>[\w:]+) = (?P<value>[^;]+);",
+    r"^[ ]*(?:pub(?:\((?:crate|super)\))? )?"
+    r"const (?P<name>[A-Z0-9_]+): (?P<type>[\w:]+) = (?P<value>[^;]+);",
     re.MULTILINE,
 )
 

@@ -251,8 +251,10 @@ class Site:
         try_html: bool = False,
         scripts: Sequence[tuple[str, bytes]] | None = None,
         interpreted: bool = False,
+        configure: Callable[[bytes], str | None] | None = None,
     ) -> None:
         """``scripts``: names and ELF objects that run before those of an archive.
+        ``configure``: as for ``Server.open_site``.
 
         ``interpreted``: they run in the interpreter, not as machine code.
         """
@@ -331,8 +333,12 @@ class Server:
         *,
         host: str | None = None,
         scripts: Sequence[tuple[str, bytes]] | None = None,
+        configure: Callable[[bytes], str | None] | None = None,
     ) -> int:
         """Open the site of a host, or that of all other hosts; returns its generation.
+
+        ``configure`` makes the pools, as for ``set_pools``, of the site's configuration file, if
+        it has one; what it raises is raised.
 
         A site that is there is opened anew and swapped in. ``scripts``: names and ELF objects
         that run before those of an archive, in this order; those of before are gone. Raises Error
@@ -341,6 +347,10 @@ class Server:
     def show_failure(self, page: str, *, host: str | None = None) -> None:
         """Show a page of HTML, why the last state of a site was refused, to browsers on this
         machine in place of its pages, until one is not. For ``live`` only.
+        """
+    def set_pools(self, pools: str) -> None:
+        """Pools that all sites may use, as JSON (``zeroserve.config.pools.as_json``); those of
+        before that are not among them go. Raises Error for the first that is refused.
         """
     def close_site(self, host: str) -> bool:
         """Answer for a host no more; False when it had no site."""

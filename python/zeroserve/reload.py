@@ -138,7 +138,14 @@ class Reloader:
             scripts = self._scripts()
         finally:
             self._look_at_others()
-        return self._core.open_site(self._path, host=self.host, scripts=scripts)
+        return self._core.open_site(
+            self._path, host=self.host, scripts=scripts, configure=self._configure
+        )
+
+    def _configure(self, data: bytes) -> str | None:
+        from zeroserve.config import file  # late: most sites have no such file
+
+        return file.pools_json(data, self._name)
 
     def _look(self) -> None:
         self.tried_ns = time.time_ns() - CLOCK_TICK_NS

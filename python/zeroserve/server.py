@@ -75,6 +75,7 @@ class Server:
         app_dir: str | os.PathLike[str] | None = None,
         app_interface: Literal["auto", "asgi", "wsgi"] = "auto",
         app_workers: int = 1,
+        config: str | os.PathLike[str] | None = None,
         **limits: int,
     ) -> None:
         """Nothing is opened or bound before ``start`` or ``with``.
@@ -117,6 +118,8 @@ class Server:
         ``app_dir``: where its module lies (default: the current directory). While a directory is
         served and watched, changes of ``*.py`` files there start it anew.
         ``app_interface``: what it speaks; ``auto`` looks. ``app_workers``: its processes.
+        ``config``: configuration file (TOML) of the process; its pools take the place of those of
+        sites. Read again by ``try_reload``.
         ``limits``: rows of the table of limits by name, such as ``header_timeout_s=5``.
         """
         if site is None and not sites:
@@ -187,12 +190,14 @@ class Server:
                 directory=app_dir,
                 interface=app_interface,
                 workers=app_workers,
-                watch=watch and any(map(os.path.isdir, paths)),  # noqa: PTH112
+                watch=watch and any(map(os.path.isdir, paths)),
                 drain_s=drain_timeout_s,
+                trusted_proxies=trusted_proxies,
             )
         self._app = app
         if app is not None:
             _require_apart(app, paths)
+        self._config = None if config is None else os.path.join(here, config)  # noqa: PTH118
         self._watch = watch
         self._keeper: Keeper | None = None
         if tls_addrs:
@@ -247,6 +252,7 @@ class Server:
             if self._app is not None and self._app.target is None:
                 self._app.start()
             try:
+                self._configure()
                 for reloader in self._reloaders:
                     reloader.start()
                 if self._folder is not None:
@@ -328,7 +334,22 @@ class Server:
         outcomes = [reloader.attempt() for reloader in self._all()]
         if self._app is not None:
             outcomes.append(self._app.reload())
-        return all(outcomes)
+        return self._try_configure() and all(outcomes)
+
+    def _configure(self) -> None:
+        if self._config is not None:
+            from zeroserve.config import file  # late: most servers have none
+
+            self._core.set_pools(file.load(self._config).pools_json or "{}")
+
+    def _try_configure(self) -> bool:
+        try:
+            self._configure()
+        except _core.Error as error:
+            what = f"configuration refused, that of before goes on: {error.args[0]}"
+            self._report("error", "\n".join([what, *getattr(error, "__notes__", ())]))
+            return False
+        return True
 
     def try_reload_certificates(self) -> bool:
         """Read the certificates anew, as after a change of their files, and report the outcome.
@@ -446,6 +467,17 @@ class SiteScripts:
 def loaded(site: str, plugins: Sequence[str] = ()) -> list[tuple[str, bytes]]:
     """Names and objects of what runs before the scripts of an archive; raises ``Error``."""
     return SiteScripts(site, plugins)()
+
+
+def configuration(site: str) -> Callable[[bytes], str | None]:
+    """Reads the configuration file of a site, if it has one, for ``_core``."""
+
+    def configure(data: bytes) -> str | None:
+        from zeroserve.config import file  # late: most sites have no such file
+
+        return file.pools_json(data, site)
+
+    return configure
 
 
 def _has_scripts(site: str) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
 from zeroserve._core import Error, Site
-from zeroserve.server import loaded
+from zeroserve.server import configuration, loaded
 
 if TYPE_CHECKING:
     from zeroserve.oracle import Scripts
@@ -103,7 +103,13 @@ class Client:
         path = os.fspath(site)
         self._scripts: Scripts | None = None
         if engine == "native":
-            self._site = Site(path, index=index, try_html=try_html, scripts=loaded(path))
+            self._site = Site(
+                path,
+                index=index,
+                try_html=try_html,
+                scripts=loaded(path),
+                configure=configuration(path),
+            )
             return
         if engine != "cpython":
             raise Error(f"there is no such engine: {engine!r}", "it is 'native' or 'cpython'")

@@ -60,6 +60,9 @@ async def app(scope, receive, send):
     if path == "/write":
         with open(scope["query_string"].decode(), "w") as file:
             file.write("written")
+    if path == "/flood":
+        for number in range(20_000):
+            print("line", number, "x" * 80)
     if path == "/missing":
         status = 404
     body = await body_of(receive)

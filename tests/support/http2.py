@@ -63,6 +63,7 @@ class Response:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    trailers: dict[str, str] = field(default_factory=dict)
     ended: bool = False
     reset: int | None = None
 
@@ -184,13 +185,19 @@ class Http2:
                 assert (last.kind, last.stream) == (CONTINUATION, got.stream)
                 block += last.payload
             decoded = self.decoder.decode(block, raw=True)
-            fields = [(bytes(name).decode(), bytes(value).decode()) for name, value in decoded]
+            fields = [
+                (bytes(name).decode(), bytes(value).decode("latin-1")) for name, value in decoded
+            ]
             assert all(name == name.lower() for name, _ in fields)
-            status = int(dict(fields)[":status"])
-            if status < 200:
+            is_trailers = bool(stream.status)
+            assert is_trailers == (":status" not in dict(fields))
+            status = int(dict(fields).get(":status", stream.status))
+            if is_trailers:
+                assert got.flags & END_STREAM, "trailers that do not end the stream"
+                stream.trailers = dict(fields)
+            elif status < 200:
                 stream.interim.append(status)
             else:
-                assert not stream.status, "two heads"
                 stream.status = status
                 stream.headers = dict(fields)
             stream.ended = bool(got.flags & END_STREAM)

@@ -195,20 +195,20 @@ impl Archive {
                 mtime: entry.mtime,
                 stamp: None,
             }),
-            Store::Directory(root) => {
-                let fd = open_at(root, Path::new(entry.name), OFlags::empty())?;
-                let meta = rustix::fs::fstat(&fd)?;
-                if !rustix::fs::FileType::from_raw_mode(meta.st_mode).is_file() {
-                    return Err(io::ErrorKind::NotFound.into());
-                }
-                Ok(EntryFile {
-                    file: Arc::new(File::from(fd)),
-                    offset: 0,
-                    size: meta.st_size as u64,
-                    mtime: meta.st_mtime,
-                    stamp: Some(stamp_of(&meta)),
-                })
-            }
+            Store::Directory(root) => open_file(root, Path::new(entry.name)),
+        }
+    }
+
+    /// A file below `.zeroserve`, which of a directory is no entry; `None` when it is not there.
+    pub fn open_hidden(&self, name: &str) -> io::Result<Option<EntryFile>> {
+        let Store::Directory(root) = &self.store else {
+            let mut found = self.index.with_prefix(name);
+            let found = found.find(|id| self.index.entry(*id).name == name);
+            return found.map(|id| self.open_entry(id)).transpose();
+        };
+        match open_file(root, Path::new(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
         }
     }
 
@@ -219,6 +219,21 @@ impl Archive {
         let meta = rustix::fs::statat(root, name, rustix::fs::AtFlags::empty())?;
         Ok(Some(stamp_of(&meta)))
     }
+}
+
+fn open_file(root: &OwnedFd, name: &Path) -> io::Result<EntryFile> {
+    let fd = open_at(root, name, OFlags::empty())?;
+    let meta = rustix::fs::fstat(&fd)?;
+    if !rustix::fs::FileType::from_raw_mode(meta.st_mode).is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(EntryFile {
+        file: Arc::new(File::from(fd)),
+        offset: 0,
+        size: meta.st_size as u64,
+        mtime: meta.st_mtime,
+        stamp: Some(stamp_of(&meta)),
+    })
 }
 
 fn open_at(dir: impl AsFd, path: &Path, more: OFlags) -> io::Result<OwnedFd> {

@@ -70,6 +70,8 @@ pub enum Answer {
     ReverseProxy {
         /// Its address, `http` or `https`, and a base path.
         url: String,
+        /// Whether what it says may be kept for others, and what was kept may be used.
+        cache: bool,
     },
     /// Not at all.
     Abort,

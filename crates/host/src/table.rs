@@ -306,9 +306,10 @@ pub static HELPERS: &[Row] = rows! {
 
     64 "zs_reverse_proxy", "zs_s64", "const char *url, zs_u64 url_len",
     "respond", 300, respond::reverse_proxy,
-    "Let the server at an http or https URL answer; no further script runs. The request's path follows\n\
-     the URL's, the queries are joined, the Host is forwarded, and X-Forwarded-For, -Proto and -Host\n\
-     are added where missing. 0, or -1 if it is no such URL or in a response hook.";
+    "Let the server at an http or https URL answer, or one that speaks HTTP/2 at an h2 or h2c URL; no\n\
+     further script runs. The request's path follows the URL's, the queries are joined, the Host is\n\
+     forwarded, and X-Forwarded-For, -Proto and -Host are added where missing. 0, or -1 if it is no\n\
+     such URL or in a response hook.";
 
     65 "zs_abort", "zs_s64", "void",
     "respond", 40, respond::abort,

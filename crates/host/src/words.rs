@@ -51,8 +51,10 @@ pub(crate) fn is_target(text: &[u8]) -> bool {
 
 /// Whether it can be the URL of an upstream; what it means is seen when it is used.
 pub(crate) fn is_upstream(url: &str) -> bool {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let Some(rest) = rest else { return false };
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    if !matches!(scheme, "http" | "https" | "h2" | "h2c") {
+        return false;
+    }
     let host = rest.split(['/', '?', '#']).next().unwrap_or("");
     url.len() <= MAX_URI_BYTES
         && !host.is_empty()

@@ -85,7 +85,7 @@ fn lists(request: &Request<'_, '_>, field: Field, etag: &[u8], comparison: Compa
 }
 
 /// Weakness, tag with its quotes, and what follows; `None` at the end or at bad syntax.
-fn next_tag(list: &[u8]) -> Option<(bool, &[u8], &[u8])> {
+pub fn next_tag(list: &[u8]) -> Option<(bool, &[u8], &[u8])> {
     let start = list.iter().position(|&b| !matches!(b, b',' | b' ' | b'\t'))?;
     let list = &list[start..];
     let (weak, tag) = match list.strip_prefix(b"W/") {

@@ -54,6 +54,11 @@ impl Call {
         either!(self, call => call.interim())
     }
 
+    /// Status of the final head, while nobody has taken it.
+    pub(crate) fn status(&self) -> Option<u16> {
+        either!(self, call => call.status())
+    }
+
     /// The final head, once.
     pub(crate) fn head(&mut self) -> Option<Head> {
         either!(self, call => call.head())

@@ -408,6 +408,11 @@ impl Call {
         self.interim.pop_front()
     }
 
+    /// Status of the final head, while nobody has taken it.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.head.as_ref().map(|head| head.status)
+    }
+
     /// The final head, once.
     pub(crate) fn head(&mut self) -> Option<Head> {
         self.head.take()

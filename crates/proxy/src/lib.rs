@@ -1,10 +1,12 @@
 //! What stands behind this server: connections to upstreams, and what they answer.
 //!
-//! All of it belongs to one worker and is driven by polling: a [`Passage`] moves its bytes when it
-//! is asked to, keeps a bounded number of them, and never waits by itself.
+//! A request belongs to one worker and is driven by polling: a [`Passage`] moves its bytes when it
+//! is asked to, keeps a bounded number of them, and never waits by itself. What may be used again
+//! is in a [`cache`] that all workers share.
 
 #![forbid(unsafe_code)]
 
+pub mod cache;
 mod call;
 mod dial;
 mod failure;
@@ -13,6 +15,9 @@ mod http1;
 mod http2;
 mod origin;
 mod passage;
+pub mod pools;
+mod probe;
+mod ride;
 mod upstreams;
 
 pub use dial::{Connected, Dialer, Shared, Socket, Tls, TlsOptions};
@@ -20,4 +25,6 @@ pub use failure::{Cause, Failure, Phase};
 pub use head::{Asked, Head, is_hop_by_hop, line, tokens};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};
 pub use passage::{Outgoing, Passage, Timeouts};
+pub use probe::probe;
+pub use ride::now_ms;
 pub use upstreams::{Route, Upstream, Upstreams};

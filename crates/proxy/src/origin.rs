@@ -50,6 +50,21 @@ pub struct Origin {
     pub place: Place,
 }
 
+impl Origin {
+    /// What Host is for it: without the port, where that is the usual one.
+    pub fn authority(&self) -> String {
+        let usual = if self.is_tls { 443 } else { 80 };
+        match &self.place {
+            Place::Unix(_) => "localhost".to_owned(),
+            Place::Tcp { host, port } if *port == usual && host.contains(':') => {
+                format!("[{host}]")
+            }
+            Place::Tcp { host, port } if *port == usual => host.clone(),
+            place @ Place::Tcp { .. } => place.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match (self.is_tls, self.protocol) {

@@ -30,6 +30,21 @@ const MAX_SPARE_BYTES: usize = 64 * 1024;
 /// Seconds that a connection may lie idle.
 const IDLE_S: u64 = 60;
 
+/// How connections without a request are kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Idleness {
+    /// So many of them.
+    pub(crate) most: usize,
+    /// So long each.
+    pub(crate) seconds: u64,
+}
+
+impl Default for Idleness {
+    fn default() -> Self {
+        Self { most: MAX_IDLE, seconds: IDLE_S }
+    }
+}
+
 /// An upstream and its idle connections.
 #[derive(Debug)]
 pub struct Upstream {
@@ -83,6 +98,11 @@ impl Upstreams {
         Rc::clone(self.dialer.get_or_init(|| Rc::new(Dialer::new(Arc::clone(&ALONE)))))
     }
 
+    /// Others that connect in the same way and share no connections with these.
+    pub fn apart(&self) -> Self {
+        Self { dialer: self.dialer().into(), ..Self::default() }
+    }
+
     /// The place that a text names.
     pub fn route(&self, text: &str) -> Result<Rc<Route>, TargetError> {
         if let Some(route) = self.routes.borrow().get(text) {
@@ -91,7 +111,7 @@ impl Upstreams {
         let Target::Origin { origin, base, query } = Target::parse(text)? else {
             return Err(TargetError("there is no pool of that name"));
         };
-        let route = Rc::new(Route { upstream: self.upstream(origin), base, query });
+        let route = Rc::new(Route { upstream: self.of(&origin), base, query });
         let mut routes = self.routes.borrow_mut();
         if routes.len() >= MAX_ROUTES {
             routes.clear();
@@ -100,23 +120,26 @@ impl Upstreams {
         Ok(route)
     }
 
-    fn upstream(&self, origin: Origin) -> Rc<Upstream> {
+    /// What is known of an upstream.
+    pub(crate) fn of(&self, origin: &Origin) -> Rc<Upstream> {
         let mut known = self.known.borrow_mut();
-        if known.len() >= MAX_UPSTREAMS && !known.contains_key(&origin) {
+        if let Some(upstream) = known.get(origin) {
+            return Rc::clone(upstream);
+        }
+        if known.len() >= MAX_UPSTREAMS {
             known.retain(|_, upstream| Rc::strong_count(upstream) > 1);
             if known.len() >= MAX_UPSTREAMS {
                 // Their connections are closed when the last request is done with them.
                 known.clear();
             }
         }
-        let made = || {
-            Rc::new(Upstream {
-                origin: origin.clone(),
-                idle: RefCell::default(),
-                http2: Connections::default(),
-            })
-        };
-        Rc::clone(known.entry(origin.clone()).or_insert_with(made))
+        let made = Rc::new(Upstream {
+            origin: origin.clone(),
+            idle: RefCell::default(),
+            http2: Connections::default(),
+        });
+        known.insert(origin.clone(), Rc::clone(&made));
+        made
     }
 
     /// The time, in the seconds that [`Upstreams::sweep`] was told.
@@ -157,12 +180,15 @@ impl Upstreams {
     }
 
     /// Keep a connection.
-    pub(crate) fn give(&self, upstream: &Upstream, socket: Socket) {
+    pub(crate) fn give(&self, upstream: &Upstream, socket: Socket, idleness: Idleness) {
         let mut idle = upstream.idle.borrow_mut();
-        if idle.len() >= MAX_IDLE {
+        if idleness.most == 0 {
+            return;
+        }
+        while idle.len() >= idleness.most {
             idle.pop_front();
         }
-        idle.push_back(Idle { socket, until: self.now.get() + IDLE_S });
+        idle.push_back(Idle { socket, until: self.now.get().saturating_add(idleness.seconds) });
     }
 
     pub(crate) fn take_buffer(&self) -> Vec<u8> {

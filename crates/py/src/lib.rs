@@ -3,6 +3,7 @@
 //! Everything that blocks or takes long lets go of the GIL. Worker threads never take it.
 
 mod archive;
+mod configure;
 mod dev;
 mod helpers;
 mod oracle;

@@ -71,7 +71,8 @@ impl Oracle for Conversation {
             if let Some((kind, status, body, text, fields)) = decision {
                 let answer = match kind.as_str() {
                     "respond" => Answer::Respond { status, body, content_type: of(&text) },
-                    "proxy" => Answer::ReverseProxy { url: text },
+                    "proxy" => Answer::ReverseProxy { url: text, cache: false },
+                    "cached" => Answer::ReverseProxy { url: text, cache: true },
                     _ => Answer::Abort,
                 };
                 exchange.start(&script);

@@ -10,17 +10,20 @@ use std::time::Duration;
 use ipnet::IpNet;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use zeroserve_proxy::pools::read_pools;
 use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
 use zeroserve_server::admin::AdminConfig;
 use zeroserve_server::listen::Address;
 use zeroserve_server::oracle::Oracle;
+use zeroserve_server::pools::Beside;
 use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
 use zeroserve_server::site::Fallback;
 use zeroserve_server::tls;
 use zeroserve_server::{Config, Limits, Object, SiteOptions, Sites};
 use zeroserve_vm::Engine;
 
+use crate::configure::Reader;
 use crate::oracle::Conversation;
 use crate::{refuse, tuples};
 
@@ -53,7 +56,7 @@ impl Site {
     #[new]
     #[pyo3(signature = (
         path, *, index = "index.html".to_owned(), try_html = false, scripts = None,
-        interpreted = false,
+        interpreted = false, configure = None,
     ))]
     fn new(
         py: Python<'_>,
@@ -62,12 +65,20 @@ impl Site {
         try_html: bool,
         scripts: Option<Scripts>,
         interpreted: bool,
+        configure: Option<Py<PyAny>>,
     ) -> PyResult<Self> {
         let engine = if interpreted { Engine::Interpreted } else { Engine::Compiled };
         let options = SiteOptions { index, try_html, engine, ..SiteOptions::default() };
         let shown = path.display().to_string();
-        let site = py.detach(|| server::Site::open(path, options, &objects(scripts)));
-        site.map(|site| Self(Arc::new(site))).map_err(|error| refuse(format!("{shown}: {error}")))
+        let (plugins, reader) = (objects(scripts), configure.map(Reader::new));
+        let site = py.detach(|| {
+            let read = reader.as_ref().map(Reader::function);
+            let configure = read.as_deref();
+            let beside = Beside { plugins: &plugins, configure };
+            server::Site::open_beside(path, options, &beside)
+        });
+        site.map(|site| Self(Arc::new(site)))
+            .map_err(|error| Reader::error(py, reader, format!("{shown}: {error}")))
     }
 
     /// Bytes in as a client would send them, bytes out as it would receive them.
@@ -264,16 +275,31 @@ impl Server {
     }
 
     /// Open the site of a host, or that of all other hosts; returns its generation.
-    #[pyo3(signature = (path, *, host = None, scripts = None))]
+    /// `configure` makes JSON of a configuration file that the site has.
+    #[pyo3(signature = (path, *, host = None, scripts = None, configure = None))]
     fn open_site(
         &self,
         py: Python<'_>,
         path: PathBuf,
         host: Option<&str>,
         scripts: Option<Scripts>,
+        configure: Option<Py<PyAny>>,
     ) -> PyResult<u64> {
         let (options, plugins) = (self.config.site_options(), objects(scripts));
-        py.detach(|| self.sites.open(host, &path, &options, &plugins)).map_err(refuse)
+        let reader = configure.map(Reader::new);
+        let opened = py.detach(|| {
+            let read = reader.as_ref().map(Reader::function);
+            let beside = Beside { plugins: &plugins, configure: read.as_deref() };
+            self.sites.open(host, &path, &options, &beside)
+        });
+        opened.map_err(|error| Reader::error(py, reader, error))
+    }
+
+    /// Pools that all sites may use, as JSON; those of before that are not among them go.
+    fn set_pools(&self, py: Python<'_>, pools: &str) -> PyResult<()> {
+        let configs = read_pools(pools).map_err(|error| refuse(error.to_string()))?;
+        py.detach(|| self.sites.set_pools(configs));
+        Ok(())
     }
 
     /// Show a page with the reason for which a site's last state was refused, until one is not.

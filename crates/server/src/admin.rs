@@ -17,11 +17,13 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Request};
+use zeroserve_proxy::cache::{Purge, What};
 
 use crate::endpoints::{Endpoints, Made, Reply};
 use crate::limits::Limits;
 use crate::listen::{Address, Url};
 use crate::metrics::{self, Facts};
+use crate::pools;
 use crate::site::{Site, SiteOptions};
 use crate::state::{NoSite, State};
 use crate::status;
@@ -157,8 +159,49 @@ impl Admin {
                 Ok((site, _)) => self.reload(site),
                 Err(refused) => Reply::Made(refused),
             },
+            "/purge" => Reply::Made(self.purge(body).unwrap_or_else(|refused| refused)),
             _ => return None,
         })
+    }
+
+    /// Forget answers of upstreams: `{"site": NAME, "host": HOST, "path": PATH}` or `"prefix"` in
+    /// place of `"path"`, all optional.
+    fn purge(&self, body: &[u8]) -> Result<Made, Made> {
+        let wrong = |what: &str| error(400, what);
+        let order = match body {
+            b"" => Value::Object(serde_json::Map::new()),
+            body => serde_json::from_slice(body).unwrap_or(Value::Null),
+        };
+        let Value::Object(order) = order else {
+            return Err(wrong("the body is not a JSON object"));
+        };
+        for (name, value) in &order {
+            if !matches!(name.as_str(), "site" | "host" | "path" | "prefix") {
+                return Err(wrong(&format!("unknown member: {}", name.escape_debug())));
+            }
+            if !value.is_string() && !value.is_null() {
+                return Err(wrong(&format!("{name}: not a string")));
+            }
+        }
+        let text = |name: &str| order.get(name).and_then(Value::as_str);
+        let site = match text("site") {
+            None => None,
+            Some(name) => Some(self.state.site(Some(name)).map_err(|why| {
+                error(404, &format!("{}: {}", why.explain(), name.escape_debug()))
+            })?),
+        };
+        let what = match (text("path"), text("prefix")) {
+            (None, None) => What::Everything,
+            (Some(path), None) => What::Path(path),
+            (None, Some(prefix)) => What::Prefix(prefix),
+            (Some(_), Some(_)) => return Err(wrong("path and prefix: one of them")),
+        };
+        let Some(cache) = &self.state.cache else {
+            return Err(error(409, "there is no cache: --cache-bytes is 0"));
+        };
+        let site = site.map(|site| site.id);
+        let purged = cache.purge(Purge { site, host: text("host"), what });
+        Ok(made(200, &json!({ "purged": purged })))
     }
 
     /// Read what a POST asks for: `{"site": NAME, "from": GENERATION}`, both optional. Returns the
@@ -224,6 +267,7 @@ impl Admin {
             state: &self.state,
             cpu_s: cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9,
             resident_bytes: self.memory.as_ref().and_then(resident_bytes),
+            pools: pools::states(&self.state.sites),
         }
     }
 }
@@ -242,7 +286,7 @@ impl Endpoints for Admin {
         match request.method {
             Method::Get | Method::Head => match self.get(path) {
                 Some(made) => Reply::Made(made),
-                None if matches!(path, "/rollback" | "/reload") => not_allowed("POST"),
+                None if matches!(path, "/rollback" | "/reload" | "/purge") => not_allowed("POST"),
                 None => Reply::Site,
             },
             Method::Other("POST") => match foreign(request) {

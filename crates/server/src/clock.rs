@@ -34,10 +34,15 @@ impl Default for Clock {
     }
 }
 
+/// Seconds since 1970, a few milliseconds behind at most.
+pub(crate) fn now_s() -> i64 {
+    clock_gettime(ClockId::RealtimeCoarse).tv_sec
+}
+
 impl Clock {
     /// Seconds since 1970, a few milliseconds behind at most.
     pub fn now_s(&self) -> i64 {
-        clock_gettime(ClockId::RealtimeCoarse).tv_sec
+        now_s()
     }
 
     /// The moment, for an answer.

@@ -426,6 +426,10 @@ impl<S: Stream> Connection<S> {
                     self.io.append(&bytes);
                     self.finish_line(line, status, bytes.len() as u64);
                 }
+                Body::Shared(ref bytes) if bytes.len() as u64 <= MAX_COPIED_BYTES => {
+                    self.io.append(bytes);
+                    self.finish_line(line, status, bytes.len() as u64);
+                }
                 Body::Part(ref local, part) if part.len <= MAX_COPIED_BYTES => {
                     if !self.io.append_part(local, part) {
                         return Step::Send { body, line, status, close };

@@ -12,14 +12,16 @@ use std::time::Duration;
 use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming};
 use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Reject, Request};
-use zeroserve_proxy::{Head, Passage};
+use zeroserve_proxy::Head;
 
 use crate::access_log::{Asked, Line};
+use crate::cached::{self, Answering, Look};
 use crate::clock::Now;
 use crate::live::{self, Live, Watch};
 use crate::passing;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
+use crate::pools::Pools;
 use crate::ruling::{self, Ruling};
 use crate::scripted::{Progress, Scripted};
 use crate::site::Generation;
@@ -48,7 +50,7 @@ pub enum Turn {
     /// Another version of the site, for a while.
     Wait(Watch),
     /// That an upstream answers.
-    Pass(Box<Passage>),
+    Pass(Box<Answering>),
 }
 
 /// What an upstream's head has come to.
@@ -231,7 +233,7 @@ impl Inquiry {
                 Ok(Ruled::Now(pipeline::text(status, now, request.method, out)))
             }
             (None, _) => match &self.elsewhere {
-                Some(fallback) => Ok(Ruled::Pass(String::clone(fallback))),
+                Some(fallback) => Ok(Ruled::Pass(String::clone(fallback), false)),
                 None => {
                     let loaded = &self.loaded;
                     let is_page = matches!(self.live, Live::Page(_));
@@ -242,7 +244,7 @@ impl Inquiry {
             // Nothing that scripts have decided, and no failure.
             (Some(_), None) if self.elsewhere.is_some() && self.failed.is_none() => {
                 let fallback = self.elsewhere.as_deref().cloned();
-                Ok(Ruled::Pass(fallback.unwrap_or_default()))
+                Ok(Ruled::Pass(fallback.unwrap_or_default(), false))
             }
             (Some(scripted), held) => {
                 let view = match &mut self.old_view {
@@ -271,7 +273,7 @@ impl Inquiry {
                 Turn::Slice
             }
             Ok(Ruled::Nothing) => Turn::Nothing,
-            Ok(Ruled::Pass(url)) => self.pass(worker, request, peer, &url, out),
+            Ok(Ruled::Pass(url, cache)) => self.pass(worker, request, peer, &url, cache, out),
             Err(missing) => Turn::Load(missing),
         }
     }
@@ -283,16 +285,58 @@ impl Inquiry {
         request: &Request<'_, '_>,
         peer: &Peer,
         url: &str,
+        cache: bool,
         out: &mut Vec<u8>,
     ) -> Turn {
-        let exchange = self.scripted.as_mut().map(|scripted| &mut *scripted.exchange);
-        match passing::begin(worker, request, exchange, peer, url) {
-            Ok(passage) => Turn::Pass(passage),
-            Err(status) => {
+        let start = out.len();
+        let generation = match (&self.scripted, &self.view) {
+            (Some(scripted), _) => Some(Rc::clone(&scripted.generation)),
+            (None, view) => view.as_ref().map(|view| Rc::clone(&view.generation())),
+        };
+        let none = Pools::default();
+        let asked = cached::Asked {
+            worker,
+            request,
+            exchange: self.scripted.as_ref().map(|scripted| &*scripted.exchange),
+            peer,
+            pools: generation.as_ref().map_or(&none, |generation| &generation.pools),
+            url,
+        };
+        let site = self.view.as_ref().map_or(0, |view| view.site().id);
+        match cached::look(&asked, site, cache, out) {
+            Look::Pass(answering) => Turn::Pass(answering),
+            Look::Answer(answer) => self.answer_kept(worker, request, peer, answer, start, out),
+            Look::Fail(status) => {
                 self.failed = Some(status);
                 self.answer(worker, request, peer, out)
             }
         }
+    }
+
+    /// Answer with what was kept of an upstream, once scripts that see responses have seen it.
+    fn answer_kept(
+        &mut self,
+        worker: &Worker,
+        request: &Request<'_, '_>,
+        peer: &Peer,
+        answer: Answer,
+        start: usize,
+        out: &mut Vec<u8>,
+    ) -> Turn {
+        if let Some(scripted) = &mut self.scripted {
+            let is_seen = scripted.sees_response();
+            if is_seen {
+                ruling::show(scripted, &out[start..], answer.status);
+            }
+            if is_seen || ruling::changes_head(scripted) {
+                self.held = Some(Held { head: out.split_off(start), answer });
+                return self.answer(worker, request, peer, out);
+            }
+        }
+        if let Some(view) = &self.view {
+            view.count(answer.status);
+        }
+        Turn::Answered(answer)
     }
 
     /// Whether an upstream answers, which then gets the body.
@@ -310,9 +354,9 @@ impl Inquiry {
 
     /// The upstream gave no answer: the next one that is asked for says so, and so does its line in
     /// the access log.
-    pub fn fail(&mut self, worker: &Worker, passage: &Passage, line: Option<Line>) {
+    pub fn fail(&mut self, worker: &Worker, passage: &Answering, line: Option<Line>) {
         let Some(failure) = passage.failure() else { return };
-        passing::tell(passage, failure);
+        passing::tell(passage.name(), failure);
         self.failed = Some(failure.status());
         self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
             asked.until = Some(worker.clock.precise());
@@ -458,8 +502,8 @@ enum Ruled {
     Held(Held),
     /// The client gets no answer.
     Nothing,
-    /// The upstream of this URL answers.
-    Pass(String),
+    /// The upstream of this URL answers, or the cache if that is wanted.
+    Pass(String, bool),
 }
 
 /// Begin with the scripts, when there are any.
@@ -530,7 +574,7 @@ fn rule(
             let answer = match ruling {
                 Ruling::Answer(answer) => answer,
                 Ruling::Nothing => return Ok(Ruled::Nothing),
-                Ruling::Pass(url) => return Ok(Ruled::Pass(url)),
+                Ruling::Pass(url, cache) => return Ok(Ruled::Pass(url, cache)),
             };
             if scripted.sees_response() {
                 ruling::show(scripted, &out[start..], answer.status);

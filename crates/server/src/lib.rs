@@ -9,7 +9,8 @@
 
 pub mod access_log;
 pub mod admin;
-pub mod clock;
+pub mod cached;
+mod clock;
 pub mod connection;
 pub mod crew;
 pub mod endpoints;
@@ -25,6 +26,7 @@ pub mod oracle;
 mod passing;
 pub mod peer;
 pub mod pipeline;
+pub mod pools;
 pub mod proxied;
 pub mod record;
 pub mod representation;

@@ -111,6 +111,8 @@ limits! {
         "most HTTP/2 frames that speak of priorities or are not known, in 30 seconds; beyond it the connection closes";
     max_cache_bytes: "bytes", 32 * MIB, 0, 1 << 40,
         "memory for response heads and small bodies, shared by the workers; what was not used for longest goes first";
+    cache_bytes: "bytes", 64 * MIB, 0, 1 << 40,
+        "memory for answers of upstreams that scripts let be kept, shared by all sites and workers; what is not used goes first. 0 keeps none";
     keep_generations: "generations", 3, 0, 64,
         "earlier generations of a site that stay open for roll back. Each costs its index, its compiled scripts, a descriptor, and the disk space of an archive that was replaced; its cache is emptied";
 }

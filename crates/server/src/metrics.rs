@@ -3,6 +3,9 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
+use zeroserve_proxy::pools;
+use zeroserve_proxy::pools::{PoolState, Standing};
+
 use crate::site::Site;
 use crate::state::State;
 use crate::stats::{Counter, LATENCY_BOUNDS_NS, WorkerStats};
@@ -33,11 +36,17 @@ pub struct Facts<'a> {
     pub cpu_s: f64,
     /// Memory of the process that is not swapped out; `None` where the system does not tell.
     pub resident_bytes: Option<u64>,
+    /// Pools by their site, which those of the process have none of.
+    pub pools: Vec<(Option<String>, PoolState)>,
 }
 
 impl Facts<'_> {
     fn sum(&self, of: impl Fn(&WorkerStats) -> &Counter) -> f64 {
         self.state.sum(of) as f64
+    }
+
+    fn cache(&self) -> zeroserve_proxy::cache::Stats {
+        self.state.cache.as_ref().map(|cache| cache.stats()).unwrap_or_default()
     }
 }
 
@@ -136,6 +145,34 @@ metrics! {
         |facts, out| out.of_sites(facts, |site| site.rollbacks.load(Ordering::Relaxed) as f64);
     counter zeroserve_log_lines_dropped_total: "Lines of the access log that were dropped because its writer fell behind.",
         |facts, out| out.value(&[], facts.sum(|stats| &stats.log_lines_dropped));
+    counter zeroserve_cache_requests_total: "Requests that scripts let the cache of upstreams answer, by outcome: hit, stale, miss or bypass.",
+        |facts, out| {
+            let stats = facts.cache();
+            out.value(&[("outcome", "hit")], stats.hits as f64);
+            out.value(&[("outcome", "stale")], stats.stale as f64);
+            out.value(&[("outcome", "miss")], stats.misses as f64);
+            out.value(&[("outcome", "bypass")], stats.bypassed as f64);
+        };
+    counter zeroserve_cache_waits_total: "Times that a request waited for the answer to another one instead of asking the upstream.",
+        |facts, out| out.value(&[], facts.cache().waited as f64);
+    counter zeroserve_cache_responses_total: "Answers of upstreams to requests that the cache had no answer to, by outcome: stored, refused or revalidated.",
+        |facts, out| {
+            let stats = facts.cache();
+            out.value(&[("outcome", "stored")], stats.stored as f64);
+            out.value(&[("outcome", "refused")], stats.refused as f64);
+            out.value(&[("outcome", "revalidated")], stats.revalidated as f64);
+        };
+    counter zeroserve_cache_evictions_total: "Targets whose stored answers made room for others.",
+        |facts, out| out.value(&[], facts.cache().evicted as f64);
+    gauge zeroserve_cache_targets: "Targets with stored answers.",
+        |facts, out| out.value(&[], facts.cache().keys as f64);
+    gauge zeroserve_cache_bytes: "Memory of stored answers and of those on their way, in bytes.",
+        |facts, out| {
+            let stats = facts.cache();
+            out.value(&[], (stats.bytes + stats.recording_bytes) as f64);
+        };
+    gauge zeroserve_cache_budget_bytes: "Memory that they may take, in bytes.",
+        |facts, out| out.value(&[], facts.cache().budget_bytes as f64);
     gauge zeroserve_draining: "1 while no new connections are taken and those open are finished, else 0.",
         |facts, out| out.value(&[], f64::from(u8::from(facts.state.is_draining())));
     counter zeroserve_worker_requests_total: "Requests answered, by worker.",
@@ -144,6 +181,43 @@ metrics! {
         |facts, out| out.of_workers(facts, |stats| &stats.connections_accepted);
     gauge zeroserve_worker_connections: "Connections open now, by worker.",
         |facts, out| out.of_workers(facts, |stats| &stats.connections_open);
+    gauge zeroserve_upstream_up: "1 when the upstream of a pool is asked, 0 while it is ejected or down.",
+        |facts, out| out.of_upstreams(facts, |upstream| {
+            f64::from(u8::from(matches!(upstream.standing, Standing::Up | Standing::Probation)))
+        });
+    gauge zeroserve_upstream_requests: "Requests under way at an upstream of a pool.",
+        |facts, out| out.of_upstreams(facts, |upstream| f64::from(upstream.in_flight));
+    counter zeroserve_upstream_requests_total: "Requests that an upstream of a pool has answered, or failed to.",
+        |facts, out| out.of_upstreams(facts, |upstream| upstream.requests as f64);
+    counter zeroserve_upstream_failures_total: "Requests that an upstream of a pool has failed, by how far they had come.",
+        |facts, out| for (labels, upstream) in upstreams(facts) {
+            for (phase, count) in &upstream.failures {
+                out.value(&[labels[0], labels[1], labels[2], ("phase", phase)], *count as f64);
+            }
+        };
+    counter zeroserve_upstream_retries_total: "Requests that came to an upstream of a pool after another one had failed.",
+        |facts, out| out.of_upstreams(facts, |upstream| upstream.retries as f64);
+    counter zeroserve_upstream_ejections_total: "Times that an upstream of a pool was taken out because requests failed.",
+        |facts, out| out.of_upstreams(facts, |upstream| upstream.ejections as f64);
+    counter zeroserve_upstream_checks_failed_total: "Questions about health that an upstream of a pool did not answer well.",
+        |facts, out| out.of_upstreams(facts, |upstream| upstream.checks_failed as f64);
+    histogram zeroserve_upstream_first_byte_seconds: "Time until the head of an answer of an upstream of a pool.",
+        |facts, out| for (labels, upstream) in upstreams(facts) {
+            let mut count = 0;
+            let bounds = pools::LATENCY_BOUNDS_NS.iter().map(|ns| (*ns as f64 / 1e9).to_string());
+            let bounds = bounds.chain(["+Inf".to_owned()]);
+            for (bound, more) in bounds.zip(&upstream.latency) {
+                count += more;
+                let labels = [labels[0], labels[1], labels[2], ("le", &*bound)];
+                out.part("_bucket", &labels, count as f64);
+            }
+            out.part("_sum", &labels, upstream.latency_sum_ns as f64 / 1e9);
+            out.part("_count", &labels, count as f64);
+        };
+    gauge zeroserve_pool_waiting: "Requests that wait for a place at an upstream of a pool.",
+        |facts, out| out.of_pools(facts, |pool| pool.waiting as f64);
+    gauge zeroserve_pool_breaker_open: "1 while the circuit breaker of a pool refuses requests, else 0.",
+        |facts, out| out.of_pools(facts, |pool| f64::from(u8::from(pool.breaker_open)));
     gauge process_start_time_seconds: "When the server started, since 1970.",
         |facts, out| out.value(&[], seconds(facts.state.started));
     counter process_cpu_seconds_total: "Processor time of the process.",
@@ -152,6 +226,19 @@ metrics! {
         |facts, out| if let Some(bytes) = facts.resident_bytes {
             out.value(&[], bytes as f64);
         };
+}
+
+type Labels<'a> = [(&'static str, &'a str); 3];
+
+/// The upstreams of all pools, with their labels.
+fn upstreams<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = (Labels<'a>, &'a pools::State)> {
+    facts.pools.iter().flat_map(|(site, pool)| {
+        let site = site.as_deref().unwrap_or_default();
+        pool.upstreams.iter().map(move |upstream| {
+            let url = ("upstream", upstream.url.as_str());
+            ([("site", site), ("pool", pool.name.as_str()), url], upstream)
+        })
+    })
 }
 
 /// All metrics.
@@ -184,6 +271,19 @@ impl Samples<'_> {
     fn of_sites(&mut self, facts: &Facts<'_>, of: fn(&Site) -> f64) {
         for site in facts.state.sites() {
             self.of_site(&site, &[], of(&site));
+        }
+    }
+
+    fn of_upstreams(&mut self, facts: &Facts<'_>, of: fn(&pools::State) -> f64) {
+        for (labels, upstream) in upstreams(facts) {
+            self.value(&labels, of(upstream));
+        }
+    }
+
+    fn of_pools(&mut self, facts: &Facts<'_>, of: fn(&PoolState) -> f64) {
+        for (site, pool) in &facts.pools {
+            let site = site.as_deref().unwrap_or_default();
+            self.value(&[("site", site), ("pool", &pool.name)], of(pool));
         }
     }
 

@@ -3,21 +3,25 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::rc::Rc;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use zeroserve_host::{Body as ScriptBody, Exchange};
 use zeroserve_http::body::Framing;
 use zeroserve_http::{Method, Request, status};
+use zeroserve_proxy::pools::{HashBy, Policy, Pool, hash_key};
 use zeroserve_proxy::{
-    Asked, Failure, Head, Outgoing, Passage, Protocol, Timeouts, is_hop_by_hop, line, tokens,
+    Asked, Failure, Head, Outgoing, Passage, Protocol, Route, Timeouts, is_hop_by_hop, line, tokens,
 };
 
 use crate::access_log::{Asked as Noted, Line};
+use crate::cached::Answering;
 use crate::clock::Now;
 use crate::inquiry::origin_form;
 use crate::notice::Notices;
 use crate::peer::Peer;
+use crate::pools::Pools;
 use crate::worker::Worker;
 
 /// How often a request may come by the same server on its way.
@@ -30,19 +34,67 @@ const FORWARDING: [&str; 5] =
 /// Failures by upstream and phase, one line each in a while.
 static FAILURES: LazyLock<Notices<(String, &'static str)>> = LazyLock::new(Notices::default);
 
-/// Begin to pass a request on to `url`; otherwise the status to answer.
-pub(crate) fn begin(
+/// A request that is ready to be sent.
+pub(crate) struct Prepared {
+    to: To,
+    /// What a pool chooses by.
+    key: Option<u64>,
+    pub(crate) outgoing: Outgoing,
+    /// Its body, when somebody has read it.
+    content: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    /// Send it.
+    pub(crate) fn start(self, upstreams: &Upstreams) -> Box<Passage> {
+        let Self { to, key, outgoing, content } = self;
+        let mut passage = match to {
+            To::Route(route) => Passage::new(upstreams, route, outgoing, Timeouts::default()),
+            To::Pool(pool) => Passage::in_pool(upstreams, pool, key, outgoing),
+        };
+        if let Some(content) = content {
+            passage.upload(&content);
+            passage.end_upload(b"");
+        }
+        Box::new(passage)
+    }
+
+    /// Who would be asked, for the log.
+    pub(crate) fn asked(&self) -> String {
+        self.to.name()
+    }
+
+    /// The same once more.
+    pub(crate) fn again(&self) -> Self {
+        let Outgoing { ref head, framing, asked, method_len, ref host } = self.outgoing;
+        let (head, host) = (head.clone(), host.clone());
+        Self {
+            to: self.to.clone(),
+            key: self.key,
+            outgoing: Outgoing { head, framing, asked, method_len, host },
+            content: self.content.clone(),
+        }
+    }
+}
+
+/// Make a request what the upstream at `url` gets; otherwise the status to answer.
+pub(crate) fn prepare(
     worker: &Worker,
     request: &Request<'_, '_>,
-    exchange: Option<&mut Exchange>,
+    exchange: Option<&Exchange>,
     peer: &Peer,
+    pools: &Pools,
     url: &str,
-) -> Result<Box<Passage>, u16> {
-    let route = worker.upstreams.route(url).map_err(|error| {
-        let why = format!("can't pass requests on to {}: {}", url.escape_debug(), error.0);
-        FAILURES.warn((url.to_owned(), "route"), &why);
-        502_u16
-    })?;
+) -> Result<Prepared, u16> {
+    let pool = url.strip_prefix("pool:").and_then(|name| worker.views.sites().pool(name, pools));
+    let to = match pool {
+        Some(pool) => To::Pool(pool),
+        None => To::Route(worker.upstreams.route(url).map_err(|error| {
+            let why = format!("can't pass requests on to {}: {}", url.escape_debug(), error.0);
+            FAILURES.warn((url.to_owned(), "route"), &why);
+            502_u16
+        })?),
+    };
     let body = exchange.as_ref().map(|exchange| exchange.body().clone());
     let (framing, content) = match body {
         None | Some(ScriptBody::Unread) => (request.framing, None),
@@ -60,7 +112,8 @@ pub(crate) fn begin(
         peer,
         framing,
         is_read: content.is_some(),
-        is_http2: route.upstream.origin.protocol == Protocol::Http2,
+        is_http2: to.is_http2(),
+        host: 0..0,
     };
     let target = match &exchange {
         Some(exchange) => exchange.target(),
@@ -74,7 +127,10 @@ pub(crate) fn begin(
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) || method.is_empty() {
         return Err(500);
     }
-    writer.start(method, &route.base, target, &route.query);
+    match &to {
+        To::Route(route) => writer.start(method, &route.base, target, &route.query),
+        To::Pool(_) => writer.start(method, "", target, ""),
+    }
     let asked = Asked {
         is_head: method == "HEAD",
         wants_upgrade: match &exchange {
@@ -82,14 +138,68 @@ pub(crate) fn begin(
             None => writer.fields(request.headers(), false)?,
         },
     };
-    let is_idempotent = matches!(method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE" | "TRACE");
-    let outgoing = Outgoing { head: writer.head, framing, asked, is_idempotent };
-    let mut passage = Passage::new(&worker.upstreams, route, outgoing, Timeouts::default());
-    if let Some(content) = content {
-        passage.upload(&content);
-        passage.end_upload(b"");
+    let Writer { head, host, .. } = writer;
+    let outgoing = Outgoing { head, framing, asked, method_len: method.len(), host };
+    let key = match &to {
+        To::Route(_) => None,
+        To::Pool(pool) => match &pool.config().policy {
+            Policy::Hash(by) => match &exchange {
+                Some(exchange) => key(by, exchange.headers().iter(), peer),
+                None => key(by, request.headers(), peer),
+            },
+            _ => None,
+        },
+    };
+    Ok(Prepared { to, key, outgoing, content })
+}
+
+/// Who answers.
+#[derive(Clone)]
+enum To {
+    Route(Rc<Route>),
+    Pool(Arc<Pool>),
+}
+
+impl To {
+    /// What it is called in the log.
+    fn name(&self) -> String {
+        match self {
+            Self::Route(route) => route.upstream.origin.to_string(),
+            Self::Pool(pool) => format!("pool:{}", pool.config().name),
+        }
     }
-    Ok(Box::new(passage))
+
+    fn is_http2(&self) -> bool {
+        match self {
+            Self::Route(route) => route.upstream.origin.protocol == Protocol::Http2,
+            Self::Pool(pool) => {
+                let upstreams = &pool.config().upstreams;
+                upstreams.iter().any(|one| one.origin.protocol == Protocol::Http2)
+            }
+        }
+    }
+}
+
+/// What a pool chooses by; `None` when the request does not have it.
+fn key<'f>(
+    by: &HashBy,
+    mut fields: impl Iterator<Item = (&'f str, &'f [u8])>,
+    peer: &Peer,
+) -> Option<u64> {
+    let value = match by {
+        HashBy::Source => Some(peer.ip.as_bytes()),
+        HashBy::Header(name) => {
+            fields.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        }
+        HashBy::Cookie(name) => fields
+            .filter(|(other, _)| other.eq_ignore_ascii_case("cookie"))
+            .flat_map(|(_, value)| value.split(|byte| *byte == b';'))
+            .find_map(|pair| {
+                let at = pair.iter().position(|byte| *byte == b'=')?;
+                (pair[..at].trim_ascii() == name.as_bytes()).then_some(&pair[at + 1..])
+            }),
+    };
+    value.map(hash_key)
 }
 
 struct Writer<'a, 'h, 'b> {
@@ -101,6 +211,8 @@ struct Writer<'a, 'h, 'b> {
     /// Whether the client has sent its body already.
     is_read: bool,
     is_http2: bool,
+    /// Where the value of Host is.
+    host: Range<usize>,
 }
 
 impl Writer<'_, '_, '_> {
@@ -146,7 +258,10 @@ impl Writer<'_, '_, '_> {
                 _ => {}
             }
         }
-        line(&mut self.head, "Host", host.unwrap_or(self.request.host));
+        let host = host.unwrap_or(self.request.host);
+        let start = self.head.len() + "Host: ".len();
+        self.host = start..start + host.len();
+        line(&mut self.head, "Host", host);
         for (name, value) in fields.clone() {
             let left_out = is_hop_by_hop(name)
                 || is_one_of(&["host", "content-length", "expect"], name)
@@ -302,17 +417,16 @@ fn is_one_of(names: &[&str], name: &str) -> bool {
 }
 
 /// Tell the operator why an upstream gave no answer.
-pub(crate) fn tell(passage: &Passage, failure: &Failure) {
-    let origin = passage.origin().to_string();
-    let message = format!("no answer of {origin}: {failure}");
-    FAILURES.warn((origin, failure.phase.name()), &message);
+pub(crate) fn tell(name: String, failure: &Failure) {
+    let message = format!("no answer of {name}: {failure}");
+    FAILURES.warn((name, failure.phase.name()), &message);
 }
 
 /// Note in a line of the access log who is asked.
-pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) {
+pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Answering) {
     if let Some(line) = line {
         line.upstream = Some(Box::new(Noted {
-            upstream: passage.origin().to_string(),
+            upstream: passage.asked(),
             since: worker.clock.precise(),
             until: None,
             error: None,
@@ -321,17 +435,22 @@ pub(crate) fn note(line: &mut Option<Line>, worker: &Worker, passage: &Passage) 
 }
 
 /// Note that the head of the answer is there.
-pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker) {
+pub(crate) fn note_head(line: &mut Option<Line>, worker: &Worker, passage: &Answering) {
     if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
         asked.until = Some(worker.clock.precise());
+        // A pool may have asked others before.
+        if passage.is_of_pool() {
+            asked.upstream = passage.asked();
+        }
     }
 }
 
 /// Note that an answer is not all there, and tell the operator.
-pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Passage, failure: &Failure) {
-    tell(passage, failure);
+pub(crate) fn note_failure(line: &mut Option<Line>, passage: &Answering, failure: &Failure) {
+    tell(passage.name(), failure);
     if let Some(asked) = line.as_mut().and_then(|line| line.upstream.as_mut()) {
         asked.error = Some(failure.to_string());
+        asked.upstream = passage.asked();
     }
 }
 

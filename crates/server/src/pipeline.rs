@@ -3,6 +3,7 @@
 use std::io;
 use std::rc::Rc;
 
+use bytes::Bytes;
 use zeroserve_archive::{EntryId, Variant};
 use zeroserve_http::conditions::{self, Outcome};
 use zeroserve_http::negotiate::Weights;
@@ -38,6 +39,8 @@ pub enum Body {
     Empty,
     /// What the server or a script made for this answer.
     Bytes(Vec<u8>),
+    /// Bytes that others have as well.
+    Shared(Bytes),
     /// Bytes of a representation.
     Part(Local, Part),
     /// `multipart/byteranges`.
@@ -50,6 +53,7 @@ impl Body {
         match self {
             Self::Empty => 0,
             Self::Bytes(bytes) => bytes.len() as u64,
+            Self::Shared(bytes) => bytes.len() as u64,
             Self::Part(_, part) => part.len,
             Self::Parts(_, parts) => {
                 parts.iter().map(|(head, part)| head.len() as u64 + part.len).sum()

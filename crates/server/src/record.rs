@@ -273,7 +273,7 @@ fn decision(answer: &Answer) -> Value {
         Answer::Respond { status, body, .. } => {
             json!({"kind": "responded", "status": status, "bytes": body.len()})
         }
-        Answer::ReverseProxy { url } => json!({"kind": "proxied", "url": url}),
+        Answer::ReverseProxy { url, .. } => json!({"kind": "proxied", "url": url}),
         Answer::Abort => json!({"kind": "aborted"}),
     }
 }

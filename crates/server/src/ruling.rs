@@ -38,14 +38,17 @@ const PARTIAL: [&str; 7] = [
     "if-unmodified-since",
 ];
 
+/// Metadata by which scripts in C let the answer of an upstream be kept: `1`.
+const CACHE_KEY: &str = "zs.proxy.cache";
+
 /// What scripts have decided.
 pub enum Ruling {
     /// An answer.
     Answer(Answer),
     /// No answer at all.
     Nothing,
-    /// That the upstream of this URL answers.
-    Pass(String),
+    /// That the upstream of this URL answers, or what was kept of it, if that is wanted.
+    Pass(String, bool),
 }
 
 /// Answer as the scripts have it.
@@ -89,7 +92,10 @@ fn decided(
     let exchange = &mut scripted.exchange;
     match exchange.take_answer() {
         Some(Decided::Abort) => return Ok(Ruling::Nothing),
-        Some(Decided::ReverseProxy { url }) => return Ok(Ruling::Pass(url)),
+        Some(Decided::ReverseProxy { url, cache }) => {
+            let cache = cache || exchange.meta(CACHE_KEY) == Some("1");
+            return Ok(Ruling::Pass(url, cache));
+        }
         Some(Decided::Respond { status, mut body, content_type }) => {
             let own = exchange.answer_fields();
             let typed = content_type.is_empty()

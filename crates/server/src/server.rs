@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use tokio::sync::{oneshot, watch};
+use zeroserve_proxy::cache::Cache;
 use zeroserve_proxy::{Shared, Upstreams};
 
 use crate::access_log::{Destination, Format, Writer};
@@ -236,6 +237,8 @@ impl Server {
             // They are taken from the back.
             seats.reverse();
         }
+        let budget = config.limits.cache_bytes;
+        let cache = (budget > 0).then(|| Cache::new(budget));
         for (number, stats) in stats.iter().enumerate() {
             let entrance = |bound: &mut Bound| {
                 let front = Arc::clone(fronts.of(bound));
@@ -249,13 +252,16 @@ impl Server {
             let (receiver, running) = (phase.subscribe(), Arc::clone(&running));
             let (beats, proxy_from) = (pulse.subscribe(), Arc::clone(&proxy_from));
             let (trusted, upstreams) = (Arc::clone(&trusted), Arc::clone(&upstreams));
-            let seat = seats.pop();
+            let (seat, cache) = (seats.pop(), cache.clone());
             let (ready, failed) = (reports.clone(), reports.clone());
             let thread =
                 std::thread::Builder::new().name(format!("zs-worker-{number}")).spawn(move || {
                     let _ended = Ended(running);
+                    let health = (number == 0).then(|| Arc::clone(&sites));
                     let mut worker = Worker::new(sites, limits, stats, end);
+                    worker.health = health;
                     worker.proxy_from = proxy_from;
+                    worker.cache = cache;
                     worker.trusted_proxies = trusted;
                     worker.upstreams = Upstreams::new(upstreams).into();
                     if let Some((seat, arrivals)) = seat {
@@ -290,7 +296,7 @@ impl Server {
             return Err(format!("can't start {} workers: {error}", config.workers));
         }
         let unlink = bound.iter_mut().filter_map(|bound| bound.unlink.take()).collect();
-        let state = Arc::new(State::new(sites, tls, stats, urls, phase.subscribe()));
+        let state = Arc::new(State::new(sites, tls, cache, stats, urls, phase.subscribe()));
         Ok(Self {
             state,
             phase,

@@ -14,6 +14,7 @@ use zeroserve_host::{RateLimiter, Tables};
 use zeroserve_vm::Engine;
 
 use crate::limits::Limits;
+use crate::pools::{Beside, Pools};
 use crate::representation::{Key, Representation};
 use crate::scripts::{Object, Scripts};
 use crate::sites::Bell;
@@ -86,6 +87,8 @@ pub struct Generation {
     pub options: SiteOptions,
     /// What runs on each request; `None` costs nothing.
     pub scripts: Option<Scripts>,
+    /// Upstreams that its configuration names.
+    pub pools: Pools,
     /// When it was opened.
     pub loaded_at: SystemTime,
     /// Whether browsers on this machine hear of changes.
@@ -109,14 +112,17 @@ impl Generation {
         number: u64,
         (archive, in_place): (Archive, bool),
         options: SiteOptions,
-        plugins: &[Object],
+        beside: &Beside<'_>,
+        previous: Option<&Pools>,
     ) -> Result<Self, Error> {
+        let plugins = beside.plugins;
         let scripts = Scripts::load(&archive, plugins, options.engine)?;
+        let pools = Pools::of(&archive, beside, previous)?;
         let cache = Cache::with_weighter(CACHE_ITEMS_GUESS, options.max_cache_bytes, Weight);
         let loaded_at = SystemTime::now();
         let plugins = digest(plugins);
         let live = options.live && in_place;
-        Ok(Self { number, archive, options, scripts, loaded_at, live, plugins, cache })
+        Ok(Self { number, archive, options, scripts, pools, loaded_at, live, plugins, cache })
     }
 
     /// Whether it will be worth going back to from that one: still what it was, and another.
@@ -211,6 +217,8 @@ pub struct Site {
     pub tables: Tables,
     /// What it is called in metrics and by operators.
     pub name: String,
+    /// Of this process, no other site has it.
+    pub id: u64,
     /// Reloads that put a new generation in force.
     pub reloads_ok: AtomicU64,
     /// Reloads that were refused.
@@ -233,6 +241,9 @@ pub struct Site {
 #[derive(Default)]
 pub struct Answered(pub [Counter; 4]);
 
+/// How many sites there have been.
+static SITES: AtomicU64 = AtomicU64::new(1);
+
 /// What a site is called that has no host: the last part of its path.
 pub(crate) fn name_of(path: &Path) -> String {
     // A path like `.` or `..` has no last part of its own.
@@ -243,7 +254,17 @@ pub(crate) fn name_of(path: &Path) -> String {
 impl Site {
     /// Open the first generation. `plugins` run before the scripts of the archive.
     pub fn open(path: PathBuf, options: SiteOptions, plugins: &[Object]) -> Result<Self, Error> {
-        Self::open_as(name_of(&path), path, options, plugins, Arc::default())
+        let beside = Beside { plugins, configure: None };
+        Self::open_beside(path, options, &beside)
+    }
+
+    /// The same with all that goes beside it.
+    pub fn open_beside(
+        path: PathBuf,
+        options: SiteOptions,
+        beside: &Beside<'_>,
+    ) -> Result<Self, Error> {
+        Self::open_as(name_of(&path), path, options, beside, Arc::default())
     }
 
     /// The same by a name, for those who hear a bell.
@@ -251,13 +272,14 @@ impl Site {
         name: String,
         path: PathBuf,
         options: SiteOptions,
-        plugins: &[Object],
+        beside: &Beside<'_>,
         bell: Arc<Bell>,
     ) -> Result<Self, Error> {
         let archive = open(&path)?;
-        let first = Generation::new(1, archive, options.clone(), plugins)?;
+        let first = Generation::new(1, archive, options.clone(), beside, None)?;
         Ok(Self {
             name,
+            id: SITES.fetch_add(1, Ordering::Relaxed),
             bell,
             reloads_ok: AtomicU64::new(0),
             reloads_failed: AtomicU64::new(0),
@@ -295,17 +317,19 @@ impl Site {
     }
 
     /// Open the path anew and swap it in. Calls must not overlap.
-    pub fn reload(&self, plugins: &[Object]) -> Result<u64, Error> {
-        let reloaded = self.try_reload(plugins);
+    pub fn reload(&self, beside: &Beside<'_>) -> Result<u64, Error> {
+        let reloaded = self.try_reload(beside);
         let counter = if reloaded.is_ok() { &self.reloads_ok } else { &self.reloads_failed };
         counter.fetch_add(1, Ordering::Relaxed);
         reloaded
     }
 
-    fn try_reload(&self, plugins: &[Object]) -> Result<u64, Error> {
+    fn try_reload(&self, beside: &Beside<'_>) -> Result<u64, Error> {
         let archive = open(&self.path)?;
         let number = self.earlier().highest + 1;
-        let next = Generation::new(number, archive, self.options.clone(), plugins)?;
+        let (options, before) = (self.options.clone(), self.current());
+        let next = Generation::new(number, archive, options, beside, Some(&before.pools))?;
+        drop(before);
         let mut earlier = self.earlier();
         earlier.highest = number;
         let before = self.put_in_force(Arc::new(next));

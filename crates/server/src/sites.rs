@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
+use zeroserve_proxy::pools::{Pool, PoolConfig};
 
-use crate::scripts::Object;
+use crate::pools::{Beside, Pools};
 use crate::site::{Site, SiteOptions, name_of};
 
 /// Says to workers that something they look at is another one now.
@@ -57,6 +58,8 @@ impl Table {
 pub struct Sites {
     table: ArcSwap<Table>,
     bell: Arc<Bell>,
+    /// Of the process: all sites may use them, in the place of their own.
+    pools: ArcSwap<Pools>,
     editing: Mutex<()>,
 }
 
@@ -73,6 +76,24 @@ impl Sites {
         &self.bell
     }
 
+    /// The pools of the process.
+    pub fn pools(&self) -> Arc<Pools> {
+        self.pools.load_full()
+    }
+
+    /// Put others in their place.
+    pub fn set_pools(&self, configs: Vec<PoolConfig>) {
+        let before = self.pools();
+        self.pools.store(Arc::new(Pools::new(configs, Some(&before))));
+        self.bell.ring();
+    }
+
+    /// The pool of a name: of the process, or of a generation.
+    pub fn pool(&self, name: &str, own: &Pools) -> Option<Arc<Pool>> {
+        let of_process = self.pools.load().get(name).cloned();
+        of_process.or_else(|| own.get(name).cloned())
+    }
+
     /// The sites of now.
     pub fn table(&self) -> Arc<Table> {
         self.table.load_full()
@@ -85,15 +106,15 @@ impl Sites {
         host: Option<&str>,
         path: &Path,
         options: &SiteOptions,
-        plugins: &[Object],
+        beside: &Beside<'_>,
     ) -> Result<u64, String> {
         let named = |error| format!("{}: {error}", path.display());
         if let Some(site) = self.get(host).filter(|site| site.path() == path) {
-            return site.reload(plugins).map_err(named);
+            return site.reload(beside).map_err(named);
         }
         let (path, options, bell) = (path.to_owned(), options.clone(), Arc::clone(&self.bell));
         let name = host.map_or_else(|| name_of(&path), str::to_owned);
-        let site = Site::open_as(name, path.clone(), options, plugins, bell)
+        let site = Site::open_as(name, path.clone(), options, beside, bell)
             .map_err(|error| format!("{}: {error}", path.display()))?;
         let number = site.number();
         self.put(host, Arc::new(site));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::watch;
+use zeroserve_proxy::cache::Cache;
 
 use crate::site::Site;
 use crate::sites::Sites;
@@ -17,6 +18,8 @@ pub struct State {
     pub sites: Arc<Sites>,
     /// How connections are encrypted, if any are.
     pub tls: Option<Arc<Tls>>,
+    /// What upstreams have said that others may get.
+    pub cache: Option<Cache>,
     /// One for each worker.
     pub stats: Vec<Arc<WorkerStats>>,
     /// Where the listeners are reached.
@@ -31,11 +34,12 @@ impl State {
     pub fn new(
         sites: Arc<Sites>,
         tls: Option<Arc<Tls>>,
+        cache: Option<Cache>,
         stats: Vec<Arc<WorkerStats>>,
         urls: Vec<String>,
         phase: watch::Receiver<Phase>,
     ) -> Self {
-        Self { sites, tls, stats, urls, started: SystemTime::now(), phase }
+        Self { sites, tls, cache, stats, urls, started: SystemTime::now(), phase }
     }
 
     /// Whether no new connections are taken.

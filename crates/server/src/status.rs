@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use zeroserve_archive::Problem;
+use zeroserve_proxy::pools::{PoolState, State as Upstream};
 
 use crate::site::{Generation, Site};
 use crate::state::State;
@@ -37,6 +38,7 @@ pub fn status(state: &State) -> Value {
         "listeners": listeners,
         "workers": workers,
         "sites": state.sites().iter().map(|one| site(one)).collect::<Vec<_>>(),
+        "pools": pools(state),
         "certificates": certificates(state),
         "warnings": warnings(state),
     })
@@ -65,8 +67,16 @@ pub fn live(state: &State) -> Value {
         "latency": { "bounds_s": bounds, "counts": classes },
         "script_traps": state.sum(|stats| &stats.script_traps),
         "generations": generations,
+        "upstreams": upstreams(state),
         "reloads_failed": failed.sum::<u64>(),
     })
+}
+
+/// The word for the state of each upstream, so that the page knows when one has changed.
+fn upstreams(state: &State) -> String {
+    let states = crate::pools::states(&state.sites);
+    let upstreams = states.iter().flat_map(|(_, pool)| &pool.upstreams);
+    upstreams.map(|one| one.standing.name()).collect::<Vec<_>>().join(" ")
 }
 
 fn site(site: &Site) -> Value {
@@ -99,6 +109,46 @@ fn generation(generation: &Generation, in_force: bool) -> Value {
         "entries": archive.index().len(),
         "bytes": bytes,
         "scripts": scripts,
+    })
+}
+
+fn pools(state: &State) -> Vec<Value> {
+    let states = crate::pools::states(&state.sites);
+    states.iter().map(|(site, state)| pool(site.as_deref(), state)).collect()
+}
+
+fn pool(site: Option<&str>, state: &PoolState) -> Value {
+    let seconds = |ms: u64| ms as f64 / 1000.0;
+    let upstream = |one: &Upstream| {
+        let failures: BTreeMap<_, _> = one.failures.iter().copied().collect();
+        let answers = one.latency.iter().sum::<u64>();
+        let mean_s = (answers > 0).then(|| one.latency_sum_ns as f64 / answers as f64 / 1e9);
+        let error = (!one.last_error.is_empty())
+            .then(|| json!({ "message": one.last_error, "age_s": seconds(one.last_error_ms) }));
+        json!({
+            "url": one.url,
+            "weight": one.weight,
+            "backup": one.backup,
+            "state": one.standing.name(),
+            "down_s": one.down_ms.map(seconds),
+            "ejected_s": one.ejected_ms.map(seconds),
+            "last_error": error,
+            "in_flight": one.in_flight,
+            "max_connections": one.max_connections,
+            "requests": one.requests,
+            "failures": failures,
+            "retries": one.retries,
+            "ejections": one.ejections,
+            "checks_failed": one.checks_failed,
+            "mean_first_byte_s": mean_s,
+        })
+    };
+    json!({
+        "name": state.name,
+        "site": site,
+        "breaker_open": state.breaker_open,
+        "waiting": state.waiting,
+        "upstreams": state.upstreams.iter().map(upstream).collect::<Vec<_>>(),
     })
 }
 

@@ -531,6 +531,7 @@ impl<S: Stream> Transfer<S> {
                 self.append(&bytes);
                 self.flush(false).await
             }
+            Body::Shared(bytes) => self.send_with(&bytes, false).await,
             Body::Part(local, part) => self.send_part(&local, part, false).await,
             Body::Parts(local, parts) => {
                 for (head, part) in parts {

@@ -21,6 +21,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use zeroserve_host::Exchange;
 use zeroserve_http::h2::BlockCache;
+use zeroserve_proxy::cache::Cache;
 
 use crate::access_log::Log;
 use crate::clock::Clock;
@@ -34,6 +35,7 @@ use crate::notice::{Notice, plain};
 use crate::oracle::Oracle;
 use crate::passing::Upstreams;
 use crate::peer::{Front, Peer, Session};
+use crate::pools;
 use crate::proxied;
 use crate::record::SharedRecord;
 use crate::sites::Sites;
@@ -80,6 +82,12 @@ pub struct Worker {
     pub trusted_proxies: Arc<[IpNet]>,
     /// Upstreams, and idle connections to them.
     pub upstreams: Upstreams,
+    /// What upstreams have said that others may get, shared by the workers.
+    pub cache: Option<Cache>,
+    /// Stored responses that are renewed without a client now.
+    pub renewals: Rc<Cell<usize>>,
+    /// Whose upstreams it asks for their health: one worker does it for all.
+    pub health: Option<Arc<Sites>>,
     /// Buffers that one request at a time uses.
     pub scratch: SharedScratch,
     /// Header blocks of HTTP/2 responses, which are the same for all connections.
@@ -127,6 +135,9 @@ impl Worker {
             proxy_from: Arc::default(),
             trusted_proxies: Arc::default(),
             upstreams: Upstreams::default(),
+            cache: None,
+            renewals: Rc::default(),
+            health: None,
             scratch: SharedScratch::default(),
             blocks: RefCell::default(),
             head_text: Cell::default(),
@@ -277,6 +288,10 @@ pub fn run(
                 stats.pulse.set(*pulse.borrow_and_update());
             }
         });
+        if let Some(sites) = &worker.health {
+            let upstreams = Rc::new(worker.upstreams.apart());
+            tokio::task::spawn_local(pools::watch(Arc::clone(sites), upstreams));
+        }
         if let Some(arrivals) = worker.arrivals.take() {
             let worker = Rc::clone(&worker);
             tokio::task::spawn_local(async move { welcome(&worker, arrivals).await });

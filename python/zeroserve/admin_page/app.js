@@ -131,6 +131,32 @@ function siteCard(site) {
   return made("section", { class: "card site", "aria-label": site.name }, head, made("div", { class: "scroll", tabindex: "0" }, table));
 }
 
+const UPSTREAM_HEADINGS = [["Upstream", ""], ["State", ""], ["Under way", "number"], ["Requests", "number"], ["Failed", "number"], ["Head after", "number"]];
+
+function poolCard(pool) {
+  const notes = [pool.site === null ? "of the process" : `of ${pool.site}`];
+  if (pool.waiting) notes.push(`${count(pool.waiting)} waiting`);
+  if (pool.breaker_open) notes.push("circuit breaker open");
+  const head = made("div", { class: "site-head" }, made("h3", {}, `Pool ${pool.name}`), made("p", {}, notes.join(", ")));
+  const top = made("tr");
+  for (const [heading, kind] of UPSTREAM_HEADINGS) top.append(made("th", { scope: "col", class: kind }, heading));
+  const body = made("tbody");
+  for (const one of pool.upstreams) {
+    const why = one.state !== "up" && one.last_error ? `${one.state}: ${one.last_error.message}` : one.state;
+    const failed = Object.values(one.failures).reduce((sum, n) => sum + n, 0);
+    body.append(made("tr", one.state === "up" ? { class: "in-force" } : {},
+      made("td", {}, one.backup ? `${one.url} (backup)` : one.url),
+      made("td", { class: "wide" }, why),
+      made("td", { class: "number" }, count(one.in_flight)),
+      made("td", { class: "number" }, count(one.requests)),
+      made("td", { class: "number" }, count(failed)),
+      made("td", { class: "number" }, one.mean_first_byte_s === null ? "–" : time(one.mean_first_byte_s)),
+    ));
+  }
+  const table = made("table", { "aria-label": `Upstreams of ${pool.name}` }, made("thead", {}, top), body);
+  return made("section", { class: "card site", "aria-label": `Pool ${pool.name}` }, head, made("div", { class: "scroll", tabindex: "0" }, table));
+}
+
 function rollBack(site, number) {
   const button = made("button", { type: "button", class: "strong" }, `Roll back to ${number}`);
   button.addEventListener("click", () => {
@@ -179,6 +205,8 @@ async function refresh() {
     shownSites = sites;
     find("#sites").replaceChildren(...status.sites.map(siteCard));
   }
+  find("#pools").hidden = !status.pools.length;
+  find("#pools div").replaceChildren(...status.pools.map(poolCard));
   document.title = `${status.sites.map((site) => site.name).join(", ")} – zeroserve`;
   const where = status.listeners.map((listener) => listener.url).join(", ");
   const workers = `${status.workers.length} worker${status.workers.length === 1 ? "" : "s"}`;
@@ -227,7 +255,7 @@ async function tick(own) {
   try {
     const live = await ask("/live");
     if (own !== turn) return;
-    const other = !before || JSON.stringify(live.generations) !== JSON.stringify(before.generations) || live.reloads_failed !== before.reloads_failed;
+    const other = !before || JSON.stringify(live.generations) !== JSON.stringify(before.generations) || live.reloads_failed !== before.reloads_failed || live.upstreams !== before.upstreams;
     if (other || calls % CALLS_BEFORE_STATUS === 0) await refresh();
     calls += 1;
     // A server that was started anew counts from zero.

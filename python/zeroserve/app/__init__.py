@@ -12,14 +12,13 @@ Granian (``pip install 'zeroserve[app]'``) runs it, in processes that a keeper l
 
 import contextlib
 import os
-import select
+import queue
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-
 
 from zeroserve._core import Error
 from zeroserve.app.settings import (
@@ -31,7 +30,7 @@ from zeroserve.app.settings import (
     encode,
 )
 from zeroserve.reload import Report
-from zeroserve.words import quoted
+from zeroserve.words import plural, quoted
 
 __all__ = ["MAX_WORKERS", "App"]
 
@@ -48,6 +47,12 @@ END_TIMEOUT_S = 5.0
 
 POLL_S = 0.1
 
+JOIN_S = 1.0
+"""How long the last lines may take."""
+
+MAX_WAITING_LINES = 1000
+"""Lines beyond are dropped and counted: nothing waits for who reads them."""
+
 
 class App:
     """A running application, and the keeper that starts it again."""
@@ -61,6 +66,7 @@ class App:
         workers: int = 1,
         watch: bool = False,
         drain_s: float = 10.0,
+        trusted_proxies: Sequence[str] = (),
         user: tuple[int, int, tuple[int, ...]] | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> None:
@@ -69,8 +75,9 @@ class App:
         ``name``: ``MODULE:NAME``, found in ``directory`` (default: the current one) or among
         what is installed. ``interface``: ``auto`` looks at what the application is. ``workers``:
         processes. ``watch``: start it again when files in ``directory`` change. ``drain_s``:
-        seconds that it has to finish what runs. ``user``: ids of user, group and groups that it
-        becomes. ``on_line``: takes each line that it prints; by default the logger
+        seconds that it has to finish what runs. ``trusted_proxies``: networks of proxies in
+        front of the server, which are nobody's address. ``user``: ids of user, group and groups
+        that it becomes. ``on_line``: takes each line that it prints; by default the logger
         ``zeroserve.app`` does.
 
         Raises ``Error`` for what can't be right.
@@ -85,15 +92,16 @@ class App:
         self.target: str | None = None
         """Where it listens: ``unix:PATH``; None while it has never been ready."""
         self._settings = Settings(
-            name, place, interface, workers, watch, drain_s, None, user
+            name, place, interface, workers, watch, drain_s, list(trusted_proxies), user
         )
         self._on_line = on_line or _log
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._switch: Callable[[str], None] = lambda _target: None
         self._report: Report = lambda _severity, _line: None
-        self._early: list[Message] = []
-        self._thread: threading.Thread | None = None
+        self._said: queue.Queue[Message | None] = queue.Queue(MAX_WAITING_LINES)
+        self._dropped = 0
+        self._threads: list[threading.Thread] = []
         self._changed = threading.Condition()
         self._outcomes: dict[int, bool] = {}
         self._last_id = 0
@@ -119,14 +127,15 @@ class App:
         self._socket = ours
         end = time.monotonic() + START_TIMEOUT_S
         try:
+            ours.settimeout(POLL_S)
             while self.target is None:
-                ready, _, _ = select.select([ours], [], [], POLL_S)
+                with contextlib.suppress(TimeoutError):
+                    self._take_first(ours.recv(MAX_MESSAGE_BYTES))
                 if interrupted():
                     raise Error(f"interrupted before the app {self._settings.name} was ready")
-                if ready:
-                    self._take_first(ours.recv(MAX_MESSAGE_BYTES))
-                elif time.monotonic() > end:
+                if time.monotonic() > end:
                     raise Error(f"the app {self._settings.name} was not ready in time")
+            ours.settimeout(None)
         except BaseException:
             self.stop()
             raise
@@ -138,8 +147,11 @@ class App:
         nobody is sent to the old one any more.
         """
         self._switch, self._report = switch, report
-        self._thread = threading.Thread(target=self._run, name="zeroserve-app", daemon=True)
-        self._thread.start()
+        # Two of them: whoever reads its lines may take his time, a switch must not.
+        for target in (self._hear, self._speak):
+            thread = threading.Thread(target=target, name="zeroserve-app", daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def reload(self) -> bool:
         """Start it anew, and wait until that is ready; False when the old one goes on.
@@ -151,9 +163,7 @@ class App:
             number = self._last_id
         self._tell(do="reload", id=number)
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._ended or number in self._outcomes, START_TIMEOUT_S
-            )
+            self._changed.wait_for(lambda: self._ended or number in self._outcomes, START_TIMEOUT_S)
             return self._outcomes.pop(number, False)
 
     def stop(self) -> None:
@@ -167,18 +177,16 @@ class App:
                 # From within a sandbox that is not allowed; it ends with the socket, too.
                 with contextlib.suppress(PermissionError):
                     self._process.kill()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(END_TIMEOUT_S)
-        elif self._socket is not None:
-            # What it said to the last.
-            with contextlib.suppress(OSError):
-                while data := self._socket.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT):
-                    self._take(decode(data))
+        for thread in self._threads:
+            thread.join(JOIN_S)
+        if not self._threads:
+            self._drain()
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
     def _take_first(self, data: bytes) -> None:
+        """What comes before there are threads."""
         if not data:
             raise Error(
                 f"the app {self._settings.name} was not started: its keeper ended",
@@ -187,11 +195,26 @@ class App:
         message = decode(data)
         if message["event"] == "refused":
             raise Error(*message["args"])
-        self._take(message)
+        if message["event"] == "serving":
+            self.target = message["target"]
+            self._tell(do="switched", target=self.target)
+        elif message["event"] == "line":
+            self._on_line(message["line"])
+        else:
+            self._keep(message)
 
-    def _run(self) -> None:
-        for message in self._early:
-            self._take(message)
+    def _drain(self) -> None:
+        """Lines that came since somebody has looked last."""
+        connection = self._socket
+        if connection is None:
+            return
+        with contextlib.suppress(OSError):
+            while data := connection.recv(MAX_MESSAGE_BYTES, socket.MSG_DONTWAIT):
+                message = decode(data)
+                if message["event"] == "line":
+                    self._on_line(message["line"])
+
+    def _hear(self) -> None:
         connection = self._socket
         assert connection is not None
         while True:
@@ -206,25 +229,45 @@ class App:
             self._ended = True
             self._changed.notify_all()
         if not self._stopping:
-            self._report("error", "the app is no longer looked after: its keeper has ended")
+            line = "the app is no longer looked after: its keeper has ended"
+            self._keep({"event": "report", "severity": "error", "line": line, "hint": None})
+        self._keep(None)
 
     def _take(self, message: Message) -> None:
-        if message["event"] == "line":
-            self._on_line(message["line"])
-        elif message["event"] == "serving":
+        if message["event"] == "serving":
             self.target = message["target"]
             self._switch(message["target"])
-            self._tell(do="switched")
-        elif message["event"] == "report":
-            if self._thread is None and not self._stopping:
-                self._early.append(message)
-                return
-            hint = f"\nhint: {message['hint']}" if message["hint"] else ""
-            self._report(message["severity"], message["line"] + hint)
+            self._tell(do="switched", target=message["target"])
         elif message["event"] == "done":
             with self._changed:
                 self._outcomes[message["id"]] = message["done"]
                 self._changed.notify_all()
+        else:
+            self._keep(message)
+
+    def _keep(self, message: Message | None) -> None:
+        """To be said, as soon as somebody listens."""
+        try:
+            self._said.put_nowait(message)
+        except queue.Full:
+            self._dropped += 1
+
+    def _speak(self) -> None:
+        while True:
+            try:
+                message = self._said.get(timeout=POLL_S if self._ended else None)
+            except queue.Empty:
+                return
+            if message is None:
+                return
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                self._on_line(f"({plural(dropped, 'line')} dropped)")
+            if message["event"] == "line":
+                self._on_line(message["line"])
+            else:
+                hint = f"\nhint: {message['hint']}" if message["hint"] else ""
+                self._report(message["severity"], message["line"] + hint)
 
     def _tell(self, **message: object) -> None:
         if self._socket is not None:
@@ -268,5 +311,3 @@ def _log(line: str) -> None:
     import logging
 
     logging.getLogger("zeroserve.app").info(line)
-
-

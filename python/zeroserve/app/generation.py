@@ -5,14 +5,19 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 
 from zeroserve.app.load import Refused
 from zeroserve.app.settings import MAX_LINE_CHARS, Message, Run
+from zeroserve.words import reason
 
 START_TIMEOUT_S = 60.0
 """An application that is not ready by then is ended: it would hold up a reload."""
+
+LOOK_S = 0.01
+"""How often it is looked whether it listens already."""
 
 KILL_AFTER_S = 2.0
 """What granian gets beyond the time that its workers have."""
@@ -36,20 +41,34 @@ class Generation:
         """Done when its first process has ended."""
 
     async def start(self) -> None:
-        """Start it and wait until all workers are ready; raises ``Refused``, and it is gone then."""
+        """Start it and wait until all workers are ready.
+
+        Raises ``Refused``, and it is gone then.
+        """
         try:
             await self._spawn()
-            await asyncio.wait_for(self._outcome, START_TIMEOUT_S)
+            await asyncio.wait_for(self._is_ready(), START_TIMEOUT_S)
         except TimeoutError:
             await self.kill()
             raise Refused(
                 f"{self.run.name}: not ready within {START_TIMEOUT_S:.0f} seconds"
             ) from None
         except OSError as error:
-            raise Refused(f"can't run {sys.executable}: {error.strerror}") from None
+            raise Refused(
+                f"can't run {sys.executable}: {reason(error)}",
+                "with --user, Python has to be readable for that user",
+            ) from None
         except BaseException:
             await self.kill()
             raise
+
+    async def _is_ready(self) -> None:
+        await self._outcome
+        # Its workers have loaded it; granian listens a moment later.
+        while not _accepts(self.run.socket):
+            await asyncio.sleep(LOOK_S)
+            if self.code is not None:
+                raise Refused(f"{self.run.name}: it ended while it was started: {self.ending()}")
 
     def take(self, word: Message) -> None:
         """What one of its processes says."""
@@ -68,9 +87,7 @@ class Generation:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(
-                asyncio.shield(self.ended), self.run.drain_s + KILL_AFTER_S
-            )
+            await asyncio.wait_for(asyncio.shield(self.ended), self.run.drain_s + KILL_AFTER_S)
         await self.kill()
 
     async def kill(self) -> None:
@@ -137,3 +154,13 @@ class Generation:
         if line:
             self.last_line = line[:200]
         self._on_line(line)
+
+
+def _accepts(path: str) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True

@@ -63,7 +63,7 @@ class Keeper:
         self._starting: Generation | None = None
         self._current: Generation | None = None
         self._retiring: set[asyncio.Task[None]] = set()
-        self._switched = asyncio.Event()
+        self._switched: dict[str, asyncio.Event] = {}
         self._quick_ends = 0
 
     async def keep(self, directory: str) -> None:
@@ -87,7 +87,7 @@ class Keeper:
                 if isinstance(failure, Exception):
                     self._report("error", f"internal: {type(failure).__name__}: {failure}")
             if self._current is not None:
-                self._retire(self._current, 0)
+                self._retire(self._current)
             await asyncio.gather(*self._retiring)
             loop.remove_reader(words)
         await self._flush()
@@ -161,6 +161,7 @@ class Keeper:
             settings.interface,
             settings.workers,
             settings.drain_s,
+            settings.trusted,
             self._number,
             f"{self._directory}/app-{self._number}.sock",
             f"{self._directory}/words",
@@ -174,25 +175,29 @@ class Keeper:
         self._began = time.monotonic()
         assert started.ended is not None
         started.ended.add_done_callback(lambda _: self._has_ended(started))
-        self._switched.clear()
-        self._tell(event="serving", target=f"unix:{run.socket}")
+        target = f"unix:{run.socket}"
+        self._switched[target] = asyncio.Event()
+        self._tell(event="serving", target=target)
         if before is not None:
-            self._retire(before, HAND_OVER_S)
+            self._retire(before, self._switched[target])
 
     def _has_ended(self, generation: Generation) -> None:
         if not generation.retired:
             self._wishes.put_nowait(_Ended(generation))
 
-    def _retire(self, generation: Generation, pause_s: float) -> None:
+    def _retire(self, generation: Generation, switched: asyncio.Event | None = None) -> None:
+        """End one, a moment after the server has switched to the next."""
         generation.retired = True
 
         async def retire() -> None:
-            if pause_s:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._switched.wait(), pause_s * 10)
+            if switched is not None:
+                stop = asyncio.create_task(self._stop.wait())
+                told = asyncio.create_task(switched.wait())
+                await asyncio.wait([stop, told], return_when=asyncio.FIRST_COMPLETED)
+                told.cancel()
                 # Cut short by the end of the server, which has sent its last request by then.
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), pause_s)
+                await asyncio.wait([stop], timeout=HAND_OVER_S)
+                stop.cancel()
             await generation.retire()
 
         task = asyncio.create_task(retire())
@@ -274,7 +279,8 @@ class Keeper:
         if message["do"] == "reload":
             self._wishes.put_nowait(_Reload(message["id"]))
         elif message["do"] == "switched":
-            self._switched.set()
+            if event := self._switched.pop(message["target"], None):
+                event.set()
         elif message["do"] == "stop":
             self._stop.set()
 
@@ -358,7 +364,7 @@ def _places() -> Iterator[str]:
     run = os.environ.get("XDG_RUNTIME_DIR")
     if run and os.path.isdir(run) and os.stat(run).st_uid == os.getuid():  # noqa: PTH112, PTH116
         yield run
-    yield from dict.fromkeys([tempfile.gettempdir(), "/tmp", "/dev/shm"])  # noqa: S108
+    yield from dict.fromkeys([tempfile.gettempdir(), "/tmp", "/dev/shm"])
 
 
 if __name__ == "__main__":

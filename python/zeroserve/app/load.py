@@ -61,7 +61,8 @@ def load(name: str, directory: str) -> Callable[..., Any]:
 
 def interface_of(application: Callable[..., Any]) -> Interface:
     """Which of the two an application speaks: by being a coroutine, then by its arguments."""
-    call = application if inspect.isroutine(application) else getattr(application, "__call__", None)
+    # Of an object, what is called is a method of its class.
+    call = getattr(type(application), "__call__", None)  # noqa: B004
     if inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(call):
         return "asgi"
     try:
@@ -115,8 +116,8 @@ def _reason(text: str) -> str:
 
 def _place(error: BaseException, directory: str) -> str:
     """File and line where it was raised: the innermost one that is the application's own."""
-    frames = traceback.extract_tb(error.__traceback__)
-    frames = [frame for frame in frames if not frame.filename.startswith("<")]
+    trace = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in trace if not frame.filename.startswith("<")]
     root = os.path.realpath(directory) + "/"
     own = [
         frame

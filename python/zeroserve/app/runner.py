@@ -5,6 +5,7 @@ which the keeper holds open.
 """
 
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from zeroserve.app.load import Interface, Refused, interface_of, load
 from zeroserve.app.settings import Run
-from zeroserve.app.worker import REFUSED, application, refuse
+from zeroserve.app.worker import REFUSED, application, end_with_parent, refuse, say
 
 PRIVATE = 0o600
 """Mode of the socket, in a directory that is private already."""
@@ -23,12 +24,10 @@ PRIVATE = 0o600
 def main() -> None:
     """Serve until a signal, or the end of the keeper."""
     run = Run(**json.loads(sys.argv[1]))
+    # Spawned workers of granian 2.8 sometimes panic when they end; Python 3.14 would spawn them.
+    multiprocessing.set_start_method("fork")
     threading.Thread(target=_end_with_keeper, name="zeroserve-keeper", daemon=True).start()
-    if run.interface == "auto":
-        interface = _look(run)
-    else:
-        interface = run.interface
-    _granian(run, interface)
+    _granian(run, _look(run) if run.interface == "auto" else run.interface)
 
 
 def _granian(run: Run, interface: Interface) -> None:
@@ -59,13 +58,16 @@ def _look(run: Run) -> Interface:
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        threading.Thread(target=end_with_parent, name="zeroserve-parent", daemon=True).start()
         try:
             found = interface_of(load(run.name, run.directory))
             os.write(writing, found.encode())
         except Refused as refused:
-            refuse(run, refused)
+            say(run, word="refused", args=list(refused.args))
+            os.write(writing, b"refused")
         finally:
             sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as answer:
@@ -75,9 +77,9 @@ def _look(run: Run) -> Interface:
         return "wsgi"
     if found_text == "asgi":
         return "asgi"
-    code = os.waitstatus_to_exitcode(status)
-    if code != REFUSED:
-        refuse(run, Refused(f"{run.name}: importing it ended the process: {_ending(code)}"))
+    if found_text != "refused":
+        ending = _ending(os.waitstatus_to_exitcode(status))
+        refuse(run, Refused(f"{run.name}: importing it ended the process: {ending}"))
     sys.exit(REFUSED)
 
 

@@ -31,8 +31,8 @@ class Settings(NamedTuple):
     watch: bool
     """Start it again when files in ``directory`` change."""
     drain_s: float
-    user: str | None
-    """Name, to set HOME by."""
+    trusted: list[str]
+    """Networks of proxies in front of the server."""
     ids: tuple[int, int, tuple[int, ...]] | None
     """User, group and groups to become; None stays who it is."""
 
@@ -45,6 +45,7 @@ class Run(NamedTuple):
     interface: InterfaceOption
     workers: int
     drain_s: float
+    trusted: list[str]
     number: int
     """Counted from 1."""
     socket: str

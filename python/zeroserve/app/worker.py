@@ -21,15 +21,15 @@ REFUSED = 3
 
 def application(run: Run, interface: Interface) -> Callable[..., Any]:
     """The application of this process, as granian calls it."""
-    threading.Thread(target=_end_with_parent, name="zeroserve-parent", daemon=True).start()
+    threading.Thread(target=end_with_parent, name="zeroserve-parent", daemon=True).start()
     try:
         found = load(run.name, run.directory)
     except Refused as refused:
         refuse(run, refused)
     if interface == "wsgi":
         say(run, word="ready")
-        return forwarded.wsgi(found)
-    return _with_lifespan(run, forwarded.asgi(found))
+        return forwarded.wsgi(found, run.trusted)
+    return _with_lifespan(run, forwarded.asgi(found, run.trusted))
 
 
 def say(run: Run, **message: object) -> None:
@@ -84,10 +84,9 @@ def _with_lifespan(run: Run, found: forwarded.Asgi) -> forwarded.Asgi:
     return watched
 
 
-def _end_with_parent() -> None:
-    """A parent that was killed can't tell its workers."""
+def end_with_parent() -> None:
+    """To be run in a thread: a parent that was killed can't tell its children."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(PARENT_LOOK_S)
     os._exit(1)
-

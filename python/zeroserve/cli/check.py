@@ -9,6 +9,7 @@ from zeroserve import _core, scripts
 from zeroserve._core import Archive, Entry, Problem
 from zeroserve.cli.flags import Options
 from zeroserve.codings import CODINGS, Coding
+from zeroserve.config import file
 from zeroserve.words import plural, printable, problem, quoted
 
 MAX_DECODE_BYTES = 64 << 20
@@ -42,9 +43,17 @@ def _problems(site: str) -> list[Problem]:
         return found
     if directory:
         found.extend(archive.warnings)
+    found.extend(_configuration(site, None if directory else archive))
     found.extend(_stale_siblings(archive))
     found.extend(scripts.problems(site, None if directory else archive))
     return found
+
+
+def _configuration(site: str, archive: Archive | None) -> Iterator[Problem]:
+    for fault in file.faults_of_site(site, archive):
+        line = "" if fault.line is None else f"line {fault.line}: "
+        hint = f" ({fault.hint})" if fault.hint else ""
+        yield Problem("error", file.NAME, 0, f"{line}{fault.said}{hint}")
 
 
 def _stale_siblings(archive: Archive) -> Iterator[Problem]:

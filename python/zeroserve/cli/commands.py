@@ -180,6 +180,15 @@ SERVE_FLAGS = (
         repeat=True,
     ),
     Flag(
+        "--config",
+        "FILE",
+        None,
+        "configuration (TOML) of the process: pools of upstreams, which take the place of those in "
+        "the .zeroserve/zeroserve.toml of sites; SIGHUP reads it again (default: none)",
+        "site",
+        non_empty,
+    ),
+    Flag(
         "--watch",
         "",
         True,

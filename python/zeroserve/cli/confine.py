@@ -50,7 +50,7 @@ SYSTEM = (
 )
 """What any program reads: libraries, times, names, certificates of authorities. No keys."""
 
-READ_FROM_OPTIONS = ("plugin", "cert", "key", "cert_dir", "client_ca")
+READ_FROM_OPTIONS = ("plugin", "cert", "key", "cert_dir", "client_ca", "config")
 """Flags whose values are read again by a reload."""
 
 

@@ -10,7 +10,7 @@ from zeroserve._core import Site
 from zeroserve.cli.flags import Options, UsageError
 from zeroserve.cli.sources import Sources
 from zeroserve.scripts import DIRECTORY
-from zeroserve.server import loaded
+from zeroserve.server import configuration, loaded
 from zeroserve.testing import encode
 from zeroserve.words import plural, printable, quoted
 
@@ -32,6 +32,7 @@ def run(options: Options, site: str, method: str, path: str) -> int:
         scripts=loaded(site, plugins),
         # Machine code keeps no record of lines; it uses the same fuel.
         interpreted=True,
+        configure=configuration(site),
     )
     answer, record = _explained(opened, request, lines=options.trace)
     head, _, body = answer.partition(b"\r\n\r\n")

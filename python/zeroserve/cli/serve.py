@@ -91,6 +91,7 @@ def run(options: Options) -> int:
         admin=options.admin,
         admin_anywhere=options.admin_anywhere,
         app=app,
+        config=options.config,
         **{limit.name: getattr(options, limit.name) for limit in _core.LIMITS},
     )
     if app is not None:
@@ -240,8 +241,9 @@ def _application(options: Options, served: Iterable[str]) -> "App | None":
         directory=options.app_dir,
         interface=options.app_interface,
         workers=options.app_workers,
-        watch=options.watch and any(map(os.path.isdir, served)),  # noqa: PTH112
+        watch=options.watch and any(map(os.path.isdir, served)),
         drain_s=options.drain_timeout_s,
+        trusted_proxies=options.trusted_proxy or (),
         user=None if options.user is None else options.user[1:],
         on_line=lambda line: say(f"app: {line}"),
     )

@@ -39,6 +39,10 @@ def _plain(status: Status) -> Iterator[str]:
         yield f"site {site['name']}: {site['path']}"
         for row in _rows(site):
             yield "  generation " + ", ".join(row)
+    for pool in status["pools"]:
+        yield f"pool {_pool(pool)}"
+        for row in _upstreams(pool):
+            yield "  upstream " + ", ".join(row)
     yield from _notes(status)
 
 
@@ -58,6 +62,13 @@ def _show(status: Status) -> None:
         for row, generation in zip(_rows(site), site["generations"], strict=True):
             style = "bold" if generation["in_force"] else ""
             table.add_row(*(Text(printable(cell)) for cell in row), style=style)
+        console.print(table)
+    for pool in status["pools"]:
+        table = Table(title=Text(printable(f"pool {_pool(pool)}")), title_justify="left")
+        for heading in ("upstream", "state", "under way", "requests", "failed"):
+            table.add_column(heading)
+        for row in _upstreams(pool):
+            table.add_row(*(Text(printable(cell)) for cell in row))
         console.print(table)
     for note in _notes(status):
         console.print(Text(printable(note)))
@@ -85,6 +96,26 @@ def _rows(site: Status) -> Iterator[tuple[str, ...]]:
             plural(generation["entries"], "entry", "entries"),
             generation["kind"] if held is None else size(held),
             " ".join(generation["scripts"]) or "no scripts",
+        )
+
+
+def _pool(pool: Status) -> str:
+    notes = [pool["name"], f"of {pool['site']}" if pool["site"] else ""]
+    notes.append(f"({plural(pool['waiting'], 'request')} waiting)" if pool["waiting"] else "")
+    notes.append("(circuit breaker open)" if pool["breaker_open"] else "")
+    return " ".join(filter(None, notes))
+
+
+def _upstreams(pool: Status) -> Iterator[tuple[str, ...]]:
+    for one in pool["upstreams"]:
+        error = one["last_error"]
+        why = f": {error['message']}" if error and one["state"] != "up" else ""
+        yield (
+            one["url"] + (" (backup)" if one["backup"] else ""),
+            one["state"] + why,
+            f"{one['in_flight']:,} under way",
+            plural(one["requests"], "request"),
+            f"{sum(one['failures'].values()):,} failed",
         )
 
 

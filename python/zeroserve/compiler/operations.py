@@ -257,7 +257,7 @@ math.perm(n: int, k: int) -> int !ValueError = zs_py_int_perm
 
 zeroserve.script.Response(status: int, body: any = '', *, content_type: str? = None, headers: any = None) -> Response
 zeroserve.script.redirect(url: str, status: int = 302) -> Response !ValueError = zs_py_redirect
-zeroserve.script.proxy(url: str) -> Response !ValueError = zs_py_proxy
+zeroserve.script.proxy(url: str, *, cache: bool = False) -> Response !ValueError = zs_py_proxy_cached
 zeroserve.script.abort() -> Response = zs_py_abort
 zeroserve.script.rate_limit(key: str, *, per_second: int = 0, per_minute: int = 0, per_hour: int = 0) -> bool !ValueError = zs_py_rate_limit
 zeroserve.script.log(message: str) -> None = zs_py_log

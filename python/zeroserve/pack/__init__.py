@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from zeroserve._core import Error
+from zeroserve.config import file as configuration
 from zeroserve.pack import scripts, siblings
 from zeroserve.pack.archive import ArchiveWriter
 from zeroserve.pack.members import Member, plan
@@ -93,6 +94,7 @@ def pack(
         what = "not a directory" if os.path.exists(root) else "no such directory"  # noqa: PTH110
         raise Error(f"{what}: {quoted(root)}")
     require_replaceable(target)
+    configuration.of_directory(root)  # refused now rather than by whoever serves it
     tree = walk(root, skip=target, latest=_source_date_epoch())
     with tempfile.TemporaryDirectory(prefix="zeroserve-") as workshop:
         sources, warnings = scripts.compiled(tree.sources, Path(workshop))

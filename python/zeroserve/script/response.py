@@ -15,7 +15,7 @@ FORBIDDEN = OF_RESPONSES | {"date"}
 DEFAULT_TYPES = {"str": "text/plain; charset=utf-8", "bytes": "application/octet-stream"}
 
 _UPSTREAM = re.compile(
-    r"https?://[^/?#@]+(?:[/?][!-~]*)?|unix:/[!-~]+|pool:[0-9A-Za-z._-]+", re.ASCII
+    r"(?:https?|h2c?)://[^/?#@]+(?:[/?][!-~]*)?|unix:/[!-~]+|pool:[0-9A-Za-z._-]+", re.ASCII
 )
 _VISIBLE = re.compile(r"[!-~]+")
 
@@ -103,6 +103,11 @@ class Response:
         return None
 
     @property
+    def cached(self) -> bool:
+        """Whether ``proxy`` was called with ``cache=True``, of its result. For tests."""
+        return False
+
+    @property
     def aborts(self) -> bool:
         """Whether it is the result of ``abort``. For tests."""
         return False
@@ -131,7 +136,7 @@ class Decision(NamedTuple):
     """What the server makes of a response that a script returned."""
 
     kind: str
-    """``respond``, ``proxy`` or ``abort``."""
+    """``respond``, ``proxy``, ``cached`` (a proxy whose answers may be kept) or ``abort``."""
     status: int
     body: bytes
     text: str
@@ -145,7 +150,8 @@ def decision(response: Response) -> Decision:
     if response.aborts:
         return Decision("abort", 0, b"", "", [])
     if response.upstream is not None:
-        return Decision("proxy", 0, b"", response.upstream, [])
+        kind = "cached" if response.cached else "proxy"
+        return Decision(kind, 0, b"", response.upstream, [])
     fields, kind = list(response._fields), response._kind
     default = ("Content-Type", DEFAULT_TYPES.get(kind, "").encode())
     if kind and default in fields:
@@ -179,13 +185,18 @@ class _Redirect(Response):
 
 
 class _Upstream(Response):
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, cached: bool) -> None:
         super().__init__(502)  # what it is without an upstream that answers
         self._url = url
+        self._cached = cached
 
     @property
     def upstream(self) -> str | None:
         return self._url
+
+    @property
+    def cached(self) -> bool:
+        return self._cached
 
     def __repr__(self) -> str:
         return f"<Response of {self._url}>"
@@ -218,12 +229,16 @@ def redirect(url: str, status: int = 302) -> Response:
     return _Redirect(url, status)
 
 
-def proxy(url: str) -> Response:
+def proxy(url: str, *, cache: bool = False) -> Response:
     """Let an upstream answer: the request goes there as scripts left it.
 
-    ``url``: ``http://HOST[:PORT][/BASE]``, the same with ``https``, ``unix:/PATH``, or
-    ``pool:NAME`` for a pool of the operator. The request's path follows the base. Raises
-    ValueError for anything else, with a user name, a fragment, or of more than 8192 bytes.
+    ``url``: ``http://HOST[:PORT][/BASE]``, the same with ``https``, ``h2`` (HTTP/2 over TLS) or
+    ``h2c`` (HTTP/2 without), ``unix:/PATH``, or ``pool:NAME`` for a pool of the operator. The
+    request's path follows the base. Raises ValueError for anything else, with a user name, a
+    fragment, or of more than 8192 bytes.
+
+    ``cache``: answers may be kept and given to others, as far as their ``Cache-Control`` and the
+    rest of RFC 9111 let a cache that many clients share.
 
     >>> proxy("http://127.0.0.1:9000").upstream
     'http://127.0.0.1:9000'
@@ -231,7 +246,7 @@ def proxy(url: str) -> Response:
     good = _UPSTREAM.fullmatch(url) and _VISIBLE.fullmatch(url) and "#" not in url
     if not good or len(url) > MAX_URI_BYTES:
         raise ValueError(f"not the URL of a server: {url!r}")
-    return _Upstream(url)
+    return _Upstream(url, cache)
 
 
 def abort() -> Response:

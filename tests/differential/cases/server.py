@@ -198,6 +198,10 @@ def response_proxy(url: str) -> str:
     return _kind(proxy(url))
 
 
+def response_proxy_cache(url: str, flag: bool) -> str:
+    return _kind(proxy(url, cache=flag))
+
+
 def response_abort(flag: bool) -> str:
     return _kind(abort() if flag else None)
 

@@ -65,7 +65,7 @@ pub(crate) fn reverse_proxy(call: &mut Call<'_>) -> Reply {
         return Err(Instead::Nothing);
     }
     let url = url.to_owned();
-    decide(call, Answer::ReverseProxy { url })
+    decide(call, Answer::ReverseProxy { url, cache: false })
 }
 
 pub(crate) fn abort(call: &mut Call<'_>) -> Reply {

@@ -212,4 +212,6 @@ pub static MODULES: &[Row] = python_rows! {
     "A date as mail has it.";
     1302 "zs_py_parse_date", "date, out", 200, datetime::parse_date,
     "A moment of a date of mail or HTTP.";
+    1303 "zs_py_proxy_cached", "url, cache, out", 200, response::proxy_cached,
+    "The answer of an upstream, or the one that is kept of it.";
 };

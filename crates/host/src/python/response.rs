@@ -110,6 +110,15 @@ pub(crate) fn redirect(call: &mut Call<'_>) -> Reply {
 
 pub(crate) fn proxy(call: &mut Call<'_>) -> Reply {
     let [target, out, ..] = call.args;
+    upstream(call, target, false, out)
+}
+
+pub(crate) fn proxy_cached(call: &mut Call<'_>) -> Reply {
+    let [target, cache, out, ..] = call.args;
+    upstream(call, target, cache != 0, out)
+}
+
+fn upstream(call: &mut Call<'_>, target: u64, cache: bool, out: u64) -> Reply {
     let text = call.guest.input().content("url", target)?;
     call.fuel += text.len().min(MAX_URI_BYTES) as u64;
     let shown = repr(&text[..text.len().min(MAX_NAME_BYTES)]);
@@ -120,7 +129,7 @@ pub(crate) fn proxy(call: &mut Call<'_>) -> Reply {
         return Err(call.raised(VALUE_ERROR, why));
     };
     let url = url.to_owned();
-    let handle = make(call, Answer::ReverseProxy { url })?;
+    let handle = make(call, Answer::ReverseProxy { url, cache })?;
     call.give(out, &[handle])
 }
 

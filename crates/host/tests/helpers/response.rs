@@ -98,7 +98,7 @@ cases! {
         assert_eq!(call!(rig, "zs_json_respond", 100, handle), -1);
         assert_eq!(call!(rig, "zs_reverse_proxy", "http://127.0.0.1:9000/base?x=1"), 0);
         let url = "http://127.0.0.1:9000/base?x=1".to_owned();
-        assert_eq!(rig.exchange.take_answer(), Some(Answer::ReverseProxy { url }));
+        assert_eq!(rig.exchange.take_answer(), Some(Answer::ReverseProxy { url, cache: false }));
         for url in ["", "/a", "http://", "http://a b", "http://a\r\nb", "file:///etc/passwd"] {
             assert_eq!(call!(rig, "zs_reverse_proxy", url), -1);
         }

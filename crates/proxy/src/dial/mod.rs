@@ -44,6 +44,10 @@ const KEEPALIVE_TIMES: u32 = 4;
 /// hour.
 const UNHEARD: Duration = Duration::from_secs(20);
 
+/// How long is waited for a place in the queue of a Unix socket before the next attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const MAX_PAUSE: Duration = Duration::from_millis(50);
+
 /// What the workers share.
 pub struct Shared {
     system: System,
@@ -125,8 +129,11 @@ impl Dialer {
                 return Err(Failure::new(Phase::Connect, why));
             }
             Place::Unix(path) => {
-                let socket = Socket::Unix(UnixStream::connect(path).await.map_err(of_unix)?);
-                return Ok(Connected { socket, is_http2: origin.protocol == Protocol::Http2 });
+                let stream = connect_unix(path).await;
+                let stream =
+                    stream.map_err(|error| Failure::new(Phase::Connect, Cause::Io(error)))?;
+                let is_http2 = origin.protocol == Protocol::Http2;
+                return Ok(Connected { socket: Socket::Unix(stream), is_http2 });
             }
         };
         let stream = self.connect_tcp(host, port).await?;
@@ -238,10 +245,16 @@ fn is_ours(error: &io::Error) -> bool {
     Errno::from_io_error(error).is_some_and(|number| ours.contains(&number))
 }
 
-fn of_unix(error: io::Error) -> Failure {
-    let cause = match error.kind() {
-        io::ErrorKind::WouldBlock => Cause::Unavailable("its queue of connections is full"),
-        _ => Cause::Io(error),
-    };
-    Failure::new(Phase::Connect, cause)
+/// Over TCP, connecting waits for a place in the other side's queue; here it is for us to wait.
+async fn connect_unix(path: &str) -> io::Result<UnixStream> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(MAX_PAUSE);
+            }
+            done => return done,
+        }
+    }
 }

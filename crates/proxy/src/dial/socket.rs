@@ -111,7 +111,13 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+            Self::Tls(stream) => {
+                Poll::Ready(explained(ready!(Pin::new(stream.as_mut()).poll_write(cx, buf))))
+            }
+        }
     }
 
     fn poll_write_vectored(

@@ -386,6 +386,28 @@ fn unix_sockets() {
     });
 }
 
+#[test]
+fn a_unix_socket_whose_queue_is_full() {
+    let path = directory("full").join("socket");
+    let full = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    full.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+    full.listen(0).unwrap();
+    let origin = origin(&format!("unix:{}", path.display()));
+    let dialer = Dns::new(Say::Nothing).dialer();
+    run(async {
+        let first = dialer.connect(&origin).await.unwrap();
+        let brief = Duration::from_millis(50);
+        assert!(tokio::time::timeout(brief, dialer.connect(&origin)).await.is_err());
+        let accepting = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            (full.accept().unwrap(), full)
+        });
+        dialer.connect(&origin).await.unwrap();
+        accepting.join().unwrap();
+        drop(first);
+    });
+}
+
 /// An empty directory for the files of a test.
 fn directory(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("zeroserve-dial-{name}-{}", std::process::id()));

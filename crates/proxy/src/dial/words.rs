@@ -51,6 +51,7 @@ fn of_certificate(error: &CertificateError) -> String {
         CertificateError::ExpiredContext { not_after, .. } => {
             format!("its certificate has expired{}", day(" on ", *not_after))
         }
+        CertificateError::Expired => "its certificate has expired".to_owned(),
         CertificateError::NotValidYetContext { not_before, .. } => {
             format!("its certificate is not valid yet{}", day(", but from ", *not_before))
         }

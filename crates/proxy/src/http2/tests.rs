@@ -85,8 +85,9 @@ fn passage(upstreams: &Rc<Upstreams>, url: &str, method: &str, framing: Framing)
     };
     let head = format!("{method} /a?b HTTP/1.1\r\nHost: a.test\r\nX: y\r\n{length}\r\n");
     let asked = Asked { is_head: method == "HEAD", ..Asked::default() };
+    let host = head.find("a.test").map_or(0..0, |at| at..at + 6);
     let head = head.into_bytes();
-    let request = Outgoing { head, framing, asked, is_idempotent: method == "GET" };
+    let request = Outgoing { head, framing, asked, method_len: method.len(), host };
     Passage::new(upstreams, upstreams.route(url).unwrap(), request, Timeouts::default())
 }
 

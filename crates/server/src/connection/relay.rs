@@ -3,10 +3,11 @@
 
 use zeroserve_http::Reject;
 use zeroserve_http::body::Step as BodyStep;
-use zeroserve_proxy::{Head, Passage};
+use zeroserve_proxy::Head;
 
 use super::{Connection, FLUSH_BYTES, finish_head};
 use crate::access_log::Line;
+use crate::cached::Answering;
 use crate::inquiry::Passed;
 use crate::passing::{self, Kind};
 use crate::pipeline::{Answer, Body};
@@ -16,7 +17,7 @@ use crate::transfer::{Closed, Plan};
 
 /// A request that was passed on.
 pub(super) struct Relay {
-    pub(super) passage: Box<Passage>,
+    pub(super) passage: Box<Answering>,
     pub(super) kind: Kind,
     pub(super) line: Option<Line>,
     /// Whether the body that the client has announced goes to the upstream.
@@ -104,7 +105,7 @@ impl<S: Stream> Connection<S> {
                 }
             }
             if let Some(head) = relay.passage.head() {
-                passing::note_head(&mut relay.line, &self.worker);
+                passing::note_head(&mut relay.line, &self.worker, &relay.passage);
                 return Ok(Ok(head));
             }
             if relay.passage.failure().is_some() {
@@ -150,7 +151,9 @@ impl<S: Stream> Connection<S> {
                     Ending::Close
                 };
                 let length = match ending {
-                    Ending::Length => Some(head.length.unwrap_or(0)),
+                    // Of what is not sent, as in the answer to HEAD, the length is no promise.
+                    Ending::Length if !head.has_content => Some(0),
+                    Ending::Length => head.length,
                     Ending::Bare if status != 204 && status >= 200 => head.length,
                     _ => None,
                 };
@@ -202,7 +205,7 @@ impl<S: Stream> Connection<S> {
             if passage.is_done() {
                 if ending == Ending::Chunks {
                     self.io.append(b"0\r\n");
-                    self.io.append(passage.trailers());
+                    self.io.append(&passing::trailers(passage.trailers()));
                     self.io.append(b"\r\n");
                 }
                 return Ok(());

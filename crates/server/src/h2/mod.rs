@@ -637,6 +637,10 @@ impl<S: Stream> Connection<S> {
                     out.extend_from_slice(bytes);
                     Ok(())
                 }
+                Body::Shared(bytes) => {
+                    out.extend_from_slice(bytes);
+                    Ok(())
+                }
                 _ => Outgoing::new(body).fill(size as usize, out),
             };
             if appended.is_ok() {

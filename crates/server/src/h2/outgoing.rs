@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
+use bytes::Bytes;
 use zeroserve_http::range::Part;
 
 use crate::pipeline::Body;
@@ -16,7 +17,7 @@ pub(crate) struct Outgoing {
 }
 
 enum Piece {
-    Bytes { bytes: Vec<u8>, at: usize },
+    Bytes { bytes: Bytes, at: usize },
     Part(Part),
 }
 
@@ -25,11 +26,15 @@ impl Outgoing {
     pub(crate) fn new(body: Body) -> Self {
         let left = body.size();
         let mut pieces = VecDeque::new();
-        let bytes = |bytes| Piece::Bytes { bytes, at: 0 };
+        let bytes = |bytes: Vec<u8>| Piece::Bytes { bytes: bytes.into(), at: 0 };
         let local = match body {
             Body::Empty => None,
             Body::Bytes(content) => {
                 pieces.push_back(bytes(content));
+                None
+            }
+            Body::Shared(bytes) => {
+                pieces.push_back(Piece::Bytes { bytes, at: 0 });
                 None
             }
             Body::Part(local, part) => {

@@ -3,11 +3,12 @@
 use std::task::Context;
 
 use zeroserve_http::h2::Code;
-use zeroserve_proxy::{Head, Passage};
+use zeroserve_proxy::Head;
 
 use super::Connection;
 use super::job::{Job, State, Upload};
 use crate::access_log::Line;
+use crate::cached::Answering;
 use crate::inquiry::Passed;
 use crate::passing;
 use crate::pipeline::Answer;
@@ -16,7 +17,7 @@ use crate::stream::Stream;
 
 /// A request that was passed on.
 pub(crate) struct Passing {
-    passage: Box<Passage>,
+    passage: Box<Answering>,
     is_head: bool,
     line: Option<Line>,
     status: u16,
@@ -41,7 +42,7 @@ pub(crate) struct Passing {
 impl Passing {
     /// A request whose body has come as far as `upload` says.
     pub(crate) fn new(
-        passage: Box<Passage>,
+        passage: Box<Answering>,
         is_head: bool,
         line: Option<Line>,
         upload: &mut Upload,
@@ -163,7 +164,7 @@ impl<S: Stream> Connection<S> {
     fn begin_passed(&mut self, mut job: Job, head: Head) {
         let worker = self.worker.clone();
         let State::Passing(passing) = &mut job.state else { return };
-        passing::note_head(&mut passing.line, &worker);
+        passing::note_head(&mut passing.line, &worker, &passing.passage);
         let mut text = worker.head_text.take();
         text.clear();
         let passed = job.inquiry.pass_head(&worker, &head, passing.is_head, &mut text);
@@ -188,7 +189,12 @@ impl<S: Stream> Connection<S> {
             return;
         }
         let bare = passing.is_head || has_no_content(status);
-        if let Some(length) = head.length.filter(|_| status != 204) {
+        let length = match head.length {
+            // Of what is not sent, as in the answer to HEAD, the length is no promise.
+            Some(_) if !bare && !head.has_content => Some(0),
+            length => length,
+        };
+        if let Some(length) = length.filter(|_| status != 204) {
             passing::write_length(&mut text, length);
         }
         worker.stats.answered(status);

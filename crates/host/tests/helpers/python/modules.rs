@@ -268,8 +268,14 @@ cases! {
         let url = s(&mut rig, "http://127.0.0.1:9000");
         let handle = one(&mut rig, "zs_py_proxy", &[url]).unwrap();
         call(&mut rig, "zs_py_answer", &[handle]);
-        let url = "http://127.0.0.1:9000".into();
-        assert_eq!(rig.exchange.take_answer(), Some(Answer::ReverseProxy { url }));
+        let upstream = |cache| Answer::ReverseProxy { url: "http://127.0.0.1:9000".into(), cache };
+        assert_eq!(rig.exchange.take_answer(), Some(upstream(false)));
+        for cache in [0, 1] {
+            let handle = one(&mut rig, "zs_py_proxy_cached", &[url, cache]).unwrap();
+            call(&mut rig, "zs_py_answer", &[handle]);
+            assert_eq!(rig.exchange.take_answer(), Some(upstream(cache == 1)));
+        }
+        assert!(one(&mut rig, "zs_py_proxy_cached", &[bad, 1]).is_err());
         assert!(one(&mut rig, "zs_py_proxy", &[bad]).unwrap_err().starts_with("ValueError"));
         let handle = call(&mut rig, "zs_py_abort", &[]);
         call(&mut rig, "zs_py_answer", &[handle]);

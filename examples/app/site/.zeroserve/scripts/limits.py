@@ -10,7 +10,9 @@ WRITES_PER_MINUTE = 20
 
 @on_request
 def limit(req: Request) -> Response | None:
-    if req.method == "POST" and not rate_limit(f"write {req.peer_ip}", per_minute=WRITES_PER_MINUTE):
+    if req.method == "POST" and not rate_limit(
+        f"write {req.peer_ip}", per_minute=WRITES_PER_MINUTE
+    ):
         return Response(
             429,
             '{"detail":"too many entries, try again in a minute"}\n',
