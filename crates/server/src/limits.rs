@@ -85,6 +85,14 @@ limits! {
         "time that a connection may lie idle between requests; then it closes";
     write_timeout_s: "seconds", 60, 1, DAY_S,
         "time in which a client must take some part of a response; then the connection closes. Against clients that stop reading";
+    upstream_connect_timeout_s: "seconds", 5, 1, DAY_S,
+        "time for a connection to an upstream that no pool has; beyond it 504";
+    upstream_first_byte_timeout_s: "seconds", 60, 1, DAY_S,
+        "time between the end of a request and the head of an upstream's response; beyond it 504";
+    upstream_idle_timeout_s: "seconds", 60, 1, DAY_S,
+        "time between two parts of a body that an upstream sends or takes; beyond it 504, or the end of a response that has begun";
+    tunnel_timeout_s: "seconds", 3600, 1, DAY_S,
+        "time in which nothing goes through a WebSocket or another tunnel; then it closes";
     max_connections: "connections", 16_384, 1, 1 << 20,
         "most open connections of each worker; further ones wait in the kernel's queue until one closes";
     max_http2_streams: "streams", 128, 1, 1024,

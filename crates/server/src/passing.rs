@@ -40,6 +40,7 @@ pub(crate) struct Prepared {
     /// What a pool chooses by.
     key: Option<u64>,
     pub(crate) outgoing: Outgoing,
+    timeouts: Timeouts,
     /// Its body, when somebody has read it.
     content: Option<Vec<u8>>,
 }
@@ -47,9 +48,9 @@ pub(crate) struct Prepared {
 impl Prepared {
     /// Send it.
     pub(crate) fn start(self, upstreams: &Upstreams) -> Box<Passage> {
-        let Self { to, key, outgoing, content } = self;
+        let Self { to, key, outgoing, timeouts, content } = self;
         let mut passage = match to {
-            To::Route(route) => Passage::new(upstreams, route, outgoing, Timeouts::default()),
+            To::Route(route) => Passage::new(upstreams, route, outgoing, timeouts),
             To::Pool(pool) => Passage::in_pool(upstreams, pool, key, outgoing),
         };
         if let Some(content) = content {
@@ -72,6 +73,7 @@ impl Prepared {
             to: self.to.clone(),
             key: self.key,
             outgoing: Outgoing { head, framing, asked, method_len, host },
+            timeouts: self.timeouts,
             content: self.content.clone(),
         }
     }
@@ -150,7 +152,14 @@ pub(crate) fn prepare(
             _ => None,
         },
     };
-    Ok(Prepared { to, key, outgoing, content })
+    let limits = &worker.limits;
+    let timeouts = Timeouts {
+        connect_s: limits.upstream_connect_timeout_s,
+        first_byte_s: limits.upstream_first_byte_timeout_s,
+        idle_s: limits.upstream_idle_timeout_s,
+        tunnel_s: limits.tunnel_timeout_s,
+    };
+    Ok(Prepared { to, key, outgoing, timeouts, content })
 }
 
 /// Who answers.

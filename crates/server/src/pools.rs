@@ -147,10 +147,10 @@ pub async fn watch(sites: Arc<Sites>, upstreams: Rc<Upstreams>) {
         };
         asking -= 1;
         // Questions of pools that are gone are no longer asked.
-        if of == generation {
-            if let Some(is_up) = checks.done(&check, outcome, now_ms()) {
-                tell(&check, is_up);
-            }
+        if of == generation
+            && let Some(is_up) = checks.done(&check, outcome, now_ms())
+        {
+            tell(&check, is_up);
         }
     }
 }
