@@ -313,6 +313,39 @@ def test_variants(server: Server, upstream: Upstream) -> None:
     assert upstream.count == 2
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_a_proxy_in_front_says(tmp_path: Path, upstream: Upstream, trusted: bool) -> None:
+    """What the upstream is told of the client tells answers apart, and what a client makes up
+    does not."""
+
+    def says(handler: BaseHTTPRequestHandler) -> Says:
+        told = [handler.headers[f"x-forwarded-{name}"] for name in ("proto", "host")]
+        return Says(" ".join(told).encode())
+
+    upstream.says = says
+    options = ("--trusted-proxy", "127.0.0.0/8") if trusted else ()
+    told = [("http", "a.example"), ("https", "a.example"), ("https", "b.example")]
+    with proxied(tmp_path, upstream, *options) as server:
+        for proto, host in told * 2:
+            front = {"X-Forwarded-Proto": proto, "X-Forwarded-Host": host, "Host": "h"}
+            answer = fetch(server.address, "/", front)
+            assert answer.body.decode() == (f"{proto} {host}" if trusted else "http h")
+    assert upstream.count == (3 if trusted else 1)
+
+
+def test_what_is_asked_about_each_time(server: Server, upstream: Upstream) -> None:
+    """Nobody waits for an answer that would be of no use."""
+    gate = threading.Event()
+    upstream.will(Says(headers={"Cache-Control": "no-cache", "ETag": '"e"'}))
+    fetch(server.address, "/")
+    upstream.will(Says(status=304, headers={"Cache-Control": "no-cache"}, gate=gate))
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(fetch, server.address, "/") for _ in range(6)]
+        wait_until(lambda: upstream.count == 7, 10, "they wait for each other")
+        gate.set()
+        assert {answer.result().body for answer in answers} == {b"body"}
+
+
 def test_changes_are_seen(server: Server, upstream: Upstream) -> None:
     fetch(server.address, "/a")
     upstream.will(Says(b"new"))

@@ -114,6 +114,7 @@ def made() -> Iterator[str | bytes]:
     yield HEAD + HOOK + "    found = re.search('" + "(" * 200 + ")" * 200 + "', req.path)\n"
     yield HEAD + f"def f(a: {'B.' * 900}c) -> int:\n    return a\n"
     yield HEAD + f"class A(NamedTuple):\n    a: {'B.' * 900}c\n"
+    yield f"from __future__ import annotations\n{HEAD}class A(NamedTuple):\n    a: {'B.' * 900}c\n"
     yield "".join(f"import m{i}\n" for i in range(70))
 
 

@@ -138,7 +138,10 @@ Ask = Callable[[Client], Response]
 def answers(client: Client, ask: Ask) -> Answer:
     """What a client gets to see, and what is written to standard error meanwhile."""
     with said() as log:
-        response = ask(client)
+        try:
+            response = ask(client)
+        except Error as error:  # abort() gives no answer
+            return Answer(0, (), str(error).encode(), log())
         for _ in range(20):  # the log is written by a thread of its own
             if response.status != 500 or log():
                 break

@@ -22,8 +22,9 @@ from functools import cache
 
 from zeroserve._core import Error
 from zeroserve.compiler import backend, check, lower, tree
+from zeroserve.compiler.bindings import FunctionDecl
 from zeroserve.compiler.diagnostics import CompileError, Diagnostic, Refusal
-from zeroserve.compiler.scope import FunctionDecl, Scope, module_path
+from zeroserve.compiler.scope import Scope, module_path
 from zeroserve.compiler.tree import Local
 from zeroserve.compiler.types import BOOL, INT, NONE, REQUEST
 from zeroserve.words import quoted, reason

@@ -6,17 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from zeroserve.compiler import tree
+from zeroserve.compiler.bindings import FunctionDecl
 from zeroserve.compiler.constants import NotConstant
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.flow import Flow, wrong_type
 from zeroserve.compiler.operations import ATTRIBUTES, REQUEST_FIELDS
-from zeroserve.compiler.scope import (
-    META_TYPES,
-    FunctionDecl,
-    Scope,
-    has_no_words,
-    type_of,
-)
+from zeroserve.compiler.scope import META_TYPES, Scope, has_no_words, type_of
 from zeroserve.compiler.tree import Const, Expr, Helper, Local, Op, Slot
 from zeroserve.compiler.types import (
     BOOL,

@@ -9,22 +9,13 @@ from typing import Any
 from zeroserve import _core
 from zeroserve.compiler import regex, tree, unroll
 from zeroserve.compiler.base import _line
+from zeroserve.compiler.bindings import Failed, FunctionDecl, ParamDecl, RecordDecl
 from zeroserve.compiler.constants import NotConstant, Pattern, TableValue
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.flow import Flow, assigned, copy
 from zeroserve.compiler.iterate import Iterables
 from zeroserve.compiler.operations import CONSTANTS, EXCEPTIONS, Operation, functions, methods
-from zeroserve.compiler.scope import (
-    DICT,
-    NETWORK,
-    PATTERN,
-    SET,
-    Failed,
-    FunctionDecl,
-    ParamDecl,
-    RecordDecl,
-    nearest,
-)
+from zeroserve.compiler.scope import DICT, NETWORK, PATTERN, SET, nearest
 from zeroserve.compiler.subset import BUILTINS, METHODS
 from zeroserve.compiler.tree import Const, Expr, Local
 from zeroserve.compiler.types import (
@@ -154,7 +145,7 @@ class Calls(Iterables):
         elif isinstance(func, ast.Attribute):
             module = self._module(func.value)
             if module is not None:
-                names = module.scope.names
+                names = module.scope.there
                 found = names.get(func.attr)
                 if found is None:
                     name = f"module {ast.unparse(func.value)}"

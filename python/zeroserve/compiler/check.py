@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 
 from zeroserve.compiler import growing, tree, unroll
 from zeroserve.compiler.base import _line
+from zeroserve.compiler.bindings import FunctionDecl, ParamDecl
 from zeroserve.compiler.calls import Calls
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.flow import Flow, assigned, copy, merge
 from zeroserve.compiler.operations import EXCEPTIONS
-from zeroserve.compiler.scope import FunctionDecl, ParamDecl, Scope, has_no_words, type_of
+from zeroserve.compiler.scope import Scope, has_no_words, type_of
 from zeroserve.compiler.subset import REFUSED
 from zeroserve.compiler.tree import Const, Expr, Local, Slot, Stmt
 from zeroserve.compiler.types import (

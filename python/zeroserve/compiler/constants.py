@@ -278,7 +278,7 @@ class Constants:
         if name is not None and name.startswith("re."):
             flag = getattr(re, name.removeprefix("re."), None)
             if isinstance(flag, re.RegexFlag):
-                return int(flag)
+                return flag
         raise NotConstant
 
     def _Tuple(self, node: ast.Tuple) -> Any:

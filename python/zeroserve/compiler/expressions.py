@@ -6,6 +6,14 @@ from typing import Any
 
 from zeroserve.compiler import tree
 from zeroserve.compiler.base import _line
+from zeroserve.compiler.bindings import (
+    Constant,
+    Failed,
+    FunctionDecl,
+    Library,
+    ModuleDecl,
+    RecordDecl,
+)
 from zeroserve.compiler.constants import Network, NotConstant
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.displays import HINT, Displays
@@ -16,15 +24,10 @@ from zeroserve.compiler.pool import dict_table
 from zeroserve.compiler.scope import (
     BIG,
     DICT,
+    FLAGS,
     META_TYPES,
     NETWORK,
     SET,
-    Constant,
-    Failed,
-    FunctionDecl,
-    Library,
-    ModuleDecl,
-    RecordDecl,
     has_no_words,
     type_of,
 )
@@ -212,14 +215,14 @@ class Expressions(Displays):
     def expr_Attribute(self, node: ast.Attribute) -> Expr:
         module = self._module(node.value)
         if module is not None:
-            found = module.scope.names.get(node.attr)
+            found = module.scope.there.get(node.attr)
             if isinstance(found, Constant):
                 return self.const(found.value, node, found.type)
             if isinstance(found, Failed):
                 raise Refusal(None, "")
             if found is None:
                 name = f"module {ast.unparse(node.value)}"
-                raise self.no_attribute(node, name, node.attr, module.scope.names)
+                raise self.no_attribute(node, name, node.attr, module.scope.there)
             raise Refusal(node, f"{node.attr} is no value", "call it")
         library = self._library(node)
         if library is not None:
@@ -403,7 +406,8 @@ class Expressions(Displays):
         then, other = copy(self.flow), copy(self.flow)
         slot = self._slot_of(node.args[0])
         if value.type != JSON:
-            types: dict[Type, int] = {BOOL: 1, INT: 2, U64: 2, FLOAT: 3, STR: 4, DICT: 6}
+            types: dict[Type, int] = {BOOL: 1, FLOAT: 3, STR: 4, DICT: 6}
+            types |= dict.fromkeys((INT, U64, BIG, FLAGS), 2)
             inner = types.get(strip(value.type), 0)
             if 5 in found and isinstance(strip(value.type), ListType):
                 raise Refusal(

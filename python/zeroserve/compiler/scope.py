@@ -3,14 +3,23 @@
 import ast
 import builtins
 import difflib
+import importlib.util
 import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from zeroserve.compiler import tree
+from zeroserve.compiler import evaluated, tree
+from zeroserve.compiler.bindings import (
+    Binding,
+    Constant,
+    Failed,
+    FunctionDecl,
+    Library,
+    ModuleDecl,
+    RecordDecl,
+)
 from zeroserve.compiler.constants import Constants, Network, NotConstant, Pattern, TableValue
 from zeroserve.compiler.diagnostics import Refusal
 from zeroserve.compiler.operations import EXCEPTIONS, functions, methods
@@ -45,7 +54,8 @@ SET = Type("set", 0)
 DICT = Type("dict", 0)
 PATTERN = Type("re.Pattern", 0)
 NETWORK = Type("IP network", 0)
-META_TYPES = (SET, DICT, PATTERN, NETWORK, BIG)
+FLAGS = Type("re.RegexFlag", 0)
+META_TYPES = (SET, DICT, PATTERN, NETWORK, BIG, FLAGS)
 """Types of constants that have no words: what is done with them is known while compiling."""
 
 SCRIPT = "zeroserve.script"
@@ -59,74 +69,6 @@ _NAMES = {
     *("re.I", "re.IGNORECASE", "re.M", "re.MULTILINE", "re.S", "re.DOTALL", "re.X", "re.VERBOSE"),
     *("re.A", "re.ASCII", "re.U", "re.UNICODE", "ipaddress.IPv4Address", "ipaddress.IPv6Address"),
 }
-
-
-@dataclass(eq=False)
-class Library:
-    """Something of Python's or ours, by its dotted name."""
-
-    name: str
-
-
-@dataclass(eq=False)
-class Constant:
-    """A constant of the module."""
-
-    value: Any
-    type: Type
-
-
-@dataclass(eq=False)
-class FunctionDecl:
-    """A function of a script before and after it is compiled."""
-
-    node: ast.FunctionDef
-    scope: "Scope"
-    hook: str | None
-    function: tree.Function | None = None
-    params: list["ParamDecl"] = field(default_factory=list)
-    result: Type | None = None
-    state: str = "new"
-    variants: dict[tuple[Type, ...], "FunctionDecl"] = field(default_factory=dict)
-    """The same function for ints from 0 to 2**64-1, by the types of its parameters."""
-    annotated: Type | None = None
-    """What it says that it returns."""
-    asked: bool = False
-    """Whether another function took its result for known while it was being checked."""
-
-
-@dataclass(eq=False)
-class ParamDecl:
-    """A parameter."""
-
-    name: str
-    type: Type
-    default: tree.Const | None
-    kind: str
-    """``positional``, ``either`` or ``keyword``."""
-
-
-@dataclass(eq=False)
-class RecordDecl:
-    """A NamedTuple or frozen dataclass."""
-
-    type: RecordType
-    defaults: dict[str, tree.Const]
-
-
-@dataclass(eq=False)
-class ModuleDecl:
-    """A module beside the script."""
-
-    scope: "Scope"
-
-
-Binding = Library | Constant | FunctionDecl | RecordDecl | ModuleDecl
-
-
-@dataclass(eq=False)
-class Failed:
-    """A name whose definition was refused: it causes no further messages."""
 
 
 class Scope:
@@ -150,15 +92,37 @@ class Scope:
         self._values: dict[str, Any] = {}
         self._values_read: dict[str, int] = {}
         """Names that are read other than in annotations, and a line where they are."""
+        self.is_lazy = False
+        """Whether CPython keeps annotations as texts."""
+        self.in_defaults: set[str] = set()
+        """Names in defaults of functions."""
+        self._only_for_types: set[str] = set()
+        self._defined: set[str] = set()
+        """Names that the whole file defines."""
         self.constants = Constants(self._values, self._computed)
 
     # ---- definitions
 
     def define(self, module: ast.Module) -> None:
         """Take up all names of the module, in the order in which CPython would."""
-        if not self._values_read:
-            self._values_read = _read_as_values(module)
-        for stmt in module.body:
+        self._values_read = _read_as_values(module)
+        self._defined = {name for stmt in module.body for name in _defined(stmt)}
+        self.is_lazy = evaluated.is_lazy(module)
+        self._take_up(module.body)
+
+    @property
+    def there(self) -> dict[str, "Binding | Failed"]:
+        """The names that the module has in CPython."""
+        return {n: found for n, found in self.names.items() if n not in self._only_for_types}
+
+    def is_missing(self, name: str) -> bool:
+        """Whether CPython has no such name at this place, though the file has one."""
+        if name in self.names:
+            return name in self._only_for_types
+        return name in self._defined and not hasattr(builtins, name)
+
+    def _take_up(self, stmts: list[ast.stmt]) -> None:
+        for stmt in stmts:
             try:
                 self._statement(stmt)
             except Refusal as refusal:
@@ -187,7 +151,7 @@ class Scope:
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.If() if _is_not_run(stmt.test):
-                self.define(ast.Module(stmt.orelse, []))
+                self._take_up(stmt.orelse)
             case ast.If() if self.library(stmt.test) == "typing.TYPE_CHECKING":
                 self._for_types(stmt)
             case ast.AsyncFunctionDef():
@@ -215,8 +179,13 @@ class Scope:
                         f"{name} is used as a value in line {line}, where CPython has no such name",
                         "import it outside of TYPE_CHECKING",
                     )
-        self.define(ast.Module(stmt.body, []))
-        self.define(ast.Module(stmt.orelse, []))
+        known = self.there
+        self._take_up(stmt.body)
+        for name, found in known.items():
+            if self.names[name] != found:
+                raise Refusal(stmt, f"another {name} for annotations", "use another name")
+        self._only_for_types = set(self.names) - set(known)
+        self._take_up(stmt.orelse)
 
     def _assign(
         self, target: ast.expr, value: ast.expr, annotation: ast.expr | None = None
@@ -239,6 +208,7 @@ class Scope:
 
     def _names_in(self, annotation: ast.expr) -> None:
         """CPython evaluates what is annotated at module level: its names have to be there."""
+        evaluated.check_annotation(self, annotation)
         parts = [part for part in ast.walk(annotation) if isinstance(part, ast.Name)]
         for part in parts:
             if part.id not in self.names and not hasattr(builtins, part.id):
@@ -324,7 +294,7 @@ class Scope:
             for alias in stmt.names:
                 full = f"{name}.{alias.name}"
                 if _is_known(full):
-                    self.names[alias.asname or alias.name] = Library(full)
+                    self._imported(alias, alias.asname or alias.name, Library(full))
                     continue
                 text = f"{full} is not available in scripts"
                 self._report(self, Refusal(alias, text, nearest(full)))
@@ -334,26 +304,36 @@ class Scope:
         if module is None:
             raise _no_module(stmt, name)
         for alias in stmt.names:
-            found = module.names.get(alias.name)
+            found = module.there.get(alias.name)
             if found is None:
                 self._report(self, Refusal(alias, f"{name} has no {alias.name}"))
                 found = Failed()
-            self.names[alias.asname or alias.name] = found
+            self._imported(alias, alias.asname or alias.name, found)
             if alias.name in module._values:
                 self._values[alias.asname or alias.name] = module._values[alias.name]
 
     def _import_module(self, stmt: ast.Import, alias: ast.alias) -> None:
         name = alias.name
         if _is_library(name):
+            if not _is_module(name):
+                raise _no_module(stmt, name)
+            first = name.partition(".")[0]
             if alias.asname:
-                self.names[alias.asname] = Library(name)
+                self._imported(alias, alias.asname, Library(name))
             else:
-                self.names[name.partition(".")[0]] = Library(name.partition(".")[0])
+                self._imported(alias, first, Library(first))
             return
         module = self._load(self, name, stmt) if "." not in name else None
         if module is None:
             raise _no_module(stmt, name)
-        self.names[alias.asname or name] = ModuleDecl(module)
+        self._imported(alias, alias.asname or name, ModuleDecl(module))
+
+    def _imported(self, alias: ast.alias, name: str, found: Binding | Failed) -> None:
+        """A name may get another meaning, but for those that are looked up only later."""
+        if name in self.in_defaults and self.names.get(name) != found:
+            raise Refusal(alias, f"a second definition of {name}, which is a default above")
+        self.names[name] = found
+        self._only_for_types.discard(name)
 
     # ---- functions and classes
 
@@ -372,6 +352,7 @@ class Scope:
             hook = name.rpartition(".")[2]
         if node.name in self.names:
             raise Refusal(node, f"a second definition of {node.name}")
+        evaluated.check_function(self, node)
         declared = FunctionDecl(node, self, hook)
         self.names[node.name] = declared
         self.functions.append(declared)
@@ -402,6 +383,7 @@ class Scope:
         for stmt in node.body:
             match stmt:
                 case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+                    evaluated.check_field(self, stmt, defaults)
                     type = self.annotation(annotation)
                     if name in [field_ for field_, _ in fields]:
                         raise Refusal(stmt, f"a second field {name}")
@@ -415,6 +397,9 @@ class Scope:
                     fields.append((name, type))
                     if value is not None:
                         defaults[name] = self.default(value, type)
+                        if isinstance(defaults[name].value, list) and not is_tuple:
+                            text = "a list as the default of a field of a dataclass"
+                            raise Refusal(value, text, "write a tuple")
                 case ast.Expr(value=ast.Constant()) | ast.Pass():
                     pass
                 case _:
@@ -554,6 +539,8 @@ def type_of(value: Any, node: ast.AST | None = None) -> Type:
     match value:
         case bool():
             return BOOL
+        case re.RegexFlag():
+            return FLAGS
         case int():
             if -(1 << 63) <= value < 1 << 63:
                 return INT
@@ -601,14 +588,26 @@ def _is_library(name: str) -> bool:
     return first in _first_names() or name in _TYPING or name == SCRIPT
 
 
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ImportError:  # what stands before the last dot has no modules
+        return False
+
+
 def _first_names() -> set[str]:
     found = {name.partition(".")[0] for name in functions()} - {"builtins"}
     return found | {"typing", "typing_extensions", "__future__", "dataclasses", "collections"}
 
 
 def _is_known(name: str) -> bool:
-    if name in functions() or name in _NAMES or name.startswith(_TYPING):
+    if name in functions() or name in _NAMES or name in _TYPING:
         return True
+    if name.rpartition(".")[0] in _TYPING:
+        try:
+            return evaluated.of_library(name) is not None
+        except ImportError:
+            return False
     if name.startswith(SCRIPT + "."):
         return name.removeprefix(SCRIPT + ".") in (*_SCRIPT_NAMES, *_SCRIPT_MORE)
     return any(known.startswith(name + ".") for known in functions())
@@ -649,8 +648,8 @@ def _read_as_values(module: ast.Module) -> dict[str, int]:
     waiting: list[ast.AST] = [module]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.Name):
-            found[node.id] = node.lineno
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found[node.id] = min(node.lineno, found.get(node.id, node.lineno))
         for field_, value in ast.iter_fields(node):
             if field_ not in ("annotation", "returns"):
                 parts = value if isinstance(value, list) else [value]

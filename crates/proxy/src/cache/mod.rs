@@ -169,7 +169,7 @@ impl Cache {
     /// what that came to.
     pub fn lookup<'a, F: Fields<'a>>(
         &self,
-        query: &Query<'a, F>,
+        query: &Query<'a, '_, F>,
         now: i64,
         round: Round,
     ) -> Lookup {
@@ -234,9 +234,12 @@ impl Cache {
         }
         let stored = stored.filter(|_| !facts.wish.no_store);
         // Whose answer is likely to be for itself alone keeps nobody waiting, and waits for nobody.
-        let passes = group.is_some_and(|group| now < group.pass_until);
+        let passes = match stored {
+            Some(stored) => stored.is_never_usable,
+            None => !is_plain || group.is_some_and(|group| now < group.pass_until),
+        };
         let is_own = is_head || facts.wish.no_store || facts.is_authorized;
-        let is_alone = round.is_alone() || is_own || stored.is_none() && (!is_plain || passes);
+        let is_alone = round.is_alone() || is_own || passes;
         let part = if is_alone { Part::Full } else { self.join(asked, group, stored)? };
         let flight = match part {
             Part::Leader(flight) => Some(flight),
@@ -306,7 +309,7 @@ impl Cache {
 
     /// A request whose method may change things was answered: what is stored for its target, and
     /// for those that the response names, is no good any more (RFC 9111, section 4.4).
-    pub fn invalidate<F>(&self, query: &Query<'_, F>, head: &Head) {
+    pub fn invalidate<F>(&self, query: &Query<'_, '_, F>, head: &Head) {
         let is_safe = matches!(query.method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
         if is_safe || !(200..400).contains(&head.status) {
             return;
@@ -435,7 +438,7 @@ impl Cache {
 }
 
 /// The target of a URL or path of the same origin, as far as it can be told without resolving it.
-fn same_origin<'v, F>(query: &Query<'_, F>, value: &'v [u8]) -> Option<&'v [u8]> {
+fn same_origin<'v, F>(query: &Query<'_, '_, F>, value: &'v [u8]) -> Option<&'v [u8]> {
     let end = value.iter().position(|&b| b == b'#').unwrap_or(value.len());
     let value = &value[..end];
     if value.starts_with(b"/") && !value.starts_with(b"//") {
