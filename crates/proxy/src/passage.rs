@@ -194,8 +194,7 @@ impl Passage {
 
     fn ask(&mut self) {
         let Some(upstream) = &self.upstream else { return };
-        let surely = !self.request.is_idempotent();
-        let idle = self.upstreams.take(upstream, surely).map(Opened::Http1);
+        let idle = self.upstreams.take(upstream).map(Opened::Http1);
         match idle.or_else(|| upstream.http2.take().map(Opened::Http2)) {
             Some(opened) => self.talk(opened, true),
             None => self.connect(),
