@@ -14,7 +14,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from support.http2 import DATA, END_STREAM, INTERNAL_ERROR, NO_ERROR
+from support.http2 import INTERNAL_ERROR, NO_ERROR
 from support.proxying import Front, by_field, certificate, constant, named
 from support.upstream import (
     Answer,
@@ -78,10 +78,13 @@ def test_an_upstream_that_comes_back(front: Front) -> None:
         assert front.fetch(second).body == b"after"
 
 
-@pytest.mark.timeout(60)
-def test_a_queue_of_connections_that_is_full(front: Front) -> None:
+def test_a_queue_of_connections_that_is_full(tmp_path: Path) -> None:
     """Nobody accepts, and the system does not answer either."""
-    with socket.socket() as full, ExitStack() as stack:
+    with (
+        socket.socket() as full,
+        by_field(tmp_path, "--upstream-connect-timeout-s", "1") as front,
+        ExitStack() as stack,
+    ):
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         for _ in range(8):
@@ -648,99 +651,3 @@ def test_a_line_names_upstream_phase_and_error(
                 connection.response()
             line = front.server.wait_line(re.escape(f"127.0.0.1:{upstream.port}")).string
             assert re.search(expected, line), line
-
-
-# --- upstreams that say nothing ---------------------------------------------------------------
-
-
-def never(call: Call) -> None:
-    """Say nothing until the server gives up."""
-    call.drain()
-    call.wait_closed()
-    call.close()
-
-
-def half_a_head(call: Call) -> None:
-    call.send(b"HTTP/1.1 200 OK\r\nContent-")
-    never(call)
-
-
-def half_a_body(call: Call) -> None:
-    call.send(response(fields={"Content-Length": "10"}) + HELLO)
-    never(call)
-
-
-LONG_BODY_BYTES = 16 << 20
-
-
-def over_http1(front: Front, upstream: Upstream, size: int) -> str:
-    """A request with a body of so many bytes, and what comes of it."""
-    with front.connect(timeout_s=100) as connection:
-        with suppress(ConnectionError):
-            connection.send(front.request(upstream, method="POST", body=bytes(size)))
-        try:
-            return str(connection.response().status)
-        except (FramingError, Closed, ConnectionError):
-            return "broken"
-
-
-def over_http2(front: Front, upstream: Upstream, size: int) -> str:
-    """The same; of a body that is not taken, as much as windows let through."""
-    with front.connect2() as client:
-        client.socket.settimeout(1.0)
-        stream = client.open(client.block("/", "POST", named(upstream)), end=False)
-        with suppress(TimeoutError):
-            while client.sent[0] < size:
-                client.push(stream, size)
-                client.step()
-        client.socket.settimeout(100.0)
-        if size == 0:
-            client.send_frame(DATA, END_STREAM, stream)
-        got = client.response(stream)
-        return "broken" if got.reset not in (None, NO_ERROR) else str(got.status)
-
-
-@pytest.mark.timeout(180)
-def test_upstreams_that_hang(tmp_path: Path) -> None:
-    """504, or a broken end where the response has begun. All at once, since it takes a minute."""
-    ended = threading.Event()
-
-    def unread(call: Call) -> None:
-        """Take nothing of the body."""
-        assert ended.wait(150)
-        call.close()
-
-    cases: list[tuple[Answer, int, set[str]]] = [
-        (never, 0, {"504"}),
-        (half_a_head, 0, {"504"}),
-        (half_a_body, 0, {"broken"}),
-        (unread, LONG_BODY_BYTES, {"504", "broken"}),
-    ]
-    outcomes: dict[str, str] = {}
-    with by_field(tmp_path) as front, ExitStack() as stack:
-        threads, expected, upstreams = [], {}, []
-        for answer, size, allowed in cases:
-            for ask in (over_http1, over_http2):
-                name = f"{answer.__name__} {ask.__name__}"
-                upstreams.append(stack.enter_context(Upstream(answer)))
-                expected[name] = allowed
-
-                def run(
-                    name: str = name,
-                    ask: Callable[[Front, Upstream, int], str] = ask,
-                    upstream: Upstream = upstreams[-1],
-                    size: int = size,
-                ) -> None:
-                    outcomes[name] = ask(front, upstream, size)
-
-                threads.append(threading.Thread(target=run))
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(150)
-        ended.set()
-        for name, allowed in expected.items():
-            assert outcomes.get(name) in allowed, outcomes
-        for upstream in upstreams:
-            upstream.answer = AFTER
-            assert front.fetch(upstream).body == b"after"
