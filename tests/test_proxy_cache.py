@@ -241,6 +241,21 @@ def test_over_http2_one_asks_for_all(server: Server, upstream: Upstream) -> None
     assert upstream.count == 1
 
 
+def test_nobody_waits_for_ever(server: Server, upstream: Upstream) -> None:
+    gate = threading.Event()
+    upstream.will(Says(gate=gate))
+    assert isinstance(server.address, tuple)
+    with ThreadPoolExecutor(2) as pool, Http2(server.address) as http2:
+        first = pool.submit(fetch, server.address, "/")
+        wait_until(lambda: upstream.count == 1, 10, "nobody asked")
+        second = pool.submit(fetch, server.address, "/")
+        third = http2.open(http2.block("/"))
+        wait_until(lambda: upstream.count == 3, 30, "they wait for the first")
+        gate.set()
+        assert first.result().body == second.result().body == b"body"
+        assert http2.response(third).body == b"body"
+
+
 def test_what_is_for_one_holds_up_nobody(server: Server, upstream: Upstream) -> None:
     gate = threading.Event()
     upstream.will(Says(headers={"Cache-Control": "private"}, gate=gate))

@@ -90,10 +90,12 @@ impl Weighter<Box<[u8]>, Arc<Group>> for Weight {
 struct Evictions(Arc<AtomicU64>);
 
 impl Lifecycle<Box<[u8]>, Arc<Group>> for Evictions {
-    type RequestState = ();
+    /// What is being put in: the one before of the same key is told of as well, and made no room.
+    type RequestState = Option<Box<[u8]>>;
 
-    fn on_evict(&self, (): &mut (), _: Box<[u8]>, _: Arc<Group>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn on_evict(&self, new: &mut Self::RequestState, key: Box<[u8]>, _: Arc<Group>) {
+        let is_other = new.as_ref().is_none_or(|new| *new != key);
+        self.0.fetch_add(u64::from(is_other), Ordering::Relaxed);
     }
 }
 
@@ -407,7 +409,7 @@ impl Cache {
         if group.variants.is_empty() {
             self.0.entries.remove(key);
         } else {
-            self.0.entries.insert(key.into(), Arc::new(group));
+            self.put(key, group);
         }
         is_kept
     }
@@ -419,7 +421,12 @@ impl Cache {
         let before = self.0.entries.peek(key);
         let variants = before.map_or(Vec::new(), |group| group.variants.clone());
         let pass_until = fetch.asked_at.saturating_add(PASS_S);
-        self.0.entries.insert(key.into(), Arc::new(Group { variants, pass_until }));
+        self.put(key, Group { variants, pass_until });
+    }
+
+    fn put(&self, key: &[u8], group: Group) {
+        let mut new = Some(key.into());
+        self.0.entries.insert_with_lifecycle(key.into(), Arc::new(group), &mut new);
     }
 
     fn reserve(&self, bytes: usize) -> bool {
