@@ -217,6 +217,9 @@ def test_web_sockets(server: Server) -> None:
 def test_what_it_prints(server: Server) -> None:
     ask(server, "/print")
     server.wait_line("^app: printed by the app$")
+    server.wait_line("^app: {9}behind a tab$")
+    server.wait_line("^app: long x+")
+    server.wait_line("^app: end of lines$")
     server.wait_line("^app: imported version one$")
 
 
@@ -459,6 +462,22 @@ def test_a_signal_while_it_starts(tmp_path: Path, tree: Path, home: Path) -> Non
         server.kill()
 
 
+def test_the_end_while_it_starts(tmp_path: Path, tree: Path, home: Path) -> None:
+    source = application.write(
+        tmp_path / "source", "import time\nprint('begins')\ntime.sleep(60)\n"
+    )
+    server = Server([tree, *options(source), "--addr", "127.0.0.1:0"])
+    try:
+        server.wait_line("^app: begins")
+        (keeper,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        os.kill(int(keeper), signal.SIGKILL)
+        assert server.wait() == 1
+        assert "the app main:app was not started: its keeper ended" in server.stderr
+        wait_until(lambda: not processes(home), SEEN_WITHIN_S, "something is left")
+    finally:
+        server.kill()
+
+
 # --- what goes wrong later ------------------------------------------------------------------------
 
 
@@ -502,6 +521,21 @@ async def app(scope, receive, send):
         threading.Thread(target=end).start()
         raise NotImplementedError
 """
+
+
+def test_without_its_keeper(tree: Path, source: Path, home: Path) -> None:
+    """Nobody starts it again: it ends, and the server says so and serves files."""
+    with running(tree, *options(source)) as server:
+        ask(server)
+        children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        assert len(children) == 1
+        os.kill(int(children[0]), signal.SIGKILL)
+        server.wait_line("error: the app is no longer looked after: its keeper has ended")
+        wait_until(lambda: not processes(home), SEEN_WITHIN_S, "it goes on")
+        assert fetch(server, "/page.html").body == PAGE
+        assert fetch(server, "/seen").status == 502
+        server.hang_up()
+        server.wait_line("reloaded ")
 
 
 def test_who_ends_again_and_again_has_to_wait(tmp_path: Path, tree: Path) -> None:

@@ -13,7 +13,7 @@ from support.server import command, running
 from support.wire import fetch
 from zeroserve import Error, _core
 from zeroserve.config import file, pools
-from zeroserve.config.faults import lines
+from zeroserve.config.faults import Faults, lines
 from zeroserve.config.keys import rows
 from zeroserve.pack import pack
 
@@ -196,7 +196,7 @@ def test_what_is_accepted_here_is_accepted_there(
             "failure_status": status,
         }
     }
-    found = file.Faults("f.toml", "")
+    found = Faults("f.toml", "")
     configured = pools.read_pools(values, found)
     if not found.found:
         try:

@@ -241,6 +241,21 @@ def test_over_http2_one_asks_for_all(server: Server, upstream: Upstream) -> None
     assert upstream.count == 1
 
 
+def test_nobody_waits_for_ever(server: Server, upstream: Upstream) -> None:
+    gate = threading.Event()
+    upstream.will(Says(gate=gate))
+    assert isinstance(server.address, tuple)
+    with ThreadPoolExecutor(2) as pool, Http2(server.address) as http2:
+        first = pool.submit(fetch, server.address, "/")
+        wait_until(lambda: upstream.count == 1, 10, "nobody asked")
+        second = pool.submit(fetch, server.address, "/")
+        third = http2.open(http2.block("/"))
+        wait_until(lambda: upstream.count == 3, 30, "they wait for the first")
+        gate.set()
+        assert first.result().body == second.result().body == b"body"
+        assert http2.response(third).body == b"body"
+
+
 def test_what_is_for_one_holds_up_nobody(server: Server, upstream: Upstream) -> None:
     gate = threading.Event()
     upstream.will(Says(headers={"Cache-Control": "private"}, gate=gate))
@@ -311,6 +326,39 @@ def test_variants(server: Server, upstream: Upstream) -> None:
             answer = fetch(server.address, "/", {"Accept-Language": language})
             assert answer.body == language.encode()
     assert upstream.count == 2
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_a_proxy_in_front_says(tmp_path: Path, upstream: Upstream, trusted: bool) -> None:
+    """What the upstream is told of the client tells answers apart, and what a client makes up
+    does not."""
+
+    def says(handler: BaseHTTPRequestHandler) -> Says:
+        told = [handler.headers[f"x-forwarded-{name}"] for name in ("proto", "host")]
+        return Says(" ".join(told).encode())
+
+    upstream.says = says
+    options = ("--trusted-proxy", "127.0.0.0/8") if trusted else ()
+    told = [("http", "a.example"), ("https", "a.example"), ("https", "b.example")]
+    with proxied(tmp_path, upstream, *options) as server:
+        for proto, host in told * 2:
+            front = {"X-Forwarded-Proto": proto, "X-Forwarded-Host": host, "Host": "h"}
+            answer = fetch(server.address, "/", front)
+            assert answer.body.decode() == (f"{proto} {host}" if trusted else "http h")
+    assert upstream.count == (3 if trusted else 1)
+
+
+def test_what_is_asked_about_each_time(server: Server, upstream: Upstream) -> None:
+    """Nobody waits for an answer that would be of no use."""
+    gate = threading.Event()
+    upstream.will(Says(headers={"Cache-Control": "no-cache", "ETag": '"e"'}))
+    fetch(server.address, "/")
+    upstream.will(Says(status=304, headers={"Cache-Control": "no-cache"}, gate=gate))
+    with ThreadPoolExecutor(6) as pool:
+        answers = [pool.submit(fetch, server.address, "/") for _ in range(6)]
+        wait_until(lambda: upstream.count == 7, 10, "they wait for each other")
+        gate.set()
+        assert {answer.result().body for answer in answers} == {b"body"}
 
 
 def test_changes_are_seen(server: Server, upstream: Upstream) -> None:

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from support import admin
+from support import admin, chromium
 from support.backend import Backend
 from support.http2 import Http2
-from support.server import Server, running, wait_until
+from support.server import Server, command, running, wait_until
 from support.wire import Address, Closed, Connection, FramingError, Response, fetch, request
 from zeroserve.pack import pack
 
@@ -74,9 +74,12 @@ class Front(NamedTuple):
     def spread(self, count: int, path: str = "/") -> Counter[str]:
         return Counter(self.name(path) for _ in range(count))
 
+    def pool(self) -> dict[str, Any]:
+        found: dict[str, Any] = admin.answer(self.admin, "/status")["pools"][0]
+        return found
+
     def upstreams(self) -> list[dict[str, Any]]:
-        status = admin.answer(self.admin, "/status")
-        found: list[dict[str, Any]] = status["pools"][0]["upstreams"]
+        found: list[dict[str, Any]] = self.pool()["upstreams"]
         return found
 
     def states(self) -> list[str]:
@@ -336,7 +339,7 @@ def test_circuit_breaker(packed: Path, tmp_path: Path, three: list[Backend]) -> 
         for _ in range(10):
             assert front.get("/status/500").status == 500
         assert front.get().status == 503
-        assert admin.answer(front.admin, "/status")["pools"][0]["breaker_open"]
+        assert front.pool()["breaker_open"]
         seen = three[0].seen()
         assert front.get().status == 503
         assert three[0].seen() == seen, "nothing is asked"
@@ -394,8 +397,7 @@ def test_the_queue_is_bounded(packed: Path, tmp_path: Path, three: list[Backend]
     )
     with fronting(packed, tmp_path, config) as front, ThreadPoolExecutor(3) as threads:
         slow = [threads.submit(front.get, "/sleep/1500") for _ in range(3)]
-        waiting = lambda: admin.answer(front.admin, "/status")["pools"][0]["waiting"]  # noqa: E731
-        wait_until(lambda: waiting() == 2, 5)
+        wait_until(lambda: front.pool()["waiting"] == 2, 5)
         assert front.get().status == 503
         assert [answer.result().status for answer in slow] == [200] * 3
 
@@ -490,6 +492,33 @@ def test_metrics(packed: Path, tmp_path: Path, three: list[Backend]) -> None:
     assert found["zeroserve_upstream_retries_total", a, None] == 1
     assert found["zeroserve_upstream_ejections_total", b, None] == 1
     assert found["zeroserve_upstream_first_byte_seconds_count", a, None] == 4
+
+
+def test_status_for_people(packed: Path, tmp_path: Path, three: list[Backend]) -> None:
+    three[1].kill()
+    with fronting(packed, tmp_path, toml(urls(three[:2]), "ejection.failures = 1")) as front:
+        front.spread(4)
+        done = command("status", "--admin", f"{front.admin[0]}:{front.admin[1]}")
+        a, b = urls(three[:2])
+        assert "pool api\n" in done.stdout
+        assert f"  upstream {a}, up, 0 under way, 4 requests, 0 failed\n" in done.stdout
+        refused = "ejected: connect: connection refused"
+        assert f"  upstream {b}, {refused}, 0 under way, 1 request, 1 failed\n" in done.stdout
+
+
+@pytest.mark.skipif(chromium.find() is None, reason="chromium is not installed")
+def test_the_admin_page_shows_upstreams(packed: Path, tmp_path: Path, three: list[Backend]) -> None:
+    with (
+        fronting(packed, tmp_path, toml(urls(three[:2]), HEALTH)) as front,
+        chromium.browser(tmp_path) as page,
+    ):
+        page.open(f"http://{front.admin[0]}:{front.admin[1]}/")
+        cells = "[...document.querySelectorAll('#pools tbody td:nth-child(2)')]"
+        states = f"{cells}.map((cell) => cell.textContent).join()"
+        page.wait_for(f"{states} == 'up,up'")
+        three[1].ask("/.sick")
+        page.wait_for(f"{states} == 'up,down: status 503'")
+        assert page.complaints == []
 
 
 def test_over_http2(packed: Path, tmp_path: Path, three: list[Backend]) -> None:

@@ -8,15 +8,14 @@ import re
 import socket
 import ssl
 import threading
-import time
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from support.http2 import DATA, END_STREAM, INTERNAL_ERROR, NO_ERROR
-from support.proxying import Front, certificate, constant, named
+from support.http2 import INTERNAL_ERROR, NO_ERROR
+from support.proxying import Front, by_field, certificate, constant, named
 from support.upstream import (
     Answer,
     Call,
@@ -27,7 +26,7 @@ from support.upstream import (
     say,
     say_and_close,
 )
-from support.wire import Closed, FramingError, fetch, request
+from support.wire import Closed, FramingError, request
 
 HELLO = b"hello"
 AFTER = reply(b"after")
@@ -79,10 +78,13 @@ def test_an_upstream_that_comes_back(front: Front) -> None:
         assert front.fetch(second).body == b"after"
 
 
-@pytest.mark.timeout(60)
-def test_a_queue_of_connections_that_is_full(front: Front) -> None:
+def test_a_queue_of_connections_that_is_full(tmp_path: Path) -> None:
     """Nobody accepts, and the system does not answer either."""
-    with socket.socket() as full, ExitStack() as stack:
+    with (
+        socket.socket() as full,
+        by_field(tmp_path, "--upstream-connect-timeout-s", "1") as front,
+        ExitStack() as stack,
+    ):
         full.bind(("127.0.0.1", 0))
         full.listen(0)
         for _ in range(8):
@@ -649,65 +651,3 @@ def test_a_line_names_upstream_phase_and_error(
                 connection.response()
             line = front.server.wait_line(re.escape(f"127.0.0.1:{upstream.port}")).string
             assert re.search(expected, line), line
-
-
-# --- upstreams that say nothing ---------------------------------------------------------------
-
-
-def never(call: Call) -> None:
-    """Say nothing until the server gives up."""
-    call.drain()
-    call.wait_closed()
-    call.close()
-
-
-def half_a_head(call: Call) -> None:
-    call.send(b"HTTP/1.1 200 OK\r\nContent-")
-    never(call)
-
-
-def half_a_body(call: Call) -> None:
-    call.send(response(fields={"Content-Length": "10"}) + HELLO)
-    never(call)
-
-
-def unread(call: Call) -> None:
-    """Take nothing of the body."""
-    call.link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    time.sleep(5)
-    call.close()
-
-
-@pytest.mark.xfail(strict=True, reason="there is no option for the timeouts of upstreams yet")
-@pytest.mark.parametrize("http2", [False, True], ids=["http1", "http2"])
-@pytest.mark.parametrize("answer", [never, half_a_head, half_a_body, unread])
-def test_an_upstream_that_hangs(answer: Answer, http2: bool, tmp_path: Path) -> None:
-    """504, or a broken end when the response has begun; the next request is answered."""
-    with (
-        Upstream(answer) as upstream,
-        constant(upstream.url, tmp_path, "--upstream-timeout-s", "1") as front,
-    ):
-        body = b"x" * (16 << 20) if answer is unread else b""
-        if http2:
-            with front.connect2() as client:
-                stream = client.open(client.block("/", "POST"), end=False)
-                with suppress(TimeoutError):
-                    client.socket.settimeout(0.2)
-                    while client.sent[0] < len(body):
-                        client.push(stream, len(body))
-                        client.step()
-                client.socket.settimeout(20.0)
-                if not body:
-                    client.send_frame(DATA, END_STREAM, stream)
-                got2 = client.response(stream)
-                assert got2.status == 504 or got2.reset not in (None, NO_ERROR)
-        else:
-            with front.connect(timeout_s=20) as connection:
-                with suppress(ConnectionError):
-                    connection.send(request("/", method="POST", body=body))
-                try:
-                    assert connection.response().status == 504
-                except (FramingError, Closed, ConnectionResetError):
-                    assert answer in (half_a_body, unread)
-        upstream.answer = AFTER
-        assert fetch(front.address, "/").body == b"after"

@@ -376,6 +376,27 @@ def test_grpc(tmp_path: Path) -> None:
         check_grpc(channel)
 
 
+def test_grpc_through_a_pool(tmp_path: Path) -> None:
+    config = tmp_path / "pools.toml"
+    with grpc_server() as stays:
+        with grpc_server() as goes:
+            urls = [f"h2c://127.0.0.1:{port}" for port in (stays, goes)]
+            config.write_text(f"[pools.echo]\nupstreams = {urls}\n")
+            with (
+                passing(tmp_path, "pool:echo", "--config", config) as server,
+                grpc.insecure_channel("{}:{}".format(*server.address)) as channel,
+            ):
+                check_grpc(channel)
+        with (
+            passing(tmp_path / "again", "pool:echo", "--config", config) as server,
+            grpc.insecure_channel("{}:{}".format(*server.address)) as channel,
+        ):
+            # One of two has gone: nothing was sent there, so another one may be asked.
+            unary = channel.unary_unary("/test.Echo/Unary", raw, raw)
+            for number in range(20):
+                assert unary(bytes([number]), timeout=20) == bytes([number])
+
+
 @needs_openssl
 def test_grpc_behind_tls_on_both_sides(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "ca")

@@ -57,6 +57,9 @@ async def app(scope, receive, send):
         await asyncio.sleep(1.5)
     if path == "/print":
         print("printed by the app", flush=True)
+        print("\\tbehind a tab")
+        print("long", "x" * 30_000)
+        print("end of lines")
     if path == "/write":
         with open(scope["query_string"].decode(), "w") as file:
             file.write("written")

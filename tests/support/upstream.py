@@ -22,6 +22,8 @@ from typing import Self
 from support.server import wait_until
 
 TIMEOUT_S = 20.0
+# Longer than the server waits for an upstream.
+PATIENCE_S = 120.0
 REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) ([!-~]+) HTTP/(1\.[01])")
 FIELD_LINE = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?"
@@ -365,7 +367,7 @@ class Upstream:
                 accepted, _ = self._listener.accept()
             except OSError:
                 return
-            accepted.settimeout(TIMEOUT_S * 3)
+            accepted.settimeout(PATIENCE_S)
             if accepted.family == socket.AF_INET:
                 accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._lock:

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use zeroserve_http::body::Framing;
 
@@ -193,8 +194,7 @@ impl Passage {
 
     fn ask(&mut self) {
         let Some(upstream) = &self.upstream else { return };
-        let surely = !self.request.is_idempotent();
-        let idle = self.upstreams.take(upstream, surely).map(Opened::Http1);
+        let idle = self.upstreams.take(upstream).map(Opened::Http1);
         match idle.or_else(|| upstream.http2.take().map(Opened::Http2)) {
             Some(opened) => self.talk(opened, true),
             None => self.connect(),
@@ -204,8 +204,12 @@ impl Passage {
     fn connect(&mut self) {
         let Some(upstream) = self.upstream.clone() else { return };
         let dialer = self.upstreams.dialer();
+        let limit = match &self.ride {
+            Some(ride) => Duration::from_millis(ride.pool().config().timeouts.connect_ms),
+            None => Duration::from_secs(self.timeouts.connect_s),
+        };
         self.stage = Stage::Connecting(Box::pin(async move {
-            upstream.http2.open(&dialer, &upstream.origin).await
+            upstream.http2.open(&dialer, &upstream.origin, limit).await
         }));
     }
 
@@ -554,5 +558,36 @@ impl Passage {
 impl Drop for Passage {
     fn drop(&mut self) {
         self.hang_up();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outgoing(text: &str, host: &str) -> Outgoing {
+        let start = text.find(host).unwrap();
+        Outgoing {
+            head: text.as_bytes().to_vec(),
+            framing: Framing::None,
+            asked: Asked::default(),
+            method_len: text.find(' ').unwrap(),
+            host: start..start + host.len(),
+        }
+    }
+
+    #[test]
+    fn heads_for_upstreams_of_a_pool() {
+        let request = outgoing("GET /a?b HTTP/1.1\r\nHost: own\r\nX: y\r\n\r\n", "own");
+        let head = |base, host| String::from_utf8(request.head_for(base, host).to_vec()).unwrap();
+        assert_eq!(head("", None).as_bytes(), request.head);
+        let with_base = "GET /base/a?b HTTP/1.1\r\nHost: own\r\nX: y\r\n\r\n";
+        assert_eq!(head("/base", None), with_base);
+        let with_host = "GET /a?b HTTP/1.1\r\nHost: [::1]:9000\r\nX: y\r\n\r\n";
+        assert_eq!(head("", Some("[::1]:9000")), with_host);
+        assert_eq!(head("/base", Some("")), with_base.replace("own", ""));
+        let all = outgoing("OPTIONS * HTTP/1.1\r\nHost: own\r\n\r\n", "own");
+        assert!(all.head_for("/base", None).starts_with(b"OPTIONS /base HTTP/1.1\r\n"));
+        assert!(all.head_for("", Some("x")).starts_with(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n"));
     }
 }

@@ -13,7 +13,7 @@ use crate::http2::Connections;
 use crate::origin::{Origin, Target, TargetError};
 
 /// Idle connections to one upstream.
-const MAX_IDLE: usize = 128;
+const MAX_IDLE: usize = 512;
 
 /// Places to ask whose text was read before.
 const MAX_ROUTES: usize = 256;
@@ -167,12 +167,14 @@ impl Upstreams {
             .any(|upstream| !upstream.idle.borrow().is_empty() || !upstream.http2.is_empty())
     }
 
-    /// An idle connection, the one used last; `surely` when the request can't be sent again.
-    pub(crate) fn take(&self, upstream: &Upstream, surely: bool) -> Option<Socket> {
+    /// An idle connection, the one used last.
+    pub(crate) fn take(&self, upstream: &Upstream) -> Option<Socket> {
         let mut idle = upstream.idle.borrow_mut();
         while let Some(mut last) = idle.pop_back() {
             // A response to nobody would be taken for that to the next request.
-            if last.socket.seems_quiet() && (!surely || last.socket.is_quiet()) {
+            // What the event loop knows is from before the requests that it woke us for: under load
+            // that is long enough for an answer to somebody else to come in.
+            if last.socket.is_quiet() {
                 return Some(last.socket);
             }
         }

@@ -4,6 +4,7 @@
 //! both front ends what a passage to an upstream is: it asks, or waits for another request that
 //! does, keeps what may be kept, and hands out what was kept when that is the better answer.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -16,7 +17,8 @@ use zeroserve_host::Exchange;
 use zeroserve_http::body::Framing;
 use zeroserve_http::{Method, Request};
 use zeroserve_proxy::cache::{
-    Cache, Coalesce, Fetch, Hit, Lookup, MAX_WAIT_MS, Note, Query, Recorder, Round, Verdict, lines,
+    Cache, Coalesce, Fetch, Fields, Hit, Lookup, MAX_WAIT_MS, Note, Query, Recorder, Round,
+    Verdict, lines,
 };
 use zeroserve_proxy::{Failure, Head, Passage, line};
 
@@ -67,6 +69,21 @@ impl Asked<'_, '_, '_> {
         passing::prepare(worker, request, exchange, peer, pools, url)
     }
 
+    /// Scheme and host as the upstream hears them of the client. What a proxy in front or a script
+    /// says of them is passed on, so answers may depend on it.
+    fn public<'s>(&'s self, host: &'s [u8]) -> (&'static str, &'s [u8]) {
+        let mut scheme = self.peer.scheme();
+        let is_said =
+            |exchange: &Exchange| self.worker.trusts(&self.peer.ip) || exchange.request_changed();
+        let Some(exchange) = self.exchange.filter(|exchange| is_said(exchange)) else {
+            return (scheme, host);
+        };
+        if let Some(said) = exchange.headers().get("x-forwarded-proto") {
+            scheme = if said.eq_ignore_ascii_case(b"https") { "https" } else { "http" };
+        }
+        (scheme, exchange.headers().get("x-forwarded-host").unwrap_or(host))
+    }
+
     /// Ask without having the answer kept.
     fn plain(&self, note: Option<Note>, changes: Option<Owned>) -> Look {
         match self.prepare() {
@@ -88,7 +105,7 @@ pub(crate) fn look(
     may_cache: bool,
     out: &mut Vec<u8>,
 ) -> Look {
-    let Asked { worker, request, exchange, peer, url, .. } = *asked;
+    let Asked { worker, request, exchange, url, .. } = *asked;
     let Some(cache) = &worker.cache else { return asked.plain(None, None) };
     let method = exchange.map_or(request.method.as_str(), |exchange| exchange.method());
     let is_safe = matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
@@ -98,32 +115,49 @@ pub(crate) fn look(
         let is_safe = method == "GET" || method == "HEAD" && request.method == Method::Head;
         is_safe && may_cache && request.framing == Framing::None && !upgrades
     });
+    let host = exchange.and_then(|exchange| exchange.headers().get("host")).unwrap_or(request.host);
+    let (scheme, public) = asked.public(host);
     let Some(known) = known else {
-        let target = exchange.map_or(origin_form(request), |exchange| exchange.target());
-        let host = exchange.and_then(|exchange| exchange.headers().get("host"));
+        let target = exchange.map_or(origin_form(request), |exchange| exchange.target()).as_bytes();
         let changes = (!is_safe).then(|| {
-            let host = host.unwrap_or(request.host);
-            Owned::new(cache, &query(site, peer, host, url, method, target, lines(b"")))
+            let fields = lines(b"");
+            let host = public;
+            Owned::new(cache, &Query { site, scheme, host, upstream: url, method, target, fields })
         });
         let note = changes.as_ref().filter(|_| may_cache).map(|_| Note::of_method());
         return asked.plain(note, changes);
     };
-    let host = known.headers().get("host").unwrap_or(request.host);
-    let fields = known.headers().iter();
-    let query = query(site, peer, host, url, method, known.target(), fields.clone());
+    let upstream = match public == host {
+        true => Cow::Borrowed(url),
+        // Both names reach the upstream.
+        false => format!("{url} {}", host.escape_ascii()).into(),
+    };
+    let (target, fields) = (known.target().as_bytes(), known.headers().iter());
+    let query = Query { site, scheme, host: public, upstream: &upstream, method, target, fields };
+    look_up(asked, cache, &query, out)
+}
+
+/// The same for what is known of a request that may be answered from the cache.
+fn look_up<'a>(
+    asked: &Asked<'_, '_, '_>,
+    cache: &Cache,
+    query: &Query<'a, '_, impl Fields<'a>>,
+    out: &mut Vec<u8>,
+) -> Look {
+    let (worker, fields) = (asked.worker, &query.fields);
     let now = clock::now_s();
-    let is_head = request.method == Method::Head || method == "HEAD";
+    let is_head = asked.request.method == Method::Head || query.method == "HEAD";
     let reply = |hit: &Hit, out: &mut Vec<u8>| {
         let reply = hit.reply(is_head, fields.clone(), now, out);
         let body = if reply.body.is_empty() { Body::Empty } else { Body::Shared(reply.body) };
         Look::Answer(Answer { status: reply.status, body })
     };
-    let (first, owned) = match cache.lookup(&query, now, Round::FIRST) {
+    let (first, owned) = match cache.lookup(query, now, Round::FIRST) {
         Lookup::Fresh(hit) => return reply(&hit, out),
         Lookup::Stale { hit, renew: None } => return reply(&hit, out),
         Lookup::Stale { hit, renew: Some(fetch) } => {
             let answer = reply(&hit, out);
-            let owned = Owned::new(cache, &query);
+            let owned = Owned::new(cache, query);
             if let Ok(prepared) = asked.prepare() {
                 renew(worker, prepared, owned, fetch);
             }
@@ -131,7 +165,7 @@ pub(crate) fn look(
         }
         Lookup::Bypass(note) => return asked.plain(Some(note), None),
         Lookup::Unavailable => return Look::Fail(504),
-        Lookup::Miss(first) => (first, Owned::new(cache, &query)),
+        Lookup::Miss(first) => (first, Owned::new(cache, query)),
     };
     match asked.prepare() {
         Ok(prepared) => {
@@ -140,19 +174,6 @@ pub(crate) fn look(
         }
         Err(status) => Look::Fail(status),
     }
-}
-
-fn query<'a, F>(
-    site: u64,
-    peer: &Peer,
-    host: &'a [u8],
-    upstream: &'a str,
-    method: &'a str,
-    target: &'a str,
-    fields: F,
-) -> Query<'a, F> {
-    let (scheme, target) = (peer.scheme(), target.as_bytes());
-    Query { site, scheme, host, upstream, method, target, fields }
 }
 
 /// A request that outlives the bytes it was read from.
@@ -168,10 +189,7 @@ struct Owned {
 }
 
 impl Owned {
-    fn new<'a>(
-        cache: &Cache,
-        query: &Query<'a, impl Iterator<Item = (&'a str, &'a [u8])> + Clone>,
-    ) -> Self {
+    fn new<'a>(cache: &Cache, query: &Query<'a, '_, impl Fields<'a>>) -> Self {
         let mut fields = Vec::new();
         for (name, value) in query.fields.clone() {
             line(&mut fields, name, value);
@@ -196,7 +214,7 @@ impl Owned {
         self.cache.invalidate(&self.query(()), head);
     }
 
-    fn query<F>(&self, fields: F) -> Query<'_, F> {
+    fn query<F>(&self, fields: F) -> Query<'_, '_, F> {
         Query {
             site: self.site,
             scheme: &self.scheme,

@@ -397,6 +397,7 @@ impl<S: Stream> Connection<S> {
                         is_uploading,
                         client_ended: false,
                         has_stalled: false,
+                        says_close: false,
                     }));
                 }
             };

@@ -568,7 +568,9 @@ fn rule(
         }
         None => {
             let ruling = match failed {
-                Some(status) => Ruling::Answer(pipeline::text(status, now, request.method, out)),
+                Some(status) => Ruling::Answer(ruling::failed(
+                    scripted, status, view, request, now, loaded, scratch, out,
+                )?),
                 None => ruling::answer(scripted, view, request, now, loaded, scratch, out)?,
             };
             let answer = match ruling {

@@ -6,6 +6,7 @@ use zeroserve_http::{Method, Reject, Request};
 
 use crate::clock::Now;
 use crate::live;
+use crate::notice::Notice;
 use crate::pipeline::{self, Answer, Body, Scratch, field, length, write_start};
 use crate::scripted::Scripted;
 use crate::view::{Loaded, Local, Missing, View};
@@ -26,6 +27,14 @@ const FRAMING: [&str; 5] =
 
 /// Fields that speak of the bytes in the archive, and are wrong for what is made from them.
 pub(crate) const STORED: [&str; 4] = ["content-length", "etag", "last-modified", "accept-ranges"];
+
+/// Metadata that names the page for the case that an upstream gives no answer.
+const FALLBACK: &str = "zs.proxy.fallback";
+
+/// Fields of a page that say nothing about an answer which it stands in for.
+const OF_PAGE: [&str; 5] = ["date", "etag", "last-modified", "accept-ranges", "cache-control"];
+
+static NO_PAGE: Notice = Notice::new();
 
 /// Fields of a request that make its answer less than the whole page as it is stored.
 const PARTIAL: [&str; 7] = [
@@ -131,6 +140,54 @@ fn decided(
         out.truncate(start);
     }
     stored(exchange, scripted.is_live, view, request, now, loaded, scratch, out).map(Ruling::Answer)
+}
+
+/// Answer in place of an upstream that gave no answer: with the page of the site that scripts named
+/// for that, or in a few words.
+#[allow(clippy::too_many_arguments)]
+pub fn failed(
+    scripted: &Scripted,
+    status: u16,
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Answer, Missing> {
+    let exchange = &scripted.exchange;
+    let page = exchange.meta(FALLBACK).filter(|path| path.starts_with('/'));
+    if let Some(path) = page.filter(|path| path.bytes().all(|byte| byte.is_ascii_graphic())) {
+        let start = out.len();
+        let method = if request.method == Method::Head { "HEAD" } else { "GET" };
+        let mut head = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
+        append(&mut head, "Host", request.host);
+        for (name, value) in request.headers() {
+            if name.eq_ignore_ascii_case("accept-encoding") {
+                append(&mut head, name, value);
+            }
+        }
+        head.extend_from_slice(b"\r\n");
+        let answer = with_request(&head, |request| match request {
+            Ok(request) => pipeline::respond(view, request, now, loaded, scratch, out).map(Some),
+            Err(_) => Ok(None),
+        })?;
+        let stored = out.split_off(start);
+        if let Some(Answer { status: 200, body }) = answer {
+            write_start(out, status, now);
+            for (name, value) in fields(&stored).filter(|(name, _)| !is_one_of(&OF_PAGE, name)) {
+                append(out, name, value);
+            }
+            field(out, "Cache-Control", "no-store");
+            return Ok(Answer { status, body });
+        }
+        NO_PAGE.say(&format!(
+            "script {}: {FALLBACK} is no page of the site: {}",
+            exchange.script(),
+            path.escape_debug()
+        ));
+    }
+    Ok(pipeline::text(status, now, request.method, out))
 }
 
 /// Answer from the archive.

@@ -119,7 +119,7 @@ class Generation:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            limit=MAX_LINE_CHARS * 4,
+            limit=MAX_LINE_CHARS,
             # A group of its own: no key that is pressed for the server is meant for it.
             start_new_session=True,
         )

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 MAX_MESSAGE_BYTES = 64 * 1024
 """Of one message; lines are far shorter."""
 
-MAX_LINE_CHARS = 1000
+MAX_LINE_CHARS = 950
 """Of a line that an application prints; what is longer goes on in the next one."""
 
 InterfaceOption = Literal["auto", "asgi", "wsgi"]

@@ -245,7 +245,7 @@ def _application(options: Options, served: Iterable[str]) -> "App | None":
         drain_s=options.drain_timeout_s,
         trusted_proxies=options.trusted_proxy or (),
         user=None if options.user is None else options.user[1:],
-        on_line=lambda line: say(f"app: {line}"),
+        on_line=lambda line: say(f"app: {line.expandtabs()}"),
     )
 
 

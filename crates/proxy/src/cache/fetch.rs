@@ -173,6 +173,10 @@ impl Fetch {
                 if !fits {
                     return self.pass(head, Why::TooLarge);
                 }
+                if plan.is_never_usable {
+                    // Those who wait would have to ask about it all the same, one by one.
+                    self.land(Outcome::Alone);
+                }
                 let prepared = Prepared::new(head, plan);
                 let because = self.because;
                 let mut recorder = Recorder {
@@ -229,10 +233,11 @@ impl Fetch {
         };
         let values = plan.vary.values(lines(&self.fields));
         let may_keep = may_keep && !is_too_long(&values);
+        let is_for_all = may_keep && !plan.is_never_usable;
         let body = stored.body.clone();
         let renewed = Arc::new(Prepared::new(&updated, plan).store(body, &self.upstream, values));
         let is_kept = self.cache.replace(&self, may_keep.then(|| Arc::clone(&renewed)));
-        self.land(if is_kept { Outcome::Stored } else { Outcome::Alone });
+        self.land(if is_kept && is_for_all { Outcome::Stored } else { Outcome::Alone });
         Verdict::Use(Hit { stored: renewed, fate: Fate::Validated, is_plain: false })
     }
 

@@ -26,7 +26,7 @@ impl Group {
 
     pub(super) fn find<'a, F: Fields<'a>>(
         &self,
-        query: &Query<'a, F>,
+        query: &Query<'a, '_, F>,
         facts: Facts,
     ) -> Option<&Arc<Stored>> {
         let mut known: Option<(&Names, Values)> = None;
@@ -62,7 +62,7 @@ impl Stored {
 
 /// A request, and what was found out about it.
 pub(super) struct Asked<'q, 'a, F> {
-    pub(super) query: &'q Query<'a, F>,
+    pub(super) query: &'q Query<'a, 'q, F>,
     pub(super) facts: Facts,
     pub(super) is_head: bool,
     pub(super) key: KeyBytes,

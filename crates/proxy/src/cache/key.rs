@@ -13,7 +13,7 @@ const FRONT: usize = 10;
 
 /// A request as the upstream would see it.
 #[derive(Clone, Copy, Debug)]
-pub struct Query<'a, F> {
+pub struct Query<'a, 'u, F> {
     /// Number of the site: sites share nothing.
     pub site: u64,
     /// `http` or `https`, as the client came.
@@ -22,7 +22,7 @@ pub struct Query<'a, F> {
     pub host: &'a [u8],
     /// Who would be asked; scripts may choose that by anything, so what one upstream says is not
     /// taken for the answer of another.
-    pub upstream: &'a str,
+    pub upstream: &'u str,
     /// The method.
     pub method: &'a str,
     /// Path and query, as the upstream would get them.
@@ -37,7 +37,7 @@ pub trait Fields<'a>: Iterator<Item = (&'a str, &'a [u8])> + Clone {}
 impl<'a, T: Iterator<Item = (&'a str, &'a [u8])> + Clone> Fields<'a> for T {}
 
 /// The key of a request; `None` when it is too long.
-pub(super) fn key_of<F>(query: &Query<'_, F>) -> Option<KeyBytes> {
+pub(super) fn key_of<F>(query: &Query<'_, '_, F>) -> Option<KeyBytes> {
     key(query.site, query.scheme, query.host, query.target)
 }
 

@@ -90,10 +90,12 @@ impl Weighter<Box<[u8]>, Arc<Group>> for Weight {
 struct Evictions(Arc<AtomicU64>);
 
 impl Lifecycle<Box<[u8]>, Arc<Group>> for Evictions {
-    type RequestState = ();
+    /// What is being put in: the one before of the same key is told of as well, and made no room.
+    type RequestState = Option<Box<[u8]>>;
 
-    fn on_evict(&self, (): &mut (), _: Box<[u8]>, _: Arc<Group>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn on_evict(&self, new: &mut Self::RequestState, key: Box<[u8]>, _: Arc<Group>) {
+        let is_other = new.as_ref().is_none_or(|new| *new != key);
+        self.0.fetch_add(u64::from(is_other), Ordering::Relaxed);
     }
 }
 
@@ -169,7 +171,7 @@ impl Cache {
     /// what that came to.
     pub fn lookup<'a, F: Fields<'a>>(
         &self,
-        query: &Query<'a, F>,
+        query: &Query<'a, '_, F>,
         now: i64,
         round: Round,
     ) -> Lookup {
@@ -234,9 +236,12 @@ impl Cache {
         }
         let stored = stored.filter(|_| !facts.wish.no_store);
         // Whose answer is likely to be for itself alone keeps nobody waiting, and waits for nobody.
-        let passes = group.is_some_and(|group| now < group.pass_until);
+        let passes = match stored {
+            Some(stored) => stored.is_never_usable,
+            None => !is_plain || group.is_some_and(|group| now < group.pass_until),
+        };
         let is_own = is_head || facts.wish.no_store || facts.is_authorized;
-        let is_alone = round.is_alone() || is_own || stored.is_none() && (!is_plain || passes);
+        let is_alone = round.is_alone() || is_own || passes;
         let part = if is_alone { Part::Full } else { self.join(asked, group, stored)? };
         let flight = match part {
             Part::Leader(flight) => Some(flight),
@@ -306,7 +311,7 @@ impl Cache {
 
     /// A request whose method may change things was answered: what is stored for its target, and
     /// for those that the response names, is no good any more (RFC 9111, section 4.4).
-    pub fn invalidate<F>(&self, query: &Query<'_, F>, head: &Head) {
+    pub fn invalidate<F>(&self, query: &Query<'_, '_, F>, head: &Head) {
         let is_safe = matches!(query.method, "GET" | "HEAD" | "OPTIONS" | "TRACE");
         if is_safe || !(200..400).contains(&head.status) {
             return;
@@ -404,7 +409,7 @@ impl Cache {
         if group.variants.is_empty() {
             self.0.entries.remove(key);
         } else {
-            self.0.entries.insert(key.into(), Arc::new(group));
+            self.put(key, group);
         }
         is_kept
     }
@@ -416,7 +421,12 @@ impl Cache {
         let before = self.0.entries.peek(key);
         let variants = before.map_or(Vec::new(), |group| group.variants.clone());
         let pass_until = fetch.asked_at.saturating_add(PASS_S);
-        self.0.entries.insert(key.into(), Arc::new(Group { variants, pass_until }));
+        self.put(key, Group { variants, pass_until });
+    }
+
+    fn put(&self, key: &[u8], group: Group) {
+        let mut new = Some(key.into());
+        self.0.entries.insert_with_lifecycle(key.into(), Arc::new(group), &mut new);
     }
 
     fn reserve(&self, bytes: usize) -> bool {
@@ -435,7 +445,7 @@ impl Cache {
 }
 
 /// The target of a URL or path of the same origin, as far as it can be told without resolving it.
-fn same_origin<'v, F>(query: &Query<'_, F>, value: &'v [u8]) -> Option<&'v [u8]> {
+fn same_origin<'v, F>(query: &Query<'_, '_, F>, value: &'v [u8]) -> Option<&'v [u8]> {
     let end = value.iter().position(|&b| b == b'#').unwrap_or(value.len());
     let value = &value[..end];
     if value.starts_with(b"/") && !value.starts_with(b"//") {

@@ -122,6 +122,9 @@ pub(super) struct Plan {
     pub(super) stale_until: i64,
     /// Until when it may be used when another can't be had (RFC 5861, section 4).
     pub(super) error_until: i64,
+    /// Whether it was stale when it came, and may not be used so: it has to be asked about each
+    /// time.
+    pub(super) is_never_usable: bool,
     /// Whether it may answer requests with Authorization.
     pub(super) is_for_authorized: bool,
     /// Fields, in lower case, that are not stored.
@@ -235,10 +238,12 @@ pub(super) fn plan(facts: Facts, times: Times, head: &Head) -> Result<Plan, Why>
     let later = |seconds: Option<i64>| {
         fresh_until.saturating_add(seconds.filter(|_| may_be_stale).unwrap_or(0))
     };
+    let stale_until = later(control.stale_while_revalidate);
     let plan = Plan {
         born,
         fresh_until,
-        stale_until: later(control.stale_while_revalidate),
+        stale_until,
+        is_never_usable: stale_until <= heard,
         error_until: later(control.stale_if_error),
         is_for_authorized: is_for_authorized(control),
         excluded: std::mem::take(&mut said.control.excluded),
@@ -264,6 +269,7 @@ pub(super) fn once(times: Times, head: &Head) -> Plan {
         fresh_until: times.heard,
         stale_until: times.heard,
         error_until: times.heard,
+        is_never_usable: true,
         is_for_authorized: false,
         excluded: Vec::new(),
         vary: Names::default(),

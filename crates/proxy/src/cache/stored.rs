@@ -37,6 +37,8 @@ pub(super) struct Stored {
     pub(super) fresh_until: i64,
     pub(super) stale_until: i64,
     pub(super) error_until: i64,
+    /// Whether it has to be asked about each time.
+    pub(super) is_never_usable: bool,
     pub(super) is_for_authorized: bool,
     pub(super) upstream: Box<str>,
     pub(super) names: Names,
@@ -98,6 +100,7 @@ impl Prepared {
             fresh_until: plan.fresh_until,
             stale_until: plan.stale_until,
             error_until: plan.error_until,
+            is_never_usable: plan.is_never_usable,
             is_for_authorized: plan.is_for_authorized,
             upstream: upstream.into(),
             names: plan.vary,

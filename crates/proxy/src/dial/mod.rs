@@ -33,6 +33,10 @@ pub use tls::{Tls, TlsOptions};
 /// How long one address is tried while there are others.
 const PER_ADDRESS: Duration = Duration::from_secs(2);
 
+/// Parts of the time to connect, of which each address gets one: more would be too short for those
+/// that are far away.
+const MAX_PARTS: u32 = 4;
+
 /// When the system asks whether the other side of a connection on which nothing is said is still
 /// there: after this time, every so often, so many times.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
@@ -122,6 +126,16 @@ impl Dialer {
 
     /// Connect. How long that may take is the caller's business, who drops the future.
     pub async fn connect(&self, origin: &Origin) -> Result<Connected, Failure> {
+        self.connect_within(origin, Duration::MAX).await
+    }
+
+    /// The same for a caller who drops the future after `limit`: each address of a name gets a fair
+    /// part of that.
+    pub async fn connect_within(
+        &self,
+        origin: &Origin,
+        limit: Duration,
+    ) -> Result<Connected, Failure> {
         let (host, port) = match &origin.place {
             Place::Tcp { host, port } => (host, *port),
             Place::Unix(_) if origin.is_tls => {
@@ -136,7 +150,7 @@ impl Dialer {
                 return Ok(Connected { socket: Socket::Unix(stream), is_http2 });
             }
         };
-        let stream = self.connect_tcp(host, port).await?;
+        let stream = self.connect_tcp(host, port, limit).await?;
         prepare(&stream).map_err(|error| Failure::new(Phase::Connect, Cause::Io(error)))?;
         let connected = if origin.is_tls {
             let tls = match (&origin.tls, &self.shared.tls) {
@@ -159,14 +173,21 @@ impl Dialer {
         Ok(connected)
     }
 
-    async fn connect_tcp(&self, host: &str, port: u16) -> Result<TcpStream, Failure> {
+    async fn connect_tcp(
+        &self,
+        host: &str,
+        port: u16,
+        limit: Duration,
+    ) -> Result<TcpStream, Failure> {
         let (name, addresses) = self.addresses(host).await?;
         let count = addresses.len();
+        let parts = if count < 3 { 2 } else { MAX_PARTS.min(count as u32) };
+        let per_address = self.per_address.min(limit / parts);
         let mut last = None;
         for (at, ip) in addresses.into_iter().enumerate() {
             let connecting = TcpStream::connect(SocketAddr::new(ip, port));
             let result = if at + 1 < count {
-                let waited = tokio::time::timeout(self.per_address, connecting).await;
+                let waited = tokio::time::timeout(per_address, connecting).await;
                 waited.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             } else {
                 connecting.await
@@ -182,6 +203,9 @@ impl Dialer {
                 name.avoid(ip);
             }
             last = Some((ip, error));
+        }
+        if let Some(name) = &name {
+            name.doubt();
         }
         let cause = match last {
             None => Cause::Invalid("the name has no address"),

@@ -19,6 +19,10 @@ const MAX_NAMES: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 /// How long an address at which connecting failed is the last to be tried.
 const AVOID: Duration = Duration::from_secs(10);
 
+/// How long an answer is believed at least when none of its addresses can be connected to: what was
+/// moved elsewhere is often found there before the old answer is out of date.
+const DOUBT_AFTER: Duration = Duration::from_secs(1);
+
 /// How long DNS is waited for when there are addresses that may still do, and how long these do
 /// then before it is asked again.
 const STALE_WAIT: Duration = Duration::from_secs(1);
@@ -128,6 +132,13 @@ impl Name {
         if let Some(address) = known.addresses.iter_mut().find(|address| address.ip == ip) {
             address.avoid_until = Some(Instant::now() + AVOID);
         }
+    }
+
+    /// Connecting to all of them failed: DNS may know better by now.
+    pub(super) fn doubt(&self) {
+        let mut known = lock(&self.known);
+        let soon = known.confirmed.map(|at| at + DOUBT_AFTER);
+        known.until = known.until.min(soon.or(known.until));
     }
 }
 

@@ -85,11 +85,11 @@ impl Dns {
     }
 
     fn dialer(&self) -> Dialer {
-        self.dialer_with("")
+        self.dialer_with("", Duration::from_secs(5))
     }
 
-    fn dialer_with(&self, hosts: &str) -> Dialer {
-        let system = System::of_test(self.address, Duration::from_millis(500), hosts);
+    fn dialer_with(&self, hosts: &str, timeout: Duration) -> Dialer {
+        let system = System::of_test(self.address, timeout, hosts);
         let mut dialer =
             Dialer::new(Arc::new(Shared::with(system, Base::with(RootCertStore::empty()))));
         dialer.per_address = Duration::from_millis(300);
@@ -265,6 +265,22 @@ fn answers_are_asked_for_again() {
 }
 
 #[test]
+fn a_name_that_has_moved() {
+    let two = Accepting::new("127.0.0.2", 0);
+    let dns = Dns::new(Say::Addresses(&[ONE], 3600));
+    let dialer = dns.dialer();
+    let origin = origin(&format!("http://a.test:{}", two.port));
+    run(async {
+        dialer.connect(&origin).await.unwrap_err();
+        dns.say(Say::Addresses(&[TWO], 3600));
+        while dialer.connect(&origin).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(dns.asked.load(Ordering::SeqCst), 2);
+    });
+}
+
+#[test]
 fn names_without_addresses() {
     for (say, expected) in [
         (Say::Code(ResponseCode::NXDomain), "resolve: no such name: a.test"),
@@ -276,7 +292,9 @@ fn names_without_addresses() {
         (Say::Stray, "resolve: timed out"),
     ] {
         let dns = Dns::new(say);
-        let dialer = dns.dialer();
+        let silent = expected.ends_with("timed out");
+        let timeout = Duration::from_millis(if silent { 300 } else { 5000 });
+        let dialer = dns.dialer_with("", timeout);
         let origin = origin("http://a.test:1");
         let failure = run(dialer.connect(&origin)).unwrap_err();
         assert_eq!(failure.to_string(), expected);
@@ -340,7 +358,8 @@ fn who_gives_up_lets_the_next_one_ask() {
 fn what_needs_no_asking() {
     let one = Accepting::new("127.0.0.1", 0);
     let dns = Dns::new(Say::Nothing);
-    let dialer = dns.dialer_with("127.0.0.1 known other.test # a comment\n");
+    let dialer =
+        dns.dialer_with("127.0.0.1 known other.test # a comment\n", Duration::from_secs(5));
     run(async {
         for host in ["127.0.0.1", "localhost", "app.localhost", "localhost.", "known", "other.test"]
         {

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
@@ -132,8 +133,13 @@ impl Connections {
             .map(Lease::new)
     }
 
-    /// A place on a connection, which is made when there is none.
-    pub(crate) async fn open(&self, dialer: &Dialer, origin: &Origin) -> Result<Opened, Failure> {
+    /// A place on a connection, which is made when there is none. The caller drops this after `limit`.
+    pub(crate) async fn open(
+        &self,
+        dialer: &Dialer,
+        origin: &Origin,
+        limit: Duration,
+    ) -> Result<Opened, Failure> {
         let _gate = match origin.protocol {
             // Who that speaks HTTP/1 would have to wait for?
             Protocol::Any => None,
@@ -142,7 +148,7 @@ impl Connections {
         if let Some(lease) = self.take() {
             return Ok(Opened::Http2(lease));
         }
-        let Connected { socket, is_http2 } = dialer.connect(origin).await?;
+        let Connected { socket, is_http2 } = dialer.connect_within(origin, limit).await?;
         if !is_http2 {
             return Ok(Opened::Http1(socket));
         }

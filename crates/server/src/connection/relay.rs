@@ -26,6 +26,8 @@ pub(super) struct Relay {
     pub(super) client_ended: bool,
     /// Whether the client takes too long to send its body.
     pub(super) has_stalled: bool,
+    /// Whether the client was told that the connection ends.
+    pub(super) says_close: bool,
 }
 
 /// What becomes of the connection.
@@ -83,7 +85,7 @@ impl<S: Stream> Connection<S> {
             !relay.is_uploading || self.detached.as_ref().is_none_or(|d| d.decoder.is_done());
         self.detached = None;
         streamed?;
-        let ends = !is_read || self.closes(&relay, ending);
+        let ends = relay.says_close || !is_read || self.closes(&relay, ending);
         Ok(if ends { Relayed::Close } else { Relayed::Next })
     }
 
@@ -173,9 +175,10 @@ impl<S: Stream> Connection<S> {
         if ending != Ending::Tunnel {
             let mut close = self.closes(relay, ending);
             close |= instead.is_some();
+            // An answer before its request is over: whether the rest ever comes is not known.
             close |= relay.is_uploading
-                && self.detached.as_ref().is_some_and(|detached| !detached.decoder.is_done())
-                && !kind.keep_alive;
+                && self.detached.as_ref().is_some_and(|detached| !detached.decoder.is_done());
+            relay.says_close = close;
             finish_head(self.io.out(), &header, close, kind.minor_version);
         }
         if let Some(body) = instead {

@@ -21,6 +21,19 @@ fn the_budget_holds() {
     assert_eq!(stats.stored, 500);
 }
 
+/// What takes the place of an older answer for the same target has nobody make room.
+#[test]
+fn renewals_evict_nothing() {
+    let mut bench = Bench::sized(1 << 20);
+    for _ in 0..20 {
+        bench.keep("/", "body");
+        bench.send("GET", "/p", "", (200, "Cache-Control: private", ""));
+        bench.now += 60;
+    }
+    let stats = bench.cache.stats();
+    assert_eq!((stats.stored, stats.evicted, stats.keys), (20, 0, 2));
+}
+
 #[test]
 fn small_things_count_as_well() {
     let budget = 1 << 20;

@@ -82,6 +82,27 @@ fn what_is_not_stored_holds_up_nobody() {
     follow(&bench, "");
 }
 
+/// What has to be asked about each time is asked about by all, and by none after the other.
+#[test]
+fn what_is_never_fresh_holds_up_nobody() {
+    let bench = Bench::new();
+    let fetch = bench.fetch("/", "");
+    let mut others: Vec<_> = (0..5).map(|_| follow(&bench, "")).collect();
+    let head = head(200, "Cache-Control: no-cache\nETag: \"a\"", Some(4));
+    let Verdict::Record(mut recorder, _) = fetch.answered(&head, NOW) else { panic!() };
+    for other in &mut others {
+        assert!(is_leader(&bench.look("GET", "/", "", other.is_over().unwrap())));
+    }
+    recorder.push(b"body");
+    assert!(recorder.finish());
+    let asked: Vec<_> = (0..3).map(|_| bench.look("GET", "/", "", Round::FIRST)).collect();
+    for look in asked {
+        let Lookup::Miss(Coalesce::Leader(fetch)) = look else { panic!() };
+        assert!(fetch.conditions().is_some());
+        assert_eq!(bench.answer(*fetch, (304, "", ""), false, "").how, "renewed");
+    }
+}
+
 #[test]
 fn too_long_a_response_lets_them_go() {
     let bench = Bench::sized(1 << 20);

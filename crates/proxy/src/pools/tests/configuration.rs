@@ -70,7 +70,7 @@ fn refusals_name_the_place_and_the_value() {
         (
             "upstreams",
             json!(["a"]),
-            "pools.p.upstreams[0]: no URL of an upstream: \"a\": it begins with http://, https://, h2c://, unix: or pool:",
+            "pools.p.upstreams[0]: no URL of an upstream: \"a\": it begins with http://, https://, h2://, h2c://, unix: or pool:",
         ),
         (
             "upstreams",
