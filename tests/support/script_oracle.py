@@ -25,7 +25,7 @@ from zeroserve._core import Error, Program, Site
 from zeroserve.compiler.diagnostics import CompileError, Diagnostic
 from zeroserve.testing import Client, Response
 
-COMPILE_S = 20
+COMPILE_S = 60
 RUN_S = 10
 
 LIMIT = re.compile(

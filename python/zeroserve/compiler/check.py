@@ -85,6 +85,11 @@ class Checker(Calls):
                 declared.state = "failed"
             declared.result = self.inferred or NONE
             function.result = declared.result
+        # Where nothing gets to, too, it makes a generator of the function.
+        yields = [part for part in ast.walk(node) if isinstance(part, ast.Yield | ast.YieldFrom)]
+        if yields and not found:
+            what, hint = REFUSED[type(yields[0]).__name__]
+            found.append(Refusal(yields[0], f"{what} is not compiled", hint))
         for problem in found:
             self.report(self.scope, problem)
         if self.flow is not None and not found:

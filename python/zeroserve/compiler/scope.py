@@ -457,7 +457,7 @@ class Scope:
             case ast.Constant(value=str(text)):
                 try:
                     parsed = ast.parse(text, mode="eval").body
-                except SyntaxError:
+                except (SyntaxError, ValueError):  # the latter for what is no Unicode
                     raise Refusal(node, f"not a type: {text!r}") from None
                 for part in ast.walk(parsed):
                     ast.copy_location(part, node)
