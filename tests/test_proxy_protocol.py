@@ -173,6 +173,7 @@ def test_many_bad_ones_are_a_few_lines(archive: Path, tmp_path: Path) -> None:
             with Connection(server.address) as connection:
                 connection.send(b"nonsense")
                 assert is_closed(connection)
+        server.wait_line("closed: no PROXY header")
         assert server.stderr.count("closed: no PROXY header") == 1
 
 
