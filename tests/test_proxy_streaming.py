@@ -126,7 +126,9 @@ def test_both_directions_at_once(front: Front) -> None:
         headers = {"Transfer-Encoding": "chunked"}
         connection.send(front.request(upstream, headers=headers, method="POST"))
         connection.send(chunks(b"start", end=b""))
-        assert connection.head().status == 200
+        head = connection.head()
+        # When the head is sent, nobody knows whether the rest of the request ever comes.
+        assert (head.status, head.header("connection")) == (200, "close")
         pieces = connection.chunks()
         assert next(pieces) == b"start"
         for number in range(10):
@@ -134,8 +136,7 @@ def test_both_directions_at_once(front: Front) -> None:
             assert next(pieces) == b"%d" % number
         connection.send(b"0\r\n\r\n")
         assert list(pieces) == []
-        connection.send(front.request(upstream))
-        assert connection.response().body == b""
+        assert connection.at_end()
 
 
 def test_both_directions_at_once_over_http2(front: Front) -> None:
