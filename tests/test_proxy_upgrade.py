@@ -7,11 +7,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
-from support.proxying import Front, constant, named
+from support.proxying import Front, constant, named, scripted
 from support.server import wait_until
 from support.tls import blind
 from support.upstream import Call, Gone, Upstream, reply
-from support.wire import fetch
+from support.wire import fetch, request
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
@@ -267,6 +267,41 @@ def test_a_reset_upstream_ends_the_tunnel(front: Front) -> None:
         assert connection.take(5) == b"hello"
         connection.send(b"x")
         assert connection.at_end()
+
+
+REFUSING = """\
+from zeroserve.script import Request, Response, on_request, on_response, proxy
+
+
+@on_request
+def pass_on(req: Request) -> Response | None:
+    return proxy("URL")
+
+
+@on_response
+def refuse(req: Request, res: Response) -> None:
+    if res.status == 101:
+        res.status = STATUS
+"""
+
+
+@pytest.mark.parametrize("status", [200, 204, 403])
+def test_a_script_makes_it_no_tunnel(tmp_path: Path, status: int) -> None:
+    """What the upstream says behind its 101 would be a response that nobody sent."""
+
+    def answer(call: Call) -> None:
+        call.send(SWITCHING + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+        call.wait_closed()
+        call.close()
+
+    with Upstream(answer) as upstream:
+        source = REFUSING.replace("URL", upstream.url).replace("STATUS", str(status))
+        with scripted(source, tmp_path) as front, front.connect() as connection:
+            connection.send(request("/", UPGRADE))
+            got = connection.response()
+            assert (got.status, got.body) == (status, b"")
+            assert got.header("connection") == "close"
+            assert connection.at_end()
 
 
 def test_a_tunnel_with_back_pressure(front: Front) -> None:

@@ -142,6 +142,13 @@ impl<S: Stream> Connection<S> {
                 out.extend_from_slice(b"Connection: upgrade\r\n\r\n");
                 (status, Ending::Tunnel, None)
             }
+            // A script made it an ordinary answer: what the upstream says from here on is none.
+            Passed::Stream(status) if head.is_upgrade => {
+                if !has_no_content(status) {
+                    passing::write_length(out, 0);
+                }
+                (status, Ending::Length, Some(Body::Empty))
+            }
             Passed::Stream(status) => {
                 let ending = if kind.is_head || has_no_content(status) || status < 200 {
                     Ending::Bare
