@@ -348,9 +348,10 @@ def test_a_body_without_a_length_that_is_reset(front: Front) -> None:
             list(connection.chunks())
 
 
-def test_1_0_clients_can_tell_as_well(front: Front) -> None:
+@pytest.mark.parametrize("framing", [b"Content-Length: 100\r\n\r\n", CHUNKED + b"64\r\n"])
+def test_1_0_clients_can_tell_as_well(front: Front, framing: bytes) -> None:
     """A body that ends with the connection can only be told from a broken one by a reset."""
-    data = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhello"
+    data = b"HTTP/1.1 200 OK\r\n" + framing + b"hello"
     with Upstream(say_and_close(data)) as upstream, front.connect() as connection:
         connection.send(front.request(upstream, version="1.0", headers={"Host": "a"}))
         try:

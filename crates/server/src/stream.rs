@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, recv};
 use tokio::io::Interest;
@@ -41,6 +42,9 @@ pub trait Stream: Unpin {
     /// Tell the peer that all has been said, as far as closing does not tell it: without this it
     /// could not tell a connection that ends from one that was cut.
     fn say_end(&mut self) {}
+
+    /// Have the connection end in a way that can't be taken for the end of what was said.
+    fn break_off(&mut self) {}
 
     /// Whether a peer that says no more is known to listen all the same: over a network, most that
     /// end their side have gone.
@@ -128,6 +132,11 @@ macro_rules! socket_stream {
                         done => return Poll::Ready(done),
                     }
                 }
+            }
+
+            fn break_off(&mut self) {
+                // Closing resets it then, as far as it is one that can be.
+                let _ = rustix::net::sockopt::set_socket_linger(&*self, Some(Duration::ZERO));
             }
 
             fn shut_down_sending(&mut self) {

@@ -580,6 +580,11 @@ impl<S: Stream> Transfer<S> {
         self.stream.say_end();
     }
 
+    /// What was sent is not all, and nothing else tells the client.
+    pub fn break_off(&mut self) {
+        self.stream.break_off();
+    }
+
     /// Say that nothing more comes, and wait for the client to have read it.
     pub async fn linger(&mut self) -> Result<(), Closed> {
         self.stream.shut_down_sending();

@@ -228,6 +228,9 @@ impl<S: Stream> Connection<S> {
                 // The head has promised more: only a broken connection tells the client.
                 self.io.settle();
                 let _ = self.io.flush(false).await;
+                if ending == Ending::Close {
+                    self.io.break_off();
+                }
                 return Err(Closed::Truncated);
             }
             self.turn(relay, ending == Ending::Tunnel).await?;
