@@ -121,6 +121,8 @@ type Failure = Code;
 pub struct Engine {
     /// The head of the latest request; it may be taken.
     pub head: RequestHead,
+    /// Of the request that has just ended with some.
+    trailers: Vec<u8>,
     bounds: Bounds,
     expected: Expected,
     decoder: Decoder,
@@ -160,6 +162,7 @@ impl Engine {
         }
         Self {
             head: RequestHead::default(),
+            trailers: Vec::new(),
             bounds: Bounds { stream_window: window, connection_window: all, ..bounds },
             expected: Expected::Preface,
             decoder: Decoder::default(),
@@ -466,6 +469,7 @@ impl Engine {
                 if !fits || !self.streams.get_mut(id).is_some_and(whole) {
                     return self.stream_error(id, Code::Protocol, now_s, out);
                 }
+                self.trailers = std::mem::take(&mut self.builder.trailer_lines);
                 Ok(Event::Data { stream: id, content: 0..0, ended: true })
             }
             Purpose::Request => {
@@ -702,6 +706,11 @@ impl Engine {
         let start = self.begin_block(out);
         cache.encode(head, out);
         self.end_block(start, stream, end, out);
+    }
+
+    /// Lines of the trailers that ended the latest request to end, to be asked for with that event.
+    pub fn take_trailers(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.trailers)
     }
 
     /// Append the answer to a client that waits for permission to send a body.

@@ -45,6 +45,8 @@ pub(crate) struct Upload {
     pub(crate) total: u64,
     /// Whether all has come.
     pub(crate) ended: bool,
+    /// Lines of fields that came behind it.
+    pub(crate) trailers: Vec<u8>,
     /// Whether scripts may ask for it.
     pub(crate) is_kept: bool,
     /// Whether it was given to scripts, or can't be any more.

@@ -379,6 +379,7 @@ impl<S: Stream> Connection<S> {
 
     /// A part of a request body, at that place of the input.
     fn upload(&mut self, stream: u32, content: std::ops::Range<usize>, ended: bool) {
+        let trailers = if ended { self.engine.take_trailers() } else { Vec::new() };
         let limits = &self.worker.limits;
         let Some(job) = self.jobs.iter_mut().find(|job| job.stream == stream) else { return };
         // It has its answer already.
@@ -386,7 +387,8 @@ impl<S: Stream> Connection<S> {
             return;
         }
         if let State::Passing(passing) = &mut job.state {
-            let fits = passing.upload(&self.io.input()[content], ended, limits.max_upload_bytes);
+            let end = ended.then_some(trailers);
+            let fits = passing.upload(&self.io.input()[content], end, limits.max_upload_bytes);
             job.upload.ended = ended;
             if !fits {
                 self.engine.reset(stream, Code::Cancel, self.io.out());
@@ -398,6 +400,7 @@ impl<S: Stream> Connection<S> {
         }
         let upload = &mut job.upload;
         upload.ended = ended;
+        upload.trailers = trailers;
         self.kept_bytes += upload.add(&self.io.input()[content], limits.max_body_bytes);
         let reject = if upload.total > limits.max_body_bytes {
             Some(Reject::BodyTooLarge)
