@@ -517,7 +517,8 @@ COMMANDS = (
         1,
         "have kept answers of upstreams forgotten",
         "Have a running server forget what it keeps of upstreams' answers to PATH, with any\n"
-        "query; with a ? in it, just that; with a * at its end, all that begins so. Without PATH, all.",
+        "query; with a ? in it, just that; with a * at its end, all that begins so. Without PATH,\n"
+        "all.",
         lambda: PURGE_FLAGS,
         "zeroserve.cli.purge",
     ),
