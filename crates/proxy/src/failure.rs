@@ -23,6 +23,17 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them, in their order.
+    pub const ALL: [Self; 7] = [
+        Self::Queue,
+        Self::Resolve,
+        Self::Connect,
+        Self::Handshake,
+        Self::Send,
+        Self::Head,
+        Self::Body,
+    ];
+
     /// The word that logs and metrics have for it.
     pub fn name(self) -> &'static str {
         match self {

@@ -18,6 +18,7 @@ mod passage;
 pub mod pools;
 mod probe;
 mod ride;
+mod tally;
 mod upstreams;
 
 pub use dial::{Connected, Dialer, Shared, Socket, Tls, TlsOptions};
@@ -27,4 +28,5 @@ pub use origin::{Origin, Place, Protocol, Target, TargetError};
 pub use passage::{Outgoing, Passage, Timeouts};
 pub use probe::probe;
 pub use ride::now_ms;
+pub use tally::{Counts, LATENCY_BOUNDS_NS};
 pub use upstreams::{Route, Upstream, Upstreams};

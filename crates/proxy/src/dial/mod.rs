@@ -24,6 +24,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::failure::{Cause, Failure, Phase};
 use crate::origin::{Origin, Place, Protocol};
+use crate::tally::{Counts, Tallies};
 use lookup::{Missing, System};
 use names::{Name, Names};
 pub use socket::Socket;
@@ -59,6 +60,8 @@ pub struct Shared {
     base: Base,
     /// For upstreams of which nothing is said.
     tls: Result<Tls, String>,
+    /// Of upstreams that no pool has.
+    pub(crate) tallies: Tallies,
 }
 
 impl Shared {
@@ -70,7 +73,12 @@ impl Shared {
 
     fn with(system: System, base: Base) -> Self {
         let tls = base.load(&TlsOptions::default());
-        Self { system, names: Names::default(), base, tls }
+        Self { system, names: Names::default(), base, tls, tallies: Tallies::default() }
+    }
+
+    /// What became of requests to upstreams that no pool has, by their names.
+    pub fn counts(&self) -> Vec<(String, Counts)> {
+        self.tallies.counts()
     }
 
     /// Read what the options of an upstream name; the error names the file.
@@ -122,6 +130,11 @@ impl Dialer {
     /// For one worker.
     pub fn new(shared: Arc<Shared>) -> Self {
         Self { shared, resolver: OnceCell::new(), per_address: PER_ADDRESS, offer_http2: false }
+    }
+
+    /// What it shares with those of other workers.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Connect. How long that may take is the caller's business, who drops the future.
