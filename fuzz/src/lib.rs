@@ -9,6 +9,7 @@
 mod executors;
 mod generate;
 mod helpers;
+mod upstream;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use zeroserve_vm::{Engine, Helper, HelperTable, Program};
 
 pub use executors::{Summary, compare, executors};
 pub use helpers::helpers;
+pub use upstream::upstream;
 
 /// A foreign tar: what is indexed lies inside the archive under a name that can't leave it.
 pub fn tar(data: &[u8]) {
