@@ -14,7 +14,7 @@ use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
 use crate::limits::{MAX_REQUEST_BODY_BYTES, MAX_URI_BYTES};
-use crate::python::State;
+use crate::python::{State, pairs};
 
 /// Where metadata for response headers is kept.
 pub(crate) const RESPONSE_HEADER: &str = "zs.response.header.";
@@ -73,6 +73,21 @@ pub enum Answer {
         /// Whether what it says may be kept for others, and what was kept may be used.
         cache: bool,
     },
+    /// With a file of the site.
+    File {
+        /// Its path, decoded and normalised, without the leading slash.
+        path: Vec<u8>,
+        /// With 200 it is looked up as requests for it are; otherwise it is a page under that
+        /// status.
+        status: u16,
+    },
+    /// With what lies in a directory of the site.
+    Listing {
+        /// Its path, as that of a file, with its slash or without.
+        path: Vec<u8>,
+        /// Whether for programs.
+        as_json: bool,
+    },
     /// Not at all.
     Abort,
 }
@@ -100,6 +115,17 @@ pub enum Body {
     Missing,
 }
 
+/// What became of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// It is that of the hash.
+    Right,
+    /// It is another.
+    Wrong,
+    /// Nobody had the time to look.
+    Busy,
+}
+
 /// The response, while hooks run on it.
 #[derive(Debug, Default)]
 pub struct Response {
@@ -107,6 +133,10 @@ pub struct Response {
     pub status: u16,
     /// Its header fields.
     pub headers: Fields,
+    /// The file of the site that replaces its content: a path as that of [`Answer::File`].
+    pub file: Option<Vec<u8>>,
+    /// What went wrong with an upstream that gave no answer.
+    pub upstream_error: Option<&'static str>,
 }
 
 /// The state of one request.
@@ -116,6 +146,12 @@ pub struct Exchange {
     pub(crate) tls: TlsText,
     pub(crate) body: Body,
     pub(crate) body_limit: u64,
+    /// The same for a body that goes to an upstream.
+    upload_limit: u64,
+    /// What became of the password that a helper waits for.
+    verdict: Option<Verification>,
+    /// The client's address where that is not the peer's.
+    pub(crate) client_ip: Option<IpAddr>,
     pub(crate) meta: BTreeMap<String, String>,
     pub(crate) meta_bytes: usize,
     pub(crate) answer: Option<Answer>,
@@ -200,6 +236,9 @@ impl Default for Exchange {
             tls: TlsText::default(),
             body: Body::Unread,
             body_limit: MAX_REQUEST_BODY_BYTES,
+            upload_limit: u64::MAX,
+            client_ip: None,
+            verdict: None,
             meta: BTreeMap::new(),
             meta_bytes: 0,
             answer: None,
@@ -253,6 +292,9 @@ impl Exchange {
         self.tls.is_there = false;
         self.body = Body::Unread;
         self.body_limit = MAX_REQUEST_BODY_BYTES;
+        self.upload_limit = u64::MAX;
+        self.client_ip = None;
+        self.verdict = None;
         self.meta.clear();
         self.meta_bytes = 0;
         self.answer = None;
@@ -262,8 +304,36 @@ impl Exchange {
         self.raised.kind = 0;
         self.python.clear();
         self.response.headers.clear();
+        self.response.file = None;
+        self.response.upstream_error = None;
         self.in_hook = false;
         self.scripts.truncate(1);
+    }
+
+    /// Say whose request it is, if that is not who connected.
+    pub fn set_client_ip(&mut self, ip: IpAddr) {
+        self.client_ip = Some(ip);
+    }
+
+    /// Say what became of the password of [`crate::Outcome::Password`].
+    pub fn set_verdict(&mut self, verdict: Verification) {
+        self.verdict = Some(verdict);
+    }
+
+    /// The same, once.
+    pub(crate) fn take_verdict(&mut self) -> Option<Verification> {
+        self.verdict.take()
+    }
+
+    /// Bound the body, whoever reads it.
+    pub fn limit_body(&mut self, max_bytes: u64) {
+        self.body_limit = self.body_limit.min(max_bytes);
+        self.upload_limit = self.upload_limit.min(max_bytes);
+    }
+
+    /// Most bytes of a body that goes to an upstream.
+    pub fn upload_limit(&self) -> u64 {
+        self.upload_limit
     }
 
     /// Say what became of the body that [`crate::Outcome::Body`] asked for.
@@ -331,6 +401,11 @@ impl Exchange {
         self.answer.take()
     }
 
+    /// Take an answer back that could not be made yet.
+    pub fn put_answer(&mut self, answer: Answer) {
+        self.answer = Some(answer);
+    }
+
     /// Header fields of the answer itself, in order; a name may be there more than once.
     pub fn answer_fields(&self) -> &Fields {
         &self.python.answer
@@ -359,6 +434,18 @@ impl Exchange {
     /// Path and query.
     pub fn target(&self) -> &str {
         &self.request.target
+    }
+
+    /// The first value of a parameter of the query, decoded; `None` if it is not UTF-8.
+    pub fn query_param(&self, name: &str) -> Option<String> {
+        let mut pairs = pairs(self.request.parts().1.as_bytes(), true);
+        let (_, value) = pairs.find(|(key, _)| key == name.as_bytes())?;
+        String::from_utf8(value).ok()
+    }
+
+    /// The path that the client sent, decoded and normalised, unless scripts have changed it since.
+    pub fn sent_path(&self) -> Option<String> {
+        self.normal_path().filter(|_| !self.target_changed())
     }
 
     /// The path decoded, as it is looked up, with a leading slash; `None` if it is not UTF-8.
@@ -415,6 +502,11 @@ impl Exchange {
 
 /// For the driver: around response hooks.
 impl Exchange {
+    /// Say that the response to come stands in for an upstream, and why.
+    pub fn set_upstream_error(&mut self, phase: Option<&'static str>) {
+        self.response.upstream_error = phase;
+    }
+
     /// Show a response to hooks.
     pub fn begin_response<'a>(
         &mut self,

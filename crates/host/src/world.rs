@@ -39,6 +39,12 @@ pub trait World {
     /// What is known of an entry of the site. The name has no leading slash.
     fn file_metadata(&self, path: &str) -> Option<FileMetadata>;
 
+    /// Whether a path of the site, decoded and normalised, names anything. It has no leading slash.
+    fn is_there(&self, path: &str) -> bool;
+
+    /// Whether a password was that of a hash lately.
+    fn is_right(&self, password: &[u8], hash: &str) -> bool;
+
     /// The server's version.
     fn version(&self) -> &str;
 }

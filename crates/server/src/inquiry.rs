@@ -4,21 +4,25 @@
 //! had loaded. The request itself is parsed anew after each wait, from bytes that the connection
 //! keeps.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming};
+use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming, Verification};
 use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Reject, Request};
 use zeroserve_proxy::Head;
 
 use crate::access_log::{Asked, Line};
 use crate::cached::{self, Answering, Look};
+use crate::client_ip::client_ip;
 use crate::clock::Now;
+use crate::limits::Limits;
 use crate::live::{self, Live, Watch};
 use crate::passing;
+use crate::passwords;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
 use crate::pools::Pools;
@@ -33,6 +37,9 @@ use crate::worker::Worker;
 const MAX_WAITING_FUNCTIONS: usize = 4096;
 
 static WAITING_FUNCTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// Where an upstream failed that could not even be asked.
+const NOT_ASKED: &str = "request";
 
 /// What the access log says of a request that a script left without answer.
 pub(crate) const NO_RESPONSE: u16 = 444;
@@ -60,9 +67,15 @@ pub enum Passed {
     Stream(u16),
     /// Another answer: its head was appended.
     Instead(Answer),
+    /// Another answer, which takes more than its head: it is made once the upstream is done with
+    /// ([`Inquiry::replaced`]).
+    Replaced,
     /// Others have their turn before scripts have seen it.
     Slice,
 }
+
+/// A password that is being verified.
+pub(crate) type Verifying = Pin<Box<dyn Future<Output = Verification>>>;
 
 /// A request on its way.
 #[derive(Default)]
@@ -83,8 +96,8 @@ pub struct Inquiry {
     live: Live,
     /// Whether it has waited for another version.
     waited: bool,
-    /// What is answered instead of an upstream that failed.
-    failed: Option<u16>,
+    /// What is answered instead of an upstream that failed, and where it did.
+    failed: Option<(u16, &'static str)>,
     /// The upstream that is asked because neither scripts nor files have an answer.
     elsewhere: Option<Arc<String>>,
     /// The upstream that was asked, for the access log.
@@ -189,6 +202,24 @@ impl Inquiry {
         }
     }
 
+    /// Look at the password that a script waits for.
+    pub(crate) fn verify_password(&mut self) -> Verifying {
+        let asked = self.scripted.as_mut().and_then(Scripted::take_password);
+        Box::pin(async move {
+            match asked {
+                Some((password, hash)) => passwords::verify(password, hash).await,
+                None => Verification::Busy,
+            }
+        })
+    }
+
+    /// What became of it.
+    pub(crate) fn set_verdict(&mut self, verdict: Verification) {
+        if let Some(scripted) = &mut self.scripted {
+            scripted.exchange.set_verdict(verdict);
+        }
+    }
+
     /// A place among those that wait for a body, if there is one.
     pub fn wait_for_body(&self) -> Result<Waiting, Reject> {
         Waiting::new(self.scripted.as_ref().map_or(0, Scripted::depth))
@@ -229,7 +260,7 @@ impl Inquiry {
         let mut scratch = worker.scratch.take();
         let answered = match (&mut self.scripted, self.held.take()) {
             (None, _) if self.failed.is_some() => {
-                let status = self.failed.unwrap_or(502);
+                let status = self.failed.map_or(502, |(status, _)| status);
                 Ok(Ruled::Now(pipeline::text(status, now, request.method, out)))
             }
             (None, _) => match &self.elsewhere {
@@ -272,6 +303,10 @@ impl Inquiry {
                 self.held = Some(held);
                 Turn::Slice
             }
+            Ok(Ruled::Load(held, missing)) => {
+                self.held = Some(held);
+                Turn::Load(missing)
+            }
             Ok(Ruled::Nothing) => Turn::Nothing,
             Ok(Ruled::Pass(url, cache)) => self.pass(worker, request, peer, &url, cache, out),
             Err(missing) => Turn::Load(missing),
@@ -307,7 +342,7 @@ impl Inquiry {
             Look::Pass(answering) => Turn::Pass(answering),
             Look::Answer(answer) => self.answer_kept(worker, request, peer, answer, start, out),
             Look::Fail(status) => {
-                self.failed = Some(status);
+                self.failed = Some((status, NOT_ASKED));
                 self.answer(worker, request, peer, out)
             }
         }
@@ -352,15 +387,31 @@ impl Inquiry {
         )
     }
 
+    /// Most bytes of a body that goes to an upstream.
+    pub fn upload_limit(&self, limits: &Limits) -> u64 {
+        let own = self.scripted.as_ref().map_or(u64::MAX, |s| s.exchange.upload_limit());
+        limits.max_upload_bytes.min(own)
+    }
+
     /// The upstream gave no answer: the next one that is asked for says so, and so does its line in
     /// the access log.
     pub fn fail(&mut self, worker: &Worker, passage: &Answering, line: Option<Line>) {
         let Some(failure) = passage.failure() else { return };
         passing::tell(passage.name(), failure);
-        self.failed = Some(failure.status());
+        self.failed = Some((failure.status(), failure.phase.name()));
         self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
             asked.until = Some(worker.clock.precise());
             asked.error = Some(failure.to_string());
+            asked
+        });
+    }
+
+    /// The content of an upstream's answer was replaced: the next answer that is asked for has what
+    /// is sent instead.
+    pub fn replaced(&mut self, worker: &Worker, line: Option<Line>) {
+        self.elsewhere = None;
+        self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
+            asked.until = Some(worker.clock.precise());
             asked
         });
     }
@@ -410,12 +461,18 @@ impl Inquiry {
                     Progress::Done => break,
                     // The request's body is of the past.
                     Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+                    Progress::Password => scripted.exchange.set_verdict(Verification::Busy),
                     Progress::Slice => {
                         let answer = Answer { status, body: pipeline::Body::Empty };
                         self.held = Some(Held { head: out.split_off(start), answer });
                         return Passed::Slice;
                     }
                 }
+            }
+            if ruling::replacement(scripted).is_some() {
+                let answer = Answer { status, body: pipeline::Body::Empty };
+                self.held = Some(Held { head: out.split_off(start), answer });
+                return Passed::Replaced;
             }
             let method = if is_head { Method::Head } else { Method::Get };
             let instead = ruling::finish_passed(scripted, method, now, &mut status, start, out);
@@ -500,6 +557,8 @@ enum Ruled {
     Now(Answer),
     /// Those that see the response are not done.
     Held(Held),
+    /// They have replaced its content by what has to be loaded.
+    Load(Held, Missing),
     /// The client gets no answer.
     Nothing,
     /// The upstream of this URL answers, or the cache if that is wanted.
@@ -527,6 +586,14 @@ fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -
     let fields = fields.map(|(name, v)| (name, if is_host(name) { request.host } else { v }));
     let named = request.host.is_empty() || request.headers().any(|(name, _)| is_host(name));
     exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
+    if !worker.trusted_proxies.is_empty()
+        && worker.trusts(&peer.ip)
+        && let Ok(ip) = peer.ip.parse()
+    {
+        let fields: Vec<_> = request.headers().collect();
+        let fields = fields.into_iter();
+        exchange.set_client_ip(client_ip(ip, fields, &worker.trusted_proxies));
+    }
     let mut scripted = Scripted::new(generation, exchange);
     scripted.record(worker.record.clone());
     scripted.ask(worker.oracle.clone());
@@ -552,7 +619,7 @@ pub(crate) fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
 fn rule(
     scripted: &mut Scripted,
     held: Option<Held>,
-    failed: Option<u16>,
+    failed: Option<(u16, &'static str)>,
     view: &View,
     request: &Request<'_, '_>,
     now: Now,
@@ -568,9 +635,12 @@ fn rule(
         }
         None => {
             let ruling = match failed {
-                Some(status) => Ruling::Answer(ruling::failed(
-                    scripted, status, view, request, now, loaded, scratch, out,
-                )?),
+                Some((status, phase)) => {
+                    scripted.exchange.set_upstream_error(Some(phase));
+                    Ruling::Answer(ruling::failed(
+                        scripted, status, view, request, now, loaded, scratch, out,
+                    )?)
+                }
                 None => ruling::answer(scripted, view, request, now, loaded, scratch, out)?,
             };
             let answer = match ruling {
@@ -591,14 +661,19 @@ fn rule(
             Progress::Done => break,
             // The request's body is of the past.
             Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+            Progress::Password => scripted.exchange.set_verdict(Verification::Busy),
             Progress::Slice => {
                 let head = out.split_off(start);
                 return Ok(Ruled::Held(Held { head, answer }));
             }
         }
     }
-    ruling::finish(scripted, request, now, &mut answer, start, out);
-    Ok(Ruled::Now(answer))
+    let finished =
+        ruling::finish(scripted, view, request, now, loaded, scratch, &mut answer, start, out);
+    Ok(match finished {
+        Ok(()) => Ruled::Now(answer),
+        Err(missing) => Ruled::Load(Held { head: out.split_off(start), answer }, missing),
+    })
 }
 
 /// Whether a head has a field of the name that a header line begins with.
