@@ -40,6 +40,9 @@ EXCEPTIONS = {
     "NotImplementedError": 17,
     "UnicodeError": 18,
     "PermissionError": 19,
+    "OSError": 20,
+    "ConnectionError": 21,
+    "TimeoutError": 22,
 }
 """Exceptions by the number that helpers return; fixed, objects in use hold them."""
 
@@ -54,6 +57,9 @@ PARENTS = {
     "JSONDecodeError": "ValueError",
     "binascii.Error": "ValueError",
     "NotImplementedError": "RuntimeError",
+    "PermissionError": "OSError",
+    "ConnectionError": "OSError",
+    "TimeoutError": "OSError",
 }
 """What an exception is a kind of; ``Exception`` where nothing else is said."""
 
@@ -144,6 +150,9 @@ Request.set_header(name: str, value: str) -> None !ValueError = zs_py_req_set_he
 Request.delete_header(name: str) -> None = zs_py_req_delete_header
 Request.rewrite(path: str) -> None !ValueError = zs_py_req_rewrite
 Request.set_method(method: str) -> None !ValueError = zs_py_req_set_method
+
+Fetched.header(name: str) -> str? = zs_py_fetched_header
+Fetched.json() -> Json !JSONDecodeError = zs_py_fetched_json
 
 Meta.get(key: str, default: str? = None) -> str?
 
@@ -260,6 +269,7 @@ zeroserve.script.redirect(url: str, status: int = 302) -> Response !ValueError =
 zeroserve.script.proxy(url: str, *, cache: bool = False) -> Response !ValueError = zs_py_proxy_cached
 zeroserve.script.abort() -> Response = zs_py_abort
 zeroserve.script.rate_limit(key: str, *, per_second: int = 0, per_minute: int = 0, per_hour: int = 0) -> bool !ValueError = zs_py_rate_limit
+zeroserve.script.fetch(url: str, *, method: str = 'GET', headers: any = None, body: bytes = b'', timeout_ms: int = 5000) -> Fetched !ValueError,PermissionError,TimeoutError,ConnectionError
 zeroserve.script.log(message: str) -> None = zs_py_log
 zeroserve.script.env(name: str) -> str? = zs_py_env
 zeroserve.script.Table(key_type: any, value_type: any, *, max_entries: const int) -> Table
@@ -282,6 +292,7 @@ ATTRIBUTES = {
         "meta": "Meta",
     },
     "ResponseHead": {"status": "int"},
+    "Fetched": {"status": "int", "body": "bytes"},
     "SplitResult": {"hostname": "str?", "port": "int?", "username": "str?", "password": "str?"},
     "IPAddress": {"version": "int", "packed": "bytes", "is_loopback": "bool"},
     "Match": {"string": "str"},

@@ -191,7 +191,7 @@ impl<S: Stream> Connection<S> {
         for job in &self.jobs {
             match &job.state {
                 State::Runnable => runnable = true,
-                State::Loading(_) | State::Waiting(_) => {}
+                State::Fetching(_) | State::Loading(_) | State::Waiting(_) => {}
                 State::Passing(passing) => {
                     runnable |= passing.is_runnable;
                     deadline = deadline.min(passing.deadline(limits.write_timeout_s));
@@ -286,7 +286,8 @@ impl<S: Stream> Connection<S> {
             return self.ended || self.engine.takes_no_more();
         }
         let goes_on = |job: &Job| {
-            matches!(job.state, State::Runnable | State::Loading(_) | State::Passing(_))
+            let is_loading = matches!(job.state, State::Fetching(_) | State::Loading(_));
+            is_loading || matches!(job.state, State::Runnable | State::Passing(_))
         };
         self.ended && self.engine.next_sender().is_none() && !self.jobs.iter().any(goes_on)
     }
@@ -480,6 +481,13 @@ impl<S: Stream> Connection<S> {
                 Progress::Slice => {
                     upload.is_kept |= framed && !upload.is_past;
                     return Some(State::Runnable);
+                }
+                Progress::Fetch => {
+                    upload.is_kept |= framed && !upload.is_past;
+                    return Some(match inquiry.fetch(&worker) {
+                        Some(fetching) => State::Fetching(fetching),
+                        None => State::Runnable,
+                    });
                 }
                 Progress::Body(_) if !framed => {
                     inquiry.set_body(zeroserve_host::Body::Whole(Vec::new()));
@@ -712,6 +720,13 @@ fn poll_loads(jobs: &mut [Job], cx: &mut Context<'_>) -> bool {
             && let std::task::Poll::Ready(loaded) = load.as_mut().poll(cx)
         {
             job.inquiry.add(loaded);
+            job.state = State::Runnable;
+            any = true;
+        }
+        if let State::Fetching(fetching) = &mut job.state
+            && let std::task::Poll::Ready(outcome) = fetching.as_mut().poll(cx)
+        {
+            job.inquiry.set_fetched(outcome);
             job.state = State::Runnable;
             any = true;
         }
