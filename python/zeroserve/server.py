@@ -340,7 +340,7 @@ class Server:
         if self._config is not None:
             from zeroserve.config import file  # late: most servers have none
 
-            self._core.set_pools(file.load(self._config).pools_json or "{}")
+            self._core.set_config(file.load(self._config).json or "{}")
 
     def _try_configure(self) -> bool:
         try:
@@ -475,7 +475,7 @@ def configuration(site: str) -> Callable[[bytes], str | None]:
     def configure(data: bytes) -> str | None:
         from zeroserve.config import file  # late: most sites have no such file
 
-        return file.pools_json(data, site)
+        return file.site_json(data, site)
 
     return configure
 

@@ -10,6 +10,7 @@ use std::ops::Bound;
 use serde_json::Value;
 use zeroserve_http::path::resolve;
 
+use crate::fetch::{FetchError, Fetched, Fetches};
 use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
@@ -161,6 +162,8 @@ pub struct Exchange {
     pub(crate) raised: Raised,
     /// Values and responses of compiled Python.
     pub(crate) python: State,
+    /// What scripts ask other servers.
+    pub(crate) fetches: Fetches,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
@@ -247,6 +250,7 @@ impl Default for Exchange {
             log_lines: 0,
             raised: Raised::default(),
             python: State::default(),
+            fetches: Fetches::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -303,6 +307,7 @@ impl Exchange {
         self.log_lines = 0;
         self.raised.kind = 0;
         self.python.clear();
+        self.fetches.clear();
         self.response.headers.clear();
         self.response.file = None;
         self.response.upstream_error = None;
@@ -340,6 +345,11 @@ impl Exchange {
     pub fn set_body(&mut self, body: Body) {
         self.body = body;
     }
+
+    /// Say what became of the request that [`crate::Outcome::Fetch`] asked for.
+    pub fn set_fetched(&mut self, result: Result<Fetched, FetchError>) {
+        self.fetches.set(result);
+    }
 }
 
 /// For the driver: which script runs.
@@ -348,6 +358,7 @@ impl Exchange {
     pub fn start(&mut self, script: &str) {
         self.handles.restart();
         self.python.restart();
+        self.fetches.restart();
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
             None => self.scripts.push(script.to_owned()),
@@ -367,6 +378,7 @@ impl Exchange {
     pub fn leave(&mut self, returned: u64) -> Option<Value> {
         let value = self.handles.get(returned).cloned();
         self.handles.leave();
+        self.fetches.leave(self.handles.depth());
         if self.scripts.len() > 1 {
             self.scripts.pop();
         }

@@ -9,6 +9,7 @@
 
 mod elsewhere;
 mod exchange;
+mod fetch;
 mod fields;
 mod guest;
 mod handles;
@@ -28,8 +29,9 @@ mod world;
 
 pub use elsewhere::Rows;
 pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls, Verification};
+pub use fetch::{FetchError, FetchRequest, Fetched};
 pub use fields::Fields;
-pub use python::{MODULES, Patterns, TEXT, check_pattern};
+pub use python::{FETCH, MODULES, Patterns, TEXT, check_pattern};
 pub use rate_limit::{MAX_BUCKETS, MAX_KEY_BYTES, RateLimiter, Verdict};
 pub use row::{Row, row, rows, table};
 pub use table::HELPERS;
@@ -51,6 +53,9 @@ pub enum Outcome {
         /// Most bytes of it.
         limit: u64,
     },
+    /// It asks another server: do that, say what came of it by [`Exchange::set_fetched`], and make
+    /// the same call again.
+    Fetch(Box<FetchRequest>),
     /// It runs the function `zeroserve.call.<function>` of another script: [`Exchange::enter`],
     /// run it, [`Exchange::leave`], and the call's result is that of [`Exchange::adopt`].
     Call {

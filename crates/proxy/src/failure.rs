@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 
 /// How far a request had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub enum Cause {
     TimedOut,
     /// There is nobody to ask: all are down, or have as much to do as they may.
     Unavailable(&'static str),
+    /// Its address is none of the public Internet, and only such ones may be connected to.
+    Private(IpAddr),
     /// The connection ended.
     Closed,
     /// The system says why.
@@ -70,6 +73,7 @@ impl fmt::Display for Cause {
         match self {
             Self::TimedOut => f.write_str("timed out"),
             Self::Unavailable(why) | Self::Invalid(why) => f.write_str(why),
+            Self::Private(ip) => write!(f, "not a public address: {ip}"),
             Self::Closed => f.write_str("the connection was closed"),
             // The number that the system adds says nothing to most.
             Self::Io(error) => match error.raw_os_error() {

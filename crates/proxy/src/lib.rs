@@ -10,6 +10,7 @@ pub mod cache;
 mod call;
 mod dial;
 mod failure;
+mod gather;
 mod head;
 mod http1;
 mod http2;
@@ -21,8 +22,9 @@ mod ride;
 mod tally;
 mod upstreams;
 
-pub use dial::{Connected, Dialer, Shared, Socket, Tls, TlsOptions};
+pub use dial::{Connected, Dialer, Shared, Socket, Tls, TlsOptions, is_public};
 pub use failure::{Cause, Failure, Phase};
+pub use gather::{Gathered, gather};
 pub use head::{Asked, Head, is_hop_by_hop, line, tokens};
 pub use origin::{Origin, Place, Protocol, Target, TargetError};
 pub use passage::{Outgoing, Passage, Timeouts};

@@ -106,6 +106,11 @@ impl Upstreams {
         Self { dialer: self.dialer().into(), ..Self::default() }
     }
 
+    /// The same for connections to the public Internet alone.
+    pub fn guarded(&self) -> Self {
+        Self { dialer: Rc::new(self.dialer().guarded()).into(), ..Self::default() }
+    }
+
     /// The place that a text names.
     pub fn route(&self, text: &str) -> Result<Rc<Route>, TargetError> {
         if let Some(route) = self.routes.borrow().get(text) {

@@ -22,6 +22,7 @@ from zeroserve.compiler.types import (
     BOOL,
     BYTES,
     DATETIME,
+    FETCHED,
     FLOAT,
     INT,
     IP_ADDRESS,
@@ -69,6 +70,7 @@ _NAMES: dict[str, Type] = {
     "None": NONE,
     "Json": JSON,
     "Response": RESPONSE,
+    "Fetched": FETCHED,
     "DateTime": DATETIME,
     "IPAddress": IP_ADDRESS,
     "Qs": QS,
@@ -1514,6 +1516,39 @@ class Calls(Iterables):
             set_one = self.helper("zs_py_response_header", call, NONE, node, True)
             stores.append(tree.Do(set_one, line=_line(node)))
         return self.block(stores, response)
+
+    def call_zeroserve_script_fetch(
+        self, operation: Operation, value: Expr | None, node: ast.Call
+    ) -> Expr:
+        args = self.arguments(operation, node)
+        stores: list[tree.Stmt] = []
+        kept: dict[str, Expr] = {}
+        pairs: list[tuple[Expr, Expr]] = []
+        # All arguments are evaluated before anything is done with one.
+        for param in operation.parameters:
+            arg = args[param.name]
+            if param.name == "headers":
+                is_none = arg is None or (isinstance(arg, ast.Constant) and arg.value is None)
+                for pair in [] if arg is None or is_none else self._header_pairs(arg):
+                    (first, name), (second, item) = map(self.twice, pair)
+                    stores += [*first, *second]
+                    pairs.append((name, item))
+                continue
+            if arg is None:
+                kept[param.name] = self.default_of(param.default or "", param.type, node)
+                continue
+            what = f"the argument {param.name} of fetch()"
+            first, again = self.twice(self.convert(self.expr(arg), named(param.type), arg, what))
+            stores += first
+            kept[param.name] = again
+        asked = [kept["method"], kept["url"]]
+        first, request = self.twice(self.helper("zs_py_fetch_request", asked, INT, node, True))
+        stores += first
+        for name, item in pairs:
+            set_one = self.helper("zs_py_fetch_header", [request, name, item], NONE, node, True)
+            stores.append(tree.Do(set_one, line=_line(node)))
+        sent = [request, kept["body"], kept["timeout_ms"]]
+        return self.block(stores, self.helper("zs_py_fetch", sent, FETCHED, node, True))
 
     def _append_header(self, value: Expr, node: ast.Call) -> Expr:
         """Of a response that the script has made."""

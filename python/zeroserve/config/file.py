@@ -1,12 +1,15 @@
 """The configuration file itself: where it is, and what its tables are made of."""
 
+import dataclasses
+import json
 import os
 import tomllib
 from typing import NamedTuple
 
 from zeroserve._core import Archive, Error
 from zeroserve.config.faults import Fault, Faults
-from zeroserve.config.pools import Pool, as_json, read_pools
+from zeroserve.config.fetch import Fetch, read_fetch
+from zeroserve.config.pools import Pool, read_pools
 from zeroserve.words import quoted, reason
 
 NAME = ".zeroserve/zeroserve.toml"
@@ -15,18 +18,22 @@ NAME = ".zeroserve/zeroserve.toml"
 MAX_BYTES = 1 << 20
 """Longer than any that a person has written."""
 
-TABLES = ("pools",)
+TABLES = ("pools", "fetch")
 
 
 class Config(NamedTuple):
     """What a file says."""
 
     pools: dict[str, Pool]
+    fetch: Fetch = Fetch()
 
     @property
-    def pools_json(self) -> str | None:
-        """The pools for the engine; None when there are none."""
-        return as_json(self.pools) if self.pools else None
+    def json(self) -> str | None:
+        """All of it for the engine; None when it says nothing."""
+        if self == NOTHING:
+            return None
+        pools = {name: dataclasses.asdict(pool) for name, pool in self.pools.items()}
+        return json.dumps({"pools": pools, "fetch": dataclasses.asdict(self.fetch)})
 
 
 NOTHING = Config({})
@@ -37,19 +44,21 @@ def load(path: str) -> Config:
     return _or_error(*read(_bytes(path), path))
 
 
-def pools_json(data: bytes, site: str) -> str | None:
-    """The pools of a site's own file as the engine takes them; ``site`` is for messages.
+def site_json(data: bytes, site: str) -> str | None:
+    """What a site's own file says as the engine takes it; ``site`` is for messages.
 
-    None when there are none; raises ``Error`` as ``load``.
+    None when that is nothing; raises ``Error`` as ``load``.
     """
     path = f"{site}: {NAME}" if site.endswith(".tar") else os.path.join(site, NAME)  # noqa: PTH118
-    return _or_error(*read(data, path)).pools_json
+    return _or_error(*read(data, path, of_site=True)).json
 
 
 def of_directory(site: str) -> Config:
     """What a directory's own file says; nothing, if it has none. Raises ``Error`` as ``load``."""
     path = os.path.join(site, NAME)  # noqa: PTH118
-    return load(path) if os.path.lexists(path) else NOTHING
+    if not os.path.lexists(path):
+        return NOTHING
+    return _or_error(*read(_bytes(path), path, of_site=True))
 
 
 def faults_of_site(site: str, archive: Archive | None) -> list[Fault]:
@@ -59,16 +68,19 @@ def faults_of_site(site: str, archive: Archive | None) -> list[Fault]:
         if not os.path.isdir(site) or not os.path.lexists(path):  # noqa: PTH112
             return []
         try:
-            return read(_bytes(path), path)[1].found
+            return read(_bytes(path), path, of_site=True)[1].found
         except Error as error:
             return [Fault(path, None, "", str(error.args[0]))]
     if not any(entry.name == NAME for entry in archive.entries(under=".zeroserve/")):
         return []
-    return read(archive.read(NAME), NAME)[1].found
+    return read(archive.read(NAME), NAME, of_site=True)[1].found
 
 
-def read(data: bytes, path: str) -> tuple[Config, Faults]:
-    """What a file says as far as it can be understood, and what is wrong with the rest."""
+def read(data: bytes, path: str, *, of_site: bool = False) -> tuple[Config, Faults]:
+    """What a file says as far as it can be understood, and what is wrong with the rest.
+
+    ``of_site``: it is a site's own file, which may say less than that of the process.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -88,7 +100,8 @@ def read(data: bytes, path: str) -> tuple[Config, Faults]:
     for name in values:
         if name not in TABLES:
             faults.add_unknown((name,), TABLES)
-    return Config(read_pools(values.get("pools", {}), faults)), faults
+    fetch = read_fetch(values.get("fetch", {}), faults, of_site=of_site)
+    return Config(read_pools(values.get("pools", {}), faults), fetch), faults
 
 
 def _syntax(message: str) -> tuple[str, int | None]:

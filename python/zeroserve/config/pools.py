@@ -7,7 +7,6 @@ The defaults are those of ``crates/proxy``, which reads what ``as_json`` makes o
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -271,8 +270,3 @@ def _list(value: object, place: tuple[str, ...], faults: Faults) -> list[Upstrea
             faults.add(own, f"named twice: {shown(upstream.url)}")
         found.append(upstream)
     return found
-
-
-def as_json(pools: Mapping[str, Pool]) -> str:
-    """The pools for ``crates/proxy``."""
-    return json.dumps({name: dataclasses.asdict(pool) for name, pool in pools.items()})

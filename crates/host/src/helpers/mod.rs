@@ -5,6 +5,7 @@ pub(crate) mod basics;
 pub(crate) mod calls;
 pub(crate) mod crypto;
 pub(crate) mod encoding;
+pub(crate) mod fetch;
 pub(crate) mod hook;
 pub(crate) mod json;
 pub(crate) mod limit;

@@ -191,7 +191,10 @@ impl<S: Stream> Connection<S> {
         for job in &self.jobs {
             match &job.state {
                 State::Runnable => runnable = true,
-                State::Loading(_) | State::Waiting(_) | State::Verifying(_) => {}
+                State::Fetching(_)
+                | State::Loading(_)
+                | State::Waiting(_)
+                | State::Verifying(_) => {}
                 State::Passing(passing) => {
                     runnable |= passing.is_runnable;
                     deadline = deadline.min(passing.deadline(limits.write_timeout_s));
@@ -286,8 +289,14 @@ impl<S: Stream> Connection<S> {
             return self.ended || self.engine.takes_no_more();
         }
         let goes_on = |job: &Job| {
-            let waits = matches!(job.state, State::Loading(_) | State::Verifying(_));
-            waits || matches!(job.state, State::Runnable | State::Passing(_))
+            matches!(
+                job.state,
+                State::Fetching(_)
+                    | State::Loading(_)
+                    | State::Verifying(_)
+                    | State::Runnable
+                    | State::Passing(_)
+            )
         };
         self.ended && self.engine.next_sender().is_none() && !self.jobs.iter().any(goes_on)
     }
@@ -489,6 +498,13 @@ impl<S: Stream> Connection<S> {
                 Progress::Password => {
                     upload.is_kept |= framed && !upload.is_past;
                     return Some(State::Verifying(inquiry.verify_password()));
+                }
+                Progress::Fetch => {
+                    upload.is_kept |= framed && !upload.is_past;
+                    return Some(match inquiry.fetch(&worker) {
+                        Some(fetching) => State::Fetching(fetching),
+                        None => State::Runnable,
+                    });
                 }
                 Progress::Body(_) if !framed => {
                     inquiry.set_body(zeroserve_host::Body::Whole(Vec::new()));
@@ -721,6 +737,13 @@ fn poll_loads(jobs: &mut [Job], cx: &mut Context<'_>) -> bool {
             && let std::task::Poll::Ready(loaded) = load.as_mut().poll(cx)
         {
             job.inquiry.add(loaded);
+            job.state = State::Runnable;
+            any = true;
+        }
+        if let State::Fetching(fetching) = &mut job.state
+            && let std::task::Poll::Ready(outcome) = fetching.as_mut().poll(cx)
+        {
+            job.inquiry.set_fetched(outcome);
             job.state = State::Runnable;
             any = true;
         }
