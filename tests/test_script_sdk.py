@@ -62,7 +62,8 @@ def test_importing_it_takes_nothing_of_the_server() -> None:
 
 
 def test_all_is_what_the_contract_names() -> None:
-    names = "Request Response on_request on_response redirect proxy abort rate_limit log env Table"
+    names = "Request Response on_request on_response redirect proxy abort rate_limit log env"
+    names += " Table fetch Fetched"
     assert sorted(script.__all__) == sorted(names.split())
 
 

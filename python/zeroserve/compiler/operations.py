@@ -152,6 +152,7 @@ Request.rewrite(path: str) -> None !ValueError = zs_py_req_rewrite
 Request.set_method(method: str) -> None !ValueError = zs_py_req_set_method
 
 Fetched.header(name: str) -> str? = zs_py_fetched_header
+Fetched.header_list(name: str) -> list[str] = zs_py_fetched_header_list
 Fetched.json() -> Json !JSONDecodeError = zs_py_fetched_json
 
 Meta.get(key: str, default: str? = None) -> str?
