@@ -1529,7 +1529,9 @@ class Calls(Iterables):
             arg = args[param.name]
             if param.name == "headers":
                 is_none = arg is None or (isinstance(arg, ast.Constant) and arg.value is None)
-                for pair in [] if arg is None or is_none else self._header_pairs(arg):
+                for pair in (
+                    [] if arg is None or is_none else self._header_pairs(arg, optional(STR))
+                ):
                     (first, name), (second, item) = map(self.twice, pair)
                     stores += [*first, *second]
                     pairs.append((name, item))
@@ -1565,7 +1567,8 @@ class Calls(Iterables):
         item = self.convert(self.expr(text), STR, text, "the value of a header")
         return self.helper("zs_py_response_header", [value, field, item], NONE, node, True)
 
-    def _header_pairs(self, node: ast.expr) -> list[tuple[Expr, Expr]]:
+    def _header_pairs(self, node: ast.expr, kind: Type = STR) -> list[tuple[Expr, Expr]]:
+        """Names and values, which are of a kind."""
         node = self.display(node)
         if isinstance(node, ast.Dict):
             pairs = []
@@ -1575,7 +1578,7 @@ class Calls(Iterables):
                     raise Refusal(node, "** in headers", "write the fields one by one")
                 name = self.convert(self.expr(key), STR, key, "the name of a header")
                 self._distinct(name, key, node, names)
-                value = self.convert(self.expr(item), STR, item, "the value of a header")
+                value = self.convert(self.expr(item), kind, item, "the value of a header")
                 pairs.append((name, value))
             return pairs
         found = self.expr(node)
@@ -1583,7 +1586,7 @@ class Calls(Iterables):
             return [
                 (
                     self.convert(self.const(key, node), STR, node, "the name of a header"),
-                    self.convert(self.const(item, node), STR, node, "the value of a header"),
+                    self.convert(self.const(item, node), kind, node, "the value of a header"),
                 )
                 for key, item in found.value.items()
             ]

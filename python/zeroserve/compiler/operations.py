@@ -153,6 +153,7 @@ Request.set_method(method: str) -> None !ValueError = zs_py_req_set_method
 Request.limit_body(max_bytes: int) -> None !ValueError = zs_py_req_limit_body
 
 Fetched.header(name: str) -> str? = zs_py_fetched_header
+Fetched.header_list(name: str) -> list[str] = zs_py_fetched_header_list
 Fetched.json() -> Json !JSONDecodeError = zs_py_fetched_json
 
 Meta.get(key: str, default: str? = None) -> str?

@@ -67,6 +67,10 @@ class Fetched:
         """The value of a header, its name in any case; several are joined with ``", "``."""
         return self._fields.get(name)
 
+    def header_list(self, name: str) -> list[str]:
+        """The values of a header one by one, such as those of ``Set-Cookie``."""
+        return self._fields.values(name)
+
     def json(self) -> Any:
         """The body parsed as JSON; raises what ``Request.json`` does."""
         return read_json(self._body)
@@ -128,7 +132,7 @@ def fetch(
     url: str,
     *,
     method: str = "GET",
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, str | None] | None = None,
     body: bytes = b"",
     timeout_ms: int = DEFAULT_FETCH_TIMEOUT_MS,
 ) -> Fetched:
@@ -136,7 +140,8 @@ def fetch(
 
     ``url``: ``http://HOST[:PORT][/PATH][?QUERY]``, the same with ``https``, or
     ``pool:NAME[/PATH]`` for a pool of the operator. ``headers``: without those that are the
-    server's business (``Host``, ``Content-Length``, ``Connection`` ...). ``body``: up to 256 KiB.
+    server's business (``Host``, ``Content-Length``, ``Connection`` ...); one that is None is left
+    out. ``body``: up to 256 KiB.
     ``timeout_ms``: for all of it, from 1 to 30,000. Redirects are not followed.
 
     Raises ValueError for arguments that are not valid, and OSErrors: PermissionError for a server
@@ -164,7 +169,8 @@ def fetch(
             raise Stop(f"it fetches more than {MAX_FETCHES} times")
     fields = Fields(forbidden=frozenset(FORBIDDEN))
     for name, value in (headers or {}).items():
-        fields.append(name, value)
+        if value is not None:
+            fields.append(name, value)
     if not 1 <= timeout_ms <= MAX_FETCH_TIMEOUT_MS:
         raise ValueError(f"timeout_ms is {timeout_ms}, not from 1 to {MAX_FETCH_TIMEOUT_MS}")
     if len(body) > MAX_REQUEST_BODY_BYTES:

@@ -9,7 +9,7 @@ use crate::limits::{
 };
 use crate::python::exception::{CONNECTION_ERROR, PERMISSION_ERROR, TIMEOUT_ERROR, VALUE_ERROR};
 use crate::python::json::read_json;
-use crate::python::letters::repr;
+use crate::python::letters::{escape, repr};
 use crate::python::place::refused;
 use crate::python::request::{has_room, joined, limit, valid_field};
 
@@ -49,6 +49,10 @@ pub(crate) fn request(call: &mut Call<'_>) -> Reply {
 
 pub(crate) fn header(call: &mut Call<'_>) -> Reply {
     let [handle, name, value, ..] = call.args;
+    // None: it is left out.
+    if value == 0 {
+        return Ok(0);
+    }
     let (name, value) = valid_field(call, name, value, may_be_asked)?;
     let (helper, depth) = (call.guest.helper, call.exchange.call_depth());
     let request = call.exchange.fetches.asking(depth, handle);
@@ -110,6 +114,20 @@ pub(crate) fn answer_header(call: &mut Call<'_>) -> Reply {
     let (cost, value) = (fields.cost(), joined(fields, &name));
     call.fuel += cost;
     value.map_or(Ok(0), |value| call.give_str(&value))
+}
+
+pub(crate) fn header_list(call: &mut Call<'_>) -> Reply {
+    let name = call.guest.input().content("name", call.args[1])?.to_vec();
+    let fields = &told(call)?.fields;
+    let named = |other: &str| other.as_bytes().eq_ignore_ascii_case(&name);
+    let values = fields.iter().filter(|(other, _)| named(other)).map(|(_, value)| escape(value));
+    let (cost, values) = (fields.cost(), values.collect::<Vec<_>>());
+    call.fuel += cost;
+    let mut words = Vec::with_capacity(values.len());
+    for value in values {
+        words.push(call.give_str(&value)?);
+    }
+    call.guest.new_list(&words, 1)
 }
 
 pub(crate) fn body(call: &mut Call<'_>) -> Reply {

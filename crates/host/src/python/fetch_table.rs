@@ -20,4 +20,6 @@ pub static FETCH: &[Row] = python_rows! {
     "The body of an answer.";
     1346 "zs_py_fetched_json", "answer, out", 400, fetch::json,
     "The body of an answer, read as JSON.";
+    1347 "zs_py_fetched_header_list", "answer, name", 80, fetch::header_list,
+    "The values of a header of an answer, one by one.";
 };

@@ -114,6 +114,12 @@ crate::cases! {
             panic!("no header")
         };
         assert_eq!(rig.read(both & 0xffff_ffff, both >> 32), b"one, two");
+        let Outcome::Value(list) = rig.raw("zs_py_fetched_header_list", [answer, name, 0, 0, 0])
+        else {
+            panic!("no list")
+        };
+        assert_eq!(list >> 32, 2);
+        assert_eq!(rig.raw("zs_py_fetch_header", [request, name, 0, 0, 0]), Outcome::Value(0));
         let Outcome::Value(body) = rig.raw("zs_py_fetched_body", [answer, 0, 0, 0, 0]) else {
             panic!("no body")
         };
