@@ -42,7 +42,31 @@ def account_value(text: str) -> Any:
     return account(text)
 
 
-def whole(minimum: int, maximum: int, unit: str = "") -> Callable[[str], int]:
+class Number:
+    """A parser for numbers in a range."""
+
+    def __init__(self, parse: Callable[[str], Any], minimum: float, maximum: float) -> None:
+        self._parse = parse
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def __call__(self, text: str) -> Any:
+        return self._parse(text)
+
+
+class Words:
+    """A parser for one of a few words."""
+
+    def __init__(self, words: tuple[str, ...]) -> None:
+        self.words = words
+
+    def __call__(self, text: str) -> str:
+        if text not in self.words:
+            raise ValueError(f"not one of {', '.join(self.words)}: {text!r}")
+        return text
+
+
+def whole(minimum: int, maximum: int, unit: str = "") -> Number:
     """A parser for whole numbers in a range."""
 
     def parse(text: str) -> int:
@@ -54,10 +78,10 @@ def whole(minimum: int, maximum: int, unit: str = "") -> Callable[[str], int]:
             raise ValueError(f"outside of {minimum} to {maximum} {unit}".rstrip() + f": {text}")
         return value
 
-    return parse
+    return Number(parse, minimum, maximum)
 
 
-def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
+def seconds(minimum: float, maximum: float) -> Number:
     """A parser for seconds, which may have decimals."""
 
     def parse(text: str) -> float:
@@ -69,7 +93,7 @@ def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
             raise ValueError(f"outside of {minimum:g} to {maximum:g} seconds: {text}")
         return value
 
-    return parse
+    return Number(parse, float(minimum), float(maximum))
 
 
 def host_site(text: str) -> tuple[str, str]:
@@ -96,15 +120,9 @@ def app_name(text: str) -> str:
     return text
 
 
-def choice(*words: str) -> Callable[[str], str]:
+def choice(*words: str) -> Words:
     """A parser for one of a few words."""
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"not one of {', '.join(words)}: {text!r}")
-        return text
-
-    return parse
+    return Words(words)
 
 
 def file_name(text: str) -> str:
