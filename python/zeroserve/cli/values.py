@@ -54,18 +54,6 @@ class Number:
         return self._parse(text)
 
 
-class Words:
-    """A parser for one of a few words."""
-
-    def __init__(self, words: tuple[str, ...]) -> None:
-        self.words = words
-
-    def __call__(self, text: str) -> str:
-        if text not in self.words:
-            raise ValueError(f"not one of {', '.join(self.words)}: {text!r}")
-        return text
-
-
 def whole(minimum: int, maximum: int, unit: str = "") -> Number:
     """A parser for whole numbers in a range."""
 
@@ -120,9 +108,16 @@ def app_name(text: str) -> str:
     return text
 
 
-def choice(*words: str) -> Words:
-    """A parser for one of a few words."""
-    return Words(words)
+class Choice:
+    """A parser for one of a few words, which shells complete."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __call__(self, text: str) -> str:
+        if text not in self.words:
+            raise ValueError(f"not one of {', '.join(self.words)}: {text!r}")
+        return text
 
 
 def file_name(text: str) -> str:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from zeroserve.cli.values import Number, Words
+from zeroserve.cli.values import Choice, Number
 from zeroserve.config.faults import Faults
 from zeroserve.config.keys import Schema, shown
 
@@ -48,7 +48,7 @@ class Setting(NamedTuple):
         """What a value may be."""
         if not self.metavar:
             return {"type": "boolean"}
-        if isinstance(self.parse, Words):
+        if isinstance(self.parse, Choice):
             return {"enum": list(self.parse.words)}
         if isinstance(self.parse, Number):
             kind = "integer" if isinstance(self.parse.minimum, int) else "number"
@@ -63,7 +63,7 @@ class Setting(NamedTuple):
         """What may be written, in words."""
         if not self.metavar:
             return "true, false"
-        if isinstance(self.parse, Words):
+        if isinstance(self.parse, Choice):
             return ", ".join(f"`{word}`" for word in self.parse.words)
         if isinstance(self.parse, Number):
             return f"{_shown(self.parse.minimum)} to {_shown(self.parse.maximum)}"
