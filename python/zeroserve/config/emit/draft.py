@@ -16,12 +16,12 @@ class Phase(IntEnum):
     MAINTENANCE = 10
     ADDRESSES = 20
     """Who is let in by address."""
+    PREFLIGHT = 25
+    """Questions of browsers before requests from other sites: these come without a password."""
     RATE_LIMITS = 30
     AUTH = 40
     LIMITS = 50
     """Methods, sizes of bodies."""
-    PREFLIGHT = 60
-    """Questions of browsers before requests from other sites."""
     REDIRECTS = 70
     """Redirects, rewrites and proxies of `_redirects`."""
     PATHS = 80
@@ -30,6 +30,8 @@ class Phase(IntEnum):
     """For what nothing else has answered: listings, single-page applications."""
 
     ERROR_PAGES = 110
+    TABLES = 115
+    """CORS, caches and headers of path tables."""
     HEADERS = 120
     """Blocks of `_headers`: they have the last word."""
 
@@ -73,6 +75,13 @@ class Draft:
         """A constant that several helpers share."""
         if name not in self._constants:
             self.constant(name, lines)
+
+    def constant_like(self, name: str, lines: Sequence[str]) -> str:
+        """The name of a constant with this value, which is made if there is none."""
+        for known, there in self._constants.items():
+            if there == [f"{known}{lines[0]}", *lines[1:]]:
+                return known
+        return self.constant(name, lines)
 
     def free(self, name: str) -> str:
         """The name, or with a number behind it when it is taken."""
