@@ -38,8 +38,8 @@ MIXED = "[0-9][A-Za-z]|[a-z][A-Z].*[a-z][A-Z]|[a-z][A-Z]+[0-9]"
 WANTS_PAGE = '''
 def wants_page(req: Request) -> bool:
     """Whether the client takes HTML."""
-    accept = req.header("accept")
-    return accept is None or "text/html" in accept or "*/*" in accept
+    accept = req.header("accept") or "*/*"
+    return "text/html" in accept or "*/*" in accept
 '''
 
 

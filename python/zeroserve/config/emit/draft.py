@@ -114,11 +114,12 @@ class Draft:
         blocks = [
             *self._helpers.values(),
             *self._hooks(before, "rules", "on_request"),
-            *self._hooks(after, "finish", "on_response"),
+            *self._hooks(after, "answer", "on_response"),
         ]
         lines = [*self._docstring(), "", *self._import_lines()]
-        for constant in self._constants.values():
-            lines += ["", *constant] if constant[0].endswith(("{", "(", "[")) else constant
+        for number, constant in enumerate(self._constants.values()):
+            apart = number == 0 or constant[0].endswith(("{", "(", "["))
+            lines += ["", *constant] if apart else constant
         for block in blocks:
             lines += ["", "", *block]
         return "\n".join(_spaced(lines)) + "\n"
@@ -132,7 +133,8 @@ class Draft:
         if not functions:
             return []
         self.use(hook, "Request", "Response")
-        alone = len(functions) == 1
+        # What a response hook gets can't be given to another function.
+        alone = len(functions) == 1 or hook == "on_response"
         blocks = []
         for function in functions:
             head = [f"@{hook}"] if alone else []
@@ -144,12 +146,8 @@ class Draft:
         parameters, result = _SIGNATURES[hook]
         head = [f"@{hook}", f"def {self.free(name)}({', '.join(parameters)}) -> {result}:"]
         calls = [f.name for f in functions]
-        if hook == "on_request":
-            head += _sentence("Who is asked in this order; the first answer counts.")
-            blocks.append([*head, *_first_of([f"{name}(req)" for name in calls])])
-        else:
-            blocks.append([*head, *(f"{INDENT}{name}(req, res)" for name in calls)])
-        return blocks
+        head += _sentence("Who is asked in this order; the first answer counts.")
+        return [*blocks, [*head, *_first_of([f"{name}(req)" for name in calls])]]
 
     def _docstring(self) -> list[str]:
         first, *rest = self.doc or ("The rules of this site.",)

@@ -350,8 +350,15 @@ def _methods(entries: list[Entry], found: Tables, draft: Draft) -> None:
         inside = [
             f"{INDENT * 2}if req.method in ({listed}{',' if len(allowed) == 1 else ''}):",
             f"{INDENT * 3}return None",
-            f'{INDENT * 2}headers = {{"Allow": {text.string(", ".join(allowed))}}}',
-            f'{INDENT * 2}return Response(405, "method not allowed\\n", headers=headers)',
+            *text.call(
+                INDENT * 2,
+                "return Response(",
+                [
+                    "405",
+                    '"method not allowed\\n"',
+                    f'headers={{"Allow": {text.string(", ".join(allowed))}}}',
+                ],
+            ),
         ]
         body += [found.note(INDENT, entry, "methods"), *_behind(entry, draft, inside)]
         if guarded(entry.pattern, draft) is None:

@@ -1,4 +1,4 @@
-"""The phases of where a request goes: redirects, rewrites and proxies of path tables, clean URLs."""
+"""The phases of where a request goes: path tables, and clean URLs."""
 
 from zeroserve.config import paths
 from zeroserve.config.emit import tables, text

@@ -54,7 +54,7 @@ class Tables:
 
     def narrowest_first(self) -> list[Entry]:
         """For keys of which one counts."""
-        return self.entries[::-1]
+        return list(self.entries[::-1])
 
     def note(self, indent: str, entry: Entry, *keys: str) -> str:
         """A comment that says where this was written."""
