@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from zeroserve._core import Archive, Error
 from zeroserve.config import keys, paths, process
-from zeroserve.config.faults import Fault, Faults
+from zeroserve.config.faults import Fault, Faults, lines
 from zeroserve.config.pools import Pool, as_json, read_pools
 from zeroserve.config.site import Settings, Shared
 from zeroserve.words import quoted, reason
@@ -30,6 +30,8 @@ class Config(NamedTuple):
     """Of the file of a process: options of serving by their keys, ``[limits]`` included."""
     sites: dict[str, str] = {}  # noqa: RUF012
     """Of the file of a process: sites by host; ``*`` is for all others."""
+    lines: dict[tuple[str, ...], int] = {}  # noqa: RUF012
+    """Where keys are in the file, as far as that can be told."""
 
     @property
     def pools_json(self) -> str | None:
@@ -43,6 +45,20 @@ NOTHING = Config()
 def load(path: str) -> Config:
     """Read the file of a process; raises ``Error`` with everything that is wrong with it."""
     return _or_error(*read(_bytes(path), path, of_process=True))
+
+
+def shared_scripts(config: Config, path: str) -> list[tuple[str, bytes]]:
+    """Names and objects of the scripts that the file of a process becomes; none if it says nothing
+    of requests."""
+    if config.shared == Shared():
+        return []
+    from zeroserve import compiler  # late: most files have pools and options alone
+    from zeroserve.config import emit
+
+    source = emit.shared(config.shared, config.lines, os.path.basename(path))  # noqa: PTH119
+    if not emit.decides(source):
+        return []
+    return [(emit.PROCESS, compiler.compile_text(source, f"{emit.PROCESS}.py"))]
 
 
 def pools_json(data: bytes, site: str) -> str | None:
@@ -105,7 +121,7 @@ def read(data: bytes, path: str, *, of_process: bool = False) -> tuple[Config, F
             faults.add_unknown((name,), known)
     pools = read_pools(values.get("pools", {}), faults)
     found = _process(values, path, faults) if of_process else _site(values, faults)
-    return found._replace(pools=pools), faults
+    return found._replace(pools=pools, lines=lines(text)), faults
 
 
 def _known(of: type, *tables: str) -> list[str]:

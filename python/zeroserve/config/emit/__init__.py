@@ -70,3 +70,8 @@ def shared(said: Shared, lines: Lines, file: str) -> str:
     fallbacks.listing(False, found, draft)
     answers.emit(found, draft)
     return draft.source()
+
+
+def decides(source: str) -> bool:
+    """Whether a script has a hook."""
+    return "\n@on_re" in source
