@@ -481,7 +481,10 @@ def configuration(site: str) -> Callable[[bytes], str | None]:
 
 
 def _has_scripts(site: str) -> bool:
-    """Whether a directory keeps scripts; to be kept from looking is no answer."""
+    """Whether a directory keeps scripts, or rules; to be kept from looking is no answer."""
+    rules = (os.path.join(site, name) for name in ("_redirects", "_headers"))  # noqa: PTH118
+    if os.path.isdir(site) and any(map(os.path.lexists, rules)):  # noqa: PTH112
+        return True
     try:
         os.stat(os.path.join(site, ".zeroserve", "scripts"))  # noqa: PTH116, PTH118
     except (FileNotFoundError, NotADirectoryError):

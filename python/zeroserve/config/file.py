@@ -15,7 +15,7 @@ NAME = ".zeroserve/zeroserve.toml"
 MAX_BYTES = 1 << 20
 """Longer than any that a person has written."""
 
-TABLES = ("pools",)
+TABLES = ("pools", "rules")
 
 
 class Config(NamedTuple):
