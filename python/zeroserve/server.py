@@ -487,13 +487,17 @@ def configuration(site: str) -> Callable[[bytes], str | None]:
     def configure(data: bytes) -> str | None:
         from zeroserve.config import file  # late: most sites have no such file
 
-        return file.pools_json(data, site)
+        return file.pools_json(data, site, site)
 
     return configure
 
 
 def _has_scripts(site: str) -> bool:
-    """Whether a directory keeps scripts; to be kept from looking is no answer."""
+    """Whether a directory keeps scripts, or rules; to be kept from looking is no answer."""
+    files = ("_redirects", "_headers", os.path.join(".zeroserve", "zeroserve.toml"))  # noqa: PTH118
+    rules = (os.path.join(site, name) for name in files)  # noqa: PTH118
+    if os.path.isdir(site) and any(map(os.path.lexists, rules)):  # noqa: PTH112
+        return True
     try:
         os.stat(os.path.join(site, ".zeroserve", "scripts"))  # noqa: PTH116, PTH118
     except (FileNotFoundError, NotADirectoryError):

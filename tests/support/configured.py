@@ -43,9 +43,8 @@ def site(root: Path, toml: str, files: Mapping[str, str] | None = None) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     place = folder / ".zeroserve"
-    (place / "scripts").mkdir(parents=True, exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
     (place / "zeroserve.toml").write_text(toml, encoding="utf-8")
-    (place / "scripts" / "50-rules.py").write_text(script(toml), encoding="utf-8")
     return folder
 
 

@@ -1,5 +1,6 @@
 """The configuration file itself: where it is, and what its tables are made of."""
 
+import dataclasses
 import os
 import tomllib
 from typing import Any, NamedTuple
@@ -13,6 +14,9 @@ from zeroserve.words import quoted, reason
 
 NAME = ".zeroserve/zeroserve.toml"
 """Inside of a site."""
+
+COMPILED = ".zeroserve/scripts/50-rules.o"
+"""What it says of requests, in an archive."""
 
 MAX_BYTES = 1 << 20
 """Longer than any that a person has written."""
@@ -34,6 +38,11 @@ class Config(NamedTuple):
     """Where keys are in the file, as far as that can be told."""
 
     @property
+    def decides(self) -> bool:
+        """Whether a site's own file says anything of requests."""
+        return dataclasses.replace(self.settings, rules=None) != Settings()
+
+    @property
     def pools_json(self) -> str | None:
         """The pools for the engine; None when there are none."""
         return as_json(self.pools) if self.pools else None
@@ -45,6 +54,21 @@ NOTHING = Config()
 def load(path: str) -> Config:
     """Read the file of a process; raises ``Error`` with everything that is wrong with it."""
     return _or_error(*read(_bytes(path), path, of_process=True))
+
+
+def decides(site: str) -> bool:
+    """Whether a directory's own file says anything of requests, besides its pools.
+
+    False for one that is refused: who reads it says why.
+    """
+    path = os.path.join(site, NAME)  # noqa: PTH118
+    if not os.path.lexists(path):
+        return False
+    try:
+        config, faults = read(_bytes(path), path)
+    except Error:
+        return False
+    return not faults.found and config.decides
 
 
 def shared_scripts(config: Config, path: str) -> list[tuple[str, bytes]]:
@@ -61,13 +85,23 @@ def shared_scripts(config: Config, path: str) -> list[tuple[str, bytes]]:
     return [(emit.PROCESS, compiler.compile_text(source, f"{emit.PROCESS}.py"))]
 
 
-def pools_json(data: bytes, site: str) -> str | None:
+def pools_json(data: bytes, site: str, path: str) -> str | None:
     """The pools of a site's own file as the engine takes them; ``site`` is for messages.
 
-    None when there are none; raises ``Error`` as ``load``.
+    None when there are none; raises ``Error`` as ``load``, and when the file of an archive, which
+    lies at ``path``, says something of requests that is not compiled.
     """
-    path = f"{site}: {NAME}" if site.endswith(".tar") else os.path.join(site, NAME)  # noqa: PTH118
-    return _or_error(*read(data, path)).pools_json
+    name = f"{site}: {NAME}" if site.endswith(".tar") else os.path.join(site, NAME)  # noqa: PTH118
+    config = _or_error(*read(data, name))
+    if config.decides and not os.path.isdir(path) and not _is_compiled(path):  # noqa: PTH112
+        raise Error(
+            f"{name}: rules that were not compiled", "make the archive with `zeroserve pack`"
+        )
+    return config.pools_json
+
+
+def _is_compiled(path: str) -> bool:
+    return any(entry.name == COMPILED for entry in Archive(path).entries(under=".zeroserve/"))
 
 
 def of_directory(site: str) -> Config:
