@@ -1,6 +1,8 @@
 """What may stand in zeroserve.toml: faults, the JSON Schema, the reference, the example."""
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from support.configured import script
 from support.server import command
 from zeroserve.config import example, file, schema
 from zeroserve.config.keys import rows
-from zeroserve.config.paths import BasicAuth, Cors, Path as PathKeys, Proxy, RateLimit, Redirect
+from zeroserve.config.paths import BasicAuth, Cors, Proxy, RateLimit, Redirect
+from zeroserve.config.paths import Path as PathKeys
 from zeroserve.config.pools import Pool
 from zeroserve.config.site import Maintenance, Settings, Shared
 
@@ -51,6 +54,31 @@ def test_what_is_said_of_a_bad_file(path: Path, request: pytest.FixtureRequest) 
         path.with_suffix(".txt"), "\n".join(faults(text, of_process=of_process)) + "\n", request
     )
     assert not (PROCESS if of_process else SITE).is_valid(tomllib.loads(text))
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("good-*.py.txt")), ids=lambda path: path.stem)
+def test_what_it_becomes_is_as_a_formatter_leaves_it(path: Path) -> None:
+    ruff = Path(sys.executable).with_name("ruff")
+    if not ruff.exists():
+        pytest.skip("needs ruff (python -m pip install ruff)")
+    done = subprocess.run(
+        [ruff, "format", "--isolated", "--diff", "--stdin-filename", "50-rules.py"],
+        input=path.read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def test_what_it_becomes_is_well_typed(tmp_path: Path) -> None:
+    api = pytest.importorskip("mypy.api", reason="needs mypy (python -m pip install mypy)")
+    for path in GOLDEN.glob("good-*.py.txt"):
+        copy = tmp_path / path.name.removesuffix(".txt").replace("-", "_")
+        copy.write_bytes(path.read_bytes())
+    out, _, code = api.run(
+        ["--strict", "--config-file=", "--cache-dir", str(tmp_path / "cache"), str(tmp_path)]
+    )
+    assert code == 0, out
 
 
 def _compare(path: Path, found: str, request: pytest.FixtureRequest) -> None:
@@ -104,7 +132,7 @@ def _names(value: Any) -> list[str]:
     return [*value, *(name for below in value.values() for name in _names(below))]
 
 
-SOME = {
+SOME: dict[str, list[Any]] = {
     "rules": ["cloudflare", "x", 1],
     "clean_urls": [True, "true"],
     "spa": [True, "/app.html", "app", "/a/", 1],
@@ -115,7 +143,7 @@ SOME = {
     "nonsense": [1],
 }
 
-KEYS = {
+KEYS: dict[str, list[Any]] = {
     "deny": ["10.0.0.0/8", ["::1"], [], 1, "x"],
     "rate_limit": [
         {"per_hour": 1},
