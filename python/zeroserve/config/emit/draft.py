@@ -74,6 +74,13 @@ class Draft:
         if name not in self._constants:
             self.constant(name, lines)
 
+    def constant_like(self, name: str, lines: Sequence[str]) -> str:
+        """The name of a constant with this value, which is made if there is none."""
+        for known, there in self._constants.items():
+            if there == [f"{known}{lines[0]}", *lines[1:]]:
+                return known
+        return self.constant(name, lines)
+
     def free(self, name: str) -> str:
         """The name, or with a number behind it when it is taken."""
         taken = self._constants.keys() | self._helpers.keys() | {f.name for f in self._functions}
@@ -108,8 +115,10 @@ class Draft:
             *self._hooks(after, "finish", "on_response"),
         ]
         lines = [*self._docstring(), "", *self._import_lines()]
+        apart = True  # what goes over several lines stands apart
         for constant in self._constants.values():
-            lines += ["", *constant] if constant[0].endswith(("{", "(", "[")) else constant
+            lines += [*([""] if apart or len(constant) > 1 else []), *constant]
+            apart = len(constant) > 1
         for block in blocks:
             lines += ["", "", *block]
         return "\n".join(_spaced(lines)) + "\n"
