@@ -178,6 +178,9 @@ def _known(of: type, *tables: str) -> list[str]:
 def _site(values: dict[str, Any], faults: Faults) -> Config:
     own = {name: values[name] for name in _known(Settings) if name in values and name != "pools"}
     found = keys.read(Settings, own, (), faults)
+    if found.listing and found.spa is not None:
+        message = "for all paths, it leaves nothing to `spa`"
+        faults.add(("listing",), message, "have it for some of them: [paths] has it, too")
     paths.check(found.paths, faults)
     return Config(settings=found)
 

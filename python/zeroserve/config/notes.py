@@ -8,7 +8,7 @@ from functools import cache
 from zeroserve.config.emit import tables
 from zeroserve.config.faults import Fault
 from zeroserve.config.file import NAME, Config
-from zeroserve.config.paths import BasicAuth, Path, decoded, place_of, references
+from zeroserve.config.paths import BasicAuth, Path, decoded, expression, place_of, references
 from zeroserve.config.values import WILD
 
 Has = Callable[[str], bool]
@@ -47,7 +47,9 @@ def _finder(config: Config, entries: Collection[str]) -> Has:
 
 def _pages(config: Config, entries: Collection[str]) -> Iterator[Fault]:
     said = config.settings
-    pages = [(("error_pages", status), page) for status, page in said.error_pages.items()]
+    pages: list[tuple[tuple[str, ...], str]] = [
+        (("error_pages", status), page) for status, page in said.error_pages.items()
+    ]
     if said.spa is not None:
         pages.append((("spa",), said.spa))
     if said.maintenance is not None and said.maintenance.page is not None:
@@ -63,10 +65,10 @@ def _targets(pattern: str, path: Path, config: Config, has: Has) -> Iterator[tup
         name = path.proxy.to.removeprefix("pool:")
         if name not in config.pools:
             yield "proxy", f"no [pools.{name}] here: the process has to have it"
-    for key, target in (
-        ("redirect", path.redirect and path.redirect.to),
-        ("rewrite", path.rewrite),
-    ):
+    targets: list[tuple[str, str | None]] = [("rewrite", path.rewrite)]
+    if path.redirect is not None:
+        targets.append(("redirect", path.redirect.to))
+    for key, target in targets:
         if target is None or "://" in target or references(target) or path.proxy is not None:
             continue
         found = decoded(re.split("[?#]", target)[0])
@@ -109,10 +111,10 @@ def _sample(text: str) -> str:
 
 def _is_behind(path: str, pattern: str) -> bool:
     key = tables.plain(path)
-    expression = _guarded(pattern)
-    return any(expression.fullmatch(name) for name in (path.lower(), key, key + "/", key + ".html"))
+    guarded = _guarded(pattern)
+    return any(guarded.fullmatch(name) for name in (path.lower(), key, key + "/", key + ".html"))
 
 
 @cache
 def _guarded(pattern: str) -> re.Pattern[str]:
-    return re.compile(tables.expression(pattern.lower()) + "(?:/.*)?", re.DOTALL)
+    return re.compile(expression(pattern.lower()) + "(?:/.*)?", re.DOTALL)
