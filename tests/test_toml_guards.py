@@ -104,7 +104,7 @@ def module(toml: str) -> ModuleType:
 
 def status(rules: ModuleType, **given: Any) -> int:
     """What the guards answer; 200 when they let it through."""
-    hook = getattr(rules, "rules", None) or rules.addresses
+    hook = rules.guards
     answer = hook(Request(**given))
     return 200 if answer is None else int(answer.status)
 

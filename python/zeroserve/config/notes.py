@@ -8,7 +8,7 @@ from functools import cache
 from zeroserve.config.emit import tables
 from zeroserve.config.faults import Fault
 from zeroserve.config.file import NAME, Config
-from zeroserve.config.paths import BasicAuth, Path, decoded, expression, place_of, references
+from zeroserve.config.paths import BasicAuth, Path, Places, decoded, expression, references
 from zeroserve.config.values import WILD
 
 Has = Callable[[str], bool]
@@ -17,10 +17,11 @@ Has = Callable[[str], bool]
 def notes(config: Config, entries: Collection[str]) -> Iterator[Fault]:
     """What to look at again. ``entries``: names of the site's files."""
     has = _finder(config, entries)
+    places = Places(config.settings.paths)
     yield from _pages(config, entries)
     for pattern, path in config.settings.paths.items():
         for key, message in (
-            *_targets(pattern, path, config, has),
+            *_targets(path, config, has, places),
             *_addresses(path),
             *_around(pattern, path, config),
         ):
@@ -59,7 +60,7 @@ def _pages(config: Config, entries: Collection[str]) -> Iterator[Fault]:
             yield _note(config, place, f"no such file in the site: {page}")
 
 
-def _targets(pattern: str, path: Path, config: Config, has: Has) -> Iterator[tuple[str, str]]:
+def _targets(path: Path, config: Config, has: Has, places: Places) -> Iterator[tuple[str, str]]:
     said = config.settings
     if path.proxy is not None and path.proxy.to.startswith("pool:"):
         name = path.proxy.to.removeprefix("pool:")
@@ -72,7 +73,7 @@ def _targets(pattern: str, path: Path, config: Config, has: Has) -> Iterator[tup
         if target is None or "://" in target or references(target) or path.proxy is not None:
             continue
         found = decoded(re.split("[?#]", target)[0])
-        other = None if key == "rewrite" else place_of(found, said.paths)
+        other = None if key == "rewrite" else places.of(found)
         if other is not None and said.paths[other].redirect is not None:
             yield key, f"sends clients on to {found}, from where {other} sends them on again"
         elif other is None and not has(found) and not (said.spa or said.listing):

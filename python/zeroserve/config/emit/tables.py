@@ -197,14 +197,16 @@ def _guard_constant(pattern: str, draft: Draft) -> str:
 
 
 def looked_at(body: list[str], draft: Draft) -> Iterator[str]:
-    """Statements before those of a guard, by what these use."""
+    """Statements before those of a guard, by what these use; `key` is given."""
     used = "\n".join(body)
-    if re.search(r"\bkey\b", used):
-        draft.helper("plain", PLAIN)
-        yield f"{INDENT}key = plain(req.path)"
     if re.search(r"\bnames\b", used):
         draft.helper("plain", PLAIN)
         draft.helper("spellings", SPELLINGS)
         yield f"{INDENT}names = spellings(req.path)"
     if re.search(r"\bpath\b", used):
         yield f"{INDENT}path = req.path"
+
+
+def uses_key(body: list[str]) -> bool:
+    """Whether a guard looks at `key`."""
+    return re.search(r"\bkey\b", "\n".join(body)) is not None
