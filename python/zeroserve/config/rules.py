@@ -9,7 +9,7 @@ from functools import cache
 from typing import NamedTuple
 
 from zeroserve import object_cache
-from zeroserve._core import Error
+from zeroserve._core import Archive, Error
 from zeroserve.config import file, headers, redirects
 from zeroserve.config.lines import Lines, Mistake, refusal
 from zeroserve.config.model import Block, Dialect, Rule, Rules
@@ -64,10 +64,14 @@ working: Callable[[str], AbstractContextManager[object]] = nullcontext
 """Around what may take long; the command line shows it on a terminal."""
 
 
+def sources_of(site: str) -> list[str]:
+    """Where the files of rules of a directory would be."""
+    return [os.path.join(site, name) for name in FILES]  # noqa: PTH118
+
+
 def files_of(site: str) -> tuple[str, ...]:
     """Paths of the files of rules of a directory, and of what else decides what they mean."""
-    found = [os.path.join(site, name) for name in FILES]  # noqa: PTH118
-    found = [path for path in found if os.path.lexists(path)]
+    found = [path for path in sources_of(site) if os.path.lexists(path)]
     configuration = os.path.join(site, file.NAME)  # noqa: PTH118
     if found and os.path.lexists(configuration):
         found.append(configuration)
@@ -142,6 +146,25 @@ def of_directory(site: str) -> Rules:
     if reading.mistakes:
         raise refusal((os.path.join(site, name), one) for name, one in reading.mistakes)  # noqa: PTH118
     return reading.rules
+
+
+def of_archive(archive: Archive, shown: str) -> Rules:
+    """As ``of_directory``, of an archive; ``shown`` is its name in messages."""
+    content = content_of(archive)
+    reading = read(content, dialect_of(content(file.NAME)))
+    if reading.mistakes:
+        raise refusal((f"{shown}: {name}", one) for name, one in reading.mistakes)
+    return reading.rules
+
+
+def content_of(archive: Archive) -> Callable[[str], bytes | None]:
+    """The contents of entries by their names, hidden ones included."""
+
+    def content(name: str) -> bytes | None:
+        found = any(entry.name == name for entry in archive.entries(under=name))
+        return archive.read(name) if found else None
+
+    return content
 
 
 def bytes_of(path: str) -> bytes | None:

@@ -114,7 +114,7 @@ class _Emitter:
         nearest = directory_lookup(
             self._draft, table, [rule.pattern.prefix or "" for rule in rules]
         )
-        self._body.append(f"{INDENT}directory = {nearest}(path)")
+        self._body.append(f"{INDENT}directory = {nearest}")
         self._body.append(f"{INDENT}row = {table}.get(directory)")
         holes = any(_holes(rule.target) for rule in rules)
         self._found(rules, holes=holes)
@@ -311,10 +311,12 @@ class _Emitter:
 
 
 def directory_lookup(draft: Draft, table: str, directories: Sequence[str]) -> str:
-    """A function that says which directory of a table is nearest to a path; returns its name."""
-    name = draft.free(f"nearest_of_{table.lower()}")
+    """An expression for the directory of a table that is nearest to ``path``."""
     depth = max(directory.count("/") for directory in directories) - 1
     root = "/" in directories
+    if depth == 1 and not root:
+        return 'path[: path.find("/", 1) + 1]'
+    name = draft.free(f"nearest_of_{table.lower()}")
     source = f'''
 def {name}(path: str) -> str:
     """The directory of the table that is nearest to a path; empty without one."""
@@ -328,7 +330,7 @@ def {name}(path: str) -> str:
     return found
 '''
     draft.helper(name, source)
-    return name
+    return f"{name}(path)"
 
 
 def reason(status: int) -> str:
