@@ -78,10 +78,14 @@ class _Emitter:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._body: list[str] = []
-        self._path_used = False
+        self._mixed = False
+        """Whether files go before some rows of tables, and not before others."""
 
     def emit(self, rules: Sequence[Rule]) -> None:
-        for stage in stages(rules):
+        plan = stages(rules)
+        tabled = [rule for stage in plan if stage.kind != "code" for rule in stage.rules]
+        self._mixed = len({rule.yields for rule in tabled}) > 1
+        for stage in plan:
             if stage.kind == "exact":
                 self._exact(stage)
             elif stage.kind == "prefix":
@@ -120,15 +124,14 @@ class _Emitter:
         self._found(rules, holes=holes)
 
     def _table(self, name: str, rules: dict[str, Rule]) -> str:
-        mixed = len({rule.yields for rule in rules.values()}) > 1
         lines = []
         for key, rule in rules.items():
             parts = [text.string(_target(rule)), str(rule.status)]
-            if mixed:
+            if self._mixed:
                 parts.append(str(rule.yields))
             value = f"({', '.join(parts)})"
             lines += text.entry(text.string(key), value, str(rule.origin), parts)
-        kind = "tuple[str, int, bool]" if mixed else "tuple[str, int]"
+        kind = "tuple[str, int, bool]" if self._mixed else "tuple[str, int]"
         return self._draft.constant(name, [f": dict[str, {kind}] = {{", *lines, "}"])
 
     def _found(self, rules: Sequence[Rule], *, holes: bool = False) -> None:
@@ -137,16 +140,16 @@ class _Emitter:
         test = "row is not None"
         names = "target, status"
         body = []
-        if yields == {True}:
+        if yields == {True} and not self._mixed:
             self._draft.use("file_exists")
             test += " and not file_exists(path)"
         self._body.append(f"{INDENT}if {test}:")
         indent = INDENT * 2
-        if len(yields) > 1:
+        if self._mixed:
             self._draft.use("file_exists")
             names += ", yields"
         body.append(f"{indent}{names} = row")
-        if len(yields) > 1:
+        if self._mixed:
             body.append(f"{indent}if not yields or not file_exists(path):")
             indent += INDENT
         if holes:
