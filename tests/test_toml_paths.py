@@ -312,7 +312,7 @@ def test_listings_of_some(tmp_path: Path) -> None:
     ask = both(tmp_path, toml)
     page = ask("/data/")
     assert (page.status, page.headers["vary"]) == (200, "Accept")
-    X
+    assert b'href="0.0"' in page.body
     assert b'href="sub/"' in page.body
     listed = json.loads(ask("/data/", headers={"accept": "application/json"}).body)
     assert [entry["name"] for entry in listed["entries"]] == ["0.0", "sub"]

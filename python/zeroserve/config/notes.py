@@ -3,12 +3,10 @@
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator
-from functools import cache
 
-from zeroserve.config.emit import tables
 from zeroserve.config.faults import Fault
 from zeroserve.config.file import NAME, Config
-from zeroserve.config.paths import BasicAuth, Path, Places, decoded, expression, references
+from zeroserve.config.paths import BasicAuth, Path, Places, decoded, is_guarded, references
 from zeroserve.config.values import WILD
 
 Has = Callable[[str], bool]
@@ -101,21 +99,10 @@ def _around(pattern: str, path: Path, config: Config) -> Iterator[tuple[str, str
     target = _sample(path.rewrite.partition("?")[0])
     for other, guard in config.settings.paths.items():
         guards = guard.deny or guard.allow or isinstance(guard.basic_auth, BasicAuth)
-        if guards and _is_behind(target, other) and not _is_behind(_sample(pattern), other):
+        if guards and is_guarded(other, target) and not is_guarded(other, _sample(pattern)):
             yield "rewrite", f"leads behind the guard of {other}, which is not asked"
 
 
 def _sample(text: str) -> str:
     """A path that a pattern matches, or a target leads to."""
     return re.sub(r":[A-Za-z][A-Za-z0-9_]*", "x", WILD.sub("x", text))
-
-
-def _is_behind(path: str, pattern: str) -> bool:
-    key = tables.plain(path)
-    guarded = _guarded(pattern)
-    return any(guarded.fullmatch(name) for name in (path.lower(), key, key + "/", key + ".html"))
-
-
-@cache
-def _guarded(pattern: str) -> re.Pattern[str]:
-    return re.compile(expression(pattern.lower()) + "(?:/.*)?", re.DOTALL)

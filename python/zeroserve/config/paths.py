@@ -11,6 +11,7 @@ part between slashes. Of several that match a request, all count: ``deny``, ``al
 import dataclasses
 import re
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import unquote
 
 from zeroserve.config import values
@@ -305,6 +306,50 @@ def expression(pattern: str) -> str:
         parts += re.escape(literal) + ("(.*)" if hole[0] == "*" else "([^/]+)")
         end = hole.end()
     return parts + re.escape(pattern[end:])
+
+
+GUARDS = ("deny", "allow", "rate_limit", "basic_auth", "methods", "max_body")
+"""Keys that hold for all that leads to the same file."""
+
+
+def spoken(pattern: str, keys: Path, path: str) -> list[str]:
+    """The keys of a pattern's table that concern a request for a path."""
+    is_meant = re.fullmatch(expression(pattern), path, re.DOTALL) is not None
+    is_behind = is_meant or is_guarded(pattern, path)
+    found = []
+    for field in dataclasses.fields(keys):
+        value = getattr(keys, field.name)
+        concerned = is_behind if field.name in GUARDS and value is not False else is_meant
+        if concerned and value not in (None, (), {}):
+            found.append(field.name)
+    return found
+
+
+def is_guarded(pattern: str, path: str) -> bool:
+    """Whether guards of a pattern hold for a path."""
+    key = plain(path)
+    names = (path.lower(), key, key + "/", key + ".html", key + "/index.html")
+    if not is_exact(pattern):
+        return any(guard_expression(pattern).fullmatch(name) for name in names)
+    own = plain(pattern)
+    return key == own or key.startswith(own + "/")
+
+
+@cache
+def guard_expression(pattern: str) -> re.Pattern[str]:
+    """A pattern as guards see it."""
+    return re.compile(expression(pattern.lower()) + "(?:/.*)?", re.DOTALL)
+
+
+CODINGS = (".br", ".zst", ".gz")
+
+
+def plain(path: str) -> str:
+    """A path as guards see it, and the script's function of that name does."""
+    path = path.lower().removesuffix("/")
+    for coding in CODINGS:
+        path = path.removesuffix(coding)
+    return path.removesuffix(".html").removesuffix("/index").removesuffix("/")
 
 
 def references(target: str) -> list[str]:

@@ -13,10 +13,8 @@ from zeroserve.config import paths
 from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft
 from zeroserve.config.emit.text import INDENT
-from zeroserve.config.paths import Path, expression
+from zeroserve.config.paths import Path, expression, plain
 from zeroserve.config.values import WILD as HOLE
-
-CODINGS = (".br", ".zst", ".gz")
 
 PLAIN = '''
 def plain(path: str) -> str:
@@ -160,14 +158,6 @@ def _shared(draft: Draft, name: str, expression: str) -> str:
 
 
 # --- as guards see it -----------------------------------------------------------------------------
-
-
-def plain(path: str) -> str:
-    """What the function of that name in the script does."""
-    path = path.lower().removesuffix("/")
-    for coding in CODINGS:
-        path = path.removesuffix(coding)
-    return path.removesuffix(".html").removesuffix("/index").removesuffix("/")
 
 
 def guarded(pattern: str, draft: Draft) -> str | None:
