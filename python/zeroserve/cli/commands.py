@@ -3,10 +3,10 @@
 from zeroserve import _core, address
 from zeroserve.cli.flags import Command, Flag
 from zeroserve.cli.values import (
+    Choice,
     account_value,
     address_value,
     app_name,
-    choice,
     connect_value,
     file_name,
     header_field,
@@ -150,7 +150,7 @@ SERVE_FLAGS = (
         "require",
         "with --client-ca: require a certificate, or request one",
         "encryption",
-        choice("require", "request"),
+        Choice("require", "request"),
     ),
     Flag(
         "--site",
@@ -183,8 +183,9 @@ SERVE_FLAGS = (
         "--config",
         "FILE",
         None,
-        "configuration (TOML) of the process: pools of upstreams, which take the place of those in "
-        "the .zeroserve/zeroserve.toml of sites; SIGHUP reads it again (default: none)",
+        "configuration (TOML) of the process: these options by their names, sites, and what is "
+        "done for all of them before their own .zeroserve/zeroserve.toml; SIGHUP reads it again "
+        "(default: none)",
         "site",
         non_empty,
     ),
@@ -228,7 +229,7 @@ SERVE_FLAGS = (
         "auto",
         "asgi, wsgi, or auto: look at what it is",
         "application",
-        choice("auto", "asgi", "wsgi"),
+        Choice("auto", "asgi", "wsgi"),
     ),
     Flag(
         "--app-workers",
@@ -270,7 +271,7 @@ SERVE_FLAGS = (
         "auto: give up files and system calls as far as the system can; require: or don't "
         "start; off (default: auto)",
         "confinement",
-        choice("auto", "require", "off"),
+        Choice("auto", "require", "off"),
     ),
     Flag("--no-sandbox", "", False, "the same as --sandbox off", "confinement"),
     Flag(
@@ -297,7 +298,7 @@ SERVE_FLAGS = (
         None,
         "json or combined (default: combined on a terminal, else json)",
         "logging",
-        choice("json", "combined"),
+        Choice("json", "combined"),
     ),
 )
 
@@ -377,7 +378,7 @@ COMPILE_FLAGS = (
         None,
         "print a form of the script instead: ir (of the compiler), llvm, or asm (all instructions)",
         "output",
-        choice("ir", "llvm", "asm"),
+        Choice("ir", "llvm", "asm"),
     ),
     Flag("--json", "", False, "one JSON object per function and line", "output"),
 )
@@ -423,6 +424,8 @@ DEV_CERT_FLAGS = (
 MAX_NAMES = 100
 """Of one certificate."""
 
+SCHEMA_FLAGS = (Flag("--process", "", False, "of the file given with --config instead", "output"),)
+
 SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
 
@@ -440,6 +443,17 @@ def limit_flags() -> tuple[Flag, ...]:
         for limit in _core.LIMITS
     )
 
+
+EJECT_FLAGS = (
+    Flag(
+        "--stdout",
+        "",
+        False,
+        "print the script, and change nothing; SITE may be an archive",
+        "output",
+    ),
+    Flag("--yes", "", False, "remove the files without asking", "output"),
+)
 
 SERVE = Command(
     "",
@@ -549,6 +563,18 @@ COMMANDS = (
         "zeroserve.cli.explain",
     ),
     Command(
+        "eject",
+        "[SITE]",
+        0,
+        1,
+        "turn the rules of a site into a script",
+        "Write what _redirects and _headers of SITE, a directory (default: the current one), say\n"
+        "as a script in Python to .zeroserve/scripts/50-rules.py, and remove these files. The\n"
+        "site behaves as before; from then on the script is yours to edit.",
+        lambda: EJECT_FLAGS,
+        "zeroserve.cli.eject",
+    ),
+    Command(
         "dev-cert",
         "[NAME...]",
         0,
@@ -570,6 +596,28 @@ COMMANDS = (
         "this is for editors and other compilers.",
         lambda: SDK_FLAGS,
         "zeroserve.cli.sdk",
+    ),
+    Command(
+        "schema",
+        "",
+        0,
+        0,
+        "print the JSON Schema of zeroserve.toml",
+        "Print the JSON Schema of zeroserve.toml, by which editors complete keys and underline\n"
+        "mistakes.",
+        lambda: SCHEMA_FLAGS,
+        "zeroserve.cli.schema",
+    ),
+    Command(
+        "hash-password",
+        "",
+        0,
+        0,
+        "make a hash of a password for zeroserve.toml",
+        "Read a password, without showing it, or one line from standard input if that is no\n"
+        "terminal; print a hash of it (argon2id) for basic_auth in zeroserve.toml.",
+        lambda: (),
+        "zeroserve.cli.hash_password",
     ),
     Command(
         "completion",

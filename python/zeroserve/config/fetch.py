@@ -12,6 +12,7 @@ import ipaddress
 import re
 from typing import NamedTuple
 
+from zeroserve.config import keys
 from zeroserve.config.faults import Faults
 from zeroserve.config.keys import flag, key, read, shown
 
@@ -92,6 +93,7 @@ def entry(value: object) -> Entry:
     return Entry("below", f".{name}", port) if match["star"] else Entry("name", name, port)
 
 
+@keys.kind({"type": "array", "maxItems": MAX_ENTRIES, "items": {"type": "string"}})
 def _allow(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError(f"not a list: {shown(value)}")
