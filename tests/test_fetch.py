@@ -237,7 +237,7 @@ def test_a_site_can_not_open_what_is_the_operators(tmp_path: Path, line: str) ->
     for engine in ENGINES:
         with pytest.raises(Error, match="site"):
             Client(site, engine=engine)
-    assert not file.read(f"[fetch]\n{line}\n".encode(), "process.toml")[1].found
+    assert not file.read(f"[fetch]\n{line}\n".encode(), "p.toml", of_process=True)[1].found
 
 
 @pytest.mark.parametrize(
