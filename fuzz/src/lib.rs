@@ -24,7 +24,7 @@ use zeroserve_http::proxy_protocol::{self, Progress};
 use zeroserve_http::request::{field_slots, parse};
 use zeroserve_http::{Head, HeadLimits};
 use zeroserve_server::tls::hello;
-use zeroserve_server::{Site, SiteOptions, offline};
+use zeroserve_server::{Site, SiteOptions, Sites, offline};
 use zeroserve_vm::{Engine, Helper, HelperTable, Program};
 
 pub use executors::{Summary, compare, executors};

@@ -15,6 +15,7 @@ use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
 use crate::limits::{MAX_REQUEST_BODY_BYTES, MAX_URI_BYTES};
+use crate::oidc::Login;
 use crate::python::{State, pairs};
 
 /// Where metadata for response headers is kept.
@@ -164,6 +165,8 @@ pub struct Exchange {
     pub(crate) python: State,
     /// What scripts ask other servers.
     pub(crate) fetches: Fetches,
+    /// A login while its script waits.
+    pub(crate) login: Login,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
@@ -251,6 +254,7 @@ impl Default for Exchange {
             raised: Raised::default(),
             python: State::default(),
             fetches: Fetches::default(),
+            login: Login::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -308,6 +312,7 @@ impl Exchange {
         self.raised.kind = 0;
         self.python.clear();
         self.fetches.clear();
+        self.login = Login::default();
         self.response.headers.clear();
         self.response.file = None;
         self.response.upstream_error = None;
@@ -359,6 +364,7 @@ impl Exchange {
         self.handles.restart();
         self.python.restart();
         self.fetches.restart();
+        self.login = Login::default();
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
             None => self.scripts.push(script.to_owned()),

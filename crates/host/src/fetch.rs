@@ -134,7 +134,12 @@ impl Fetches {
         self.result = Some(result);
     }
 
-    /// The same, once: a handle of the answer.
+    /// The same, once.
+    pub(crate) fn take_result(&mut self) -> Option<Result<Fetched, FetchError>> {
+        self.result.take()
+    }
+
+    /// The same as a handle of the answer.
     pub(crate) fn finish(&mut self, depth: usize) -> Option<Result<u64, FetchError>> {
         let result = self.result.take()?;
         Some(result.map(|fetched| self.hold(depth, What::Told(fetched))))

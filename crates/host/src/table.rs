@@ -10,7 +10,7 @@
 use crate::helpers::{
     aws, basics, calls, crypto, encoding, fetch, hook, json, limit, memory, meta,
 };
-use crate::helpers::{request, respond, rewrite};
+use crate::helpers::{oidc, request, respond, rewrite};
 use crate::row::{Row, arity};
 
 macro_rules! rows {
@@ -400,5 +400,28 @@ pub static HELPERS: &[Row] = rows! {
     81 "zs_fetched_json", "zs_s64", "zs_s64 answer",
     "fetch", 400, fetch::json,
     "A handle of the body of an answer, read as JSON; -1 if it is none.";
+
+    82 "zs_oidc_begin_login", "zs_s64", "zs_s64 config_json, const char *return_to, zs_u64 return_to_len",
+    "oidc", 500, oidc::begin_login,
+    "Answer with a redirect to an OpenID provider, where the visitor logs in; no further script runs.\n\
+     return_to is a path of this site; anything else is /. config_json is the handle of an object with\n\
+     issuer, client_id, client_secret (none for a public client), redirect_uri, scope (openid), and\n\
+     cookie_secret (16 bytes or more), session_ttl_secs (28800). The issuer has to be in [fetch] of\n\
+     zeroserve.toml. 0, or -1: the log says why.";
+
+    83 "zs_oidc_handle_callback", "zs_s64", "zs_s64 config_json",
+    "oidc", 500, oidc::handle_callback,
+    "At the path of redirect_uri: have the code of the query exchanged for a token, verify that, and\n\
+     answer with a redirect to return_to and the cookie of a session. 0, or -1: the log says why, and\n\
+     the script answers.";
+
+    84 "zs_oidc_session_verify", "zs_s64", "zs_s64 config_json",
+    "oidc", 500, oidc::session_verify,
+    "A handle of the claims of the visitor's session, or 0 if there is none. Nobody is asked.";
+
+    85 "zs_oidc_logout", "zs_s64", "zs_s64 config_json, const char *end_session_url, zs_u64 end_session_url_len",
+    "oidc", 500, oidc::end_session,
+    "Answer with a redirect that ends the session: to an http or https URL, such as the provider's\n\
+     end_session_endpoint, or to a path of this site; anything else is /. 0, or -1.";
 
 };

@@ -10,7 +10,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use zeroserve_archive::{Archive, ContentHasher, Digest, Error};
-use zeroserve_host::{RateLimiter, Tables};
+use zeroserve_host::{Documents, RateLimiter, Tables};
 use zeroserve_vm::Engine;
 
 use crate::fetching::FetchRules;
@@ -228,6 +228,8 @@ pub struct Site {
     earlier: Mutex<Earlier>,
     /// How often clients may come, whichever generation and worker they meet.
     pub limiter: RateLimiter,
+    /// What identity providers publish.
+    pub documents: Documents,
     /// What scripts keep from request to request.
     pub tables: Tables,
     /// What it is called in metrics and by operators.
@@ -308,6 +310,7 @@ impl Site {
             number: AtomicU64::new(1),
             earlier: Mutex::new(Earlier { kept: VecDeque::new(), highest: 1 }),
             limiter: RateLimiter::default(),
+            documents: Documents::default(),
             tables: Tables::default(),
         })
     }

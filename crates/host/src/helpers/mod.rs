@@ -11,6 +11,7 @@ pub(crate) mod json;
 pub(crate) mod limit;
 pub(crate) mod memory;
 pub(crate) mod meta;
+pub(crate) mod oidc;
 pub(crate) mod request;
 pub(crate) mod respond;
 pub(crate) mod rewrite;

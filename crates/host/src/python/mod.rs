@@ -46,6 +46,7 @@ mod word;
 pub use fetch_table::FETCH;
 pub use modules_table::MODULES;
 pub use patterns::{Patterns, check_pattern};
+pub(crate) use request::cookie_in;
 pub(crate) use state::State;
 pub use text_table::TEXT;
 pub(crate) use url::pairs;

@@ -4,6 +4,7 @@
 
 mod fetch;
 mod hostile;
+mod oidc;
 mod plain;
 mod python;
 mod request;
@@ -29,7 +30,8 @@ pub(crate) use cases;
 #[test]
 fn every_helper_is_tested() {
     let cases = [
-        [plain::CASES, values::CASES, request::CASES, response::CASES, fetch::CASES].concat(),
+        [plain::CASES, values::CASES, request::CASES, response::CASES, fetch::CASES, oidc::CASES]
+            .concat(),
         python::cases(),
     ];
     for case in cases.concat() {
