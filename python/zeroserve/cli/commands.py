@@ -1,12 +1,12 @@
 """The table of commands and their flags: help, and later man page and completion, come from it."""
 
 from zeroserve import _core, address
-from zeroserve.cli.flags import Command, Flag
+from zeroserve.cli.flags import EXIT_CODES, Command, Flag
 from zeroserve.cli.values import (
+    Choice,
     account_value,
     address_value,
     app_name,
-    choice,
     connect_value,
     file_name,
     header_field,
@@ -150,7 +150,7 @@ SERVE_FLAGS = (
         "require",
         "with --client-ca: require a certificate, or request one",
         "encryption",
-        choice("require", "request"),
+        Choice("require", "request"),
     ),
     Flag(
         "--site",
@@ -228,7 +228,7 @@ SERVE_FLAGS = (
         "auto",
         "asgi, wsgi, or auto: look at what it is",
         "application",
-        choice("auto", "asgi", "wsgi"),
+        Choice("auto", "asgi", "wsgi"),
     ),
     Flag(
         "--app-workers",
@@ -270,7 +270,7 @@ SERVE_FLAGS = (
         "auto: give up files and system calls as far as the system can; require: or don't "
         "start; off (default: auto)",
         "confinement",
-        choice("auto", "require", "off"),
+        Choice("auto", "require", "off"),
     ),
     Flag("--no-sandbox", "", False, "the same as --sandbox off", "confinement"),
     Flag(
@@ -297,7 +297,7 @@ SERVE_FLAGS = (
         None,
         "json or combined (default: combined on a terminal, else json)",
         "logging",
-        choice("json", "combined"),
+        Choice("json", "combined"),
     ),
 )
 
@@ -357,7 +357,7 @@ COMPILE_FLAGS = (
         None,
         "print a form of the script instead: ir (of the compiler), llvm, or asm (all instructions)",
         "output",
-        choice("ir", "llvm", "asm"),
+        Choice("ir", "llvm", "asm"),
     ),
     Flag("--json", "", False, "one JSON object per function and line", "output"),
 )
@@ -405,6 +405,21 @@ MAX_NAMES = 100
 
 SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
+SHELLS = ("bash", "zsh", "fish")
+
+MAN_FLAGS = (
+    Flag(
+        "--output",
+        "DIR",
+        None,
+        "write the pages of all commands there instead, as zeroserve.1, zeroserve-pack.1 ...; "
+        "their date is SOURCE_DATE_EPOCH or today",
+        "output",
+        non_empty,
+        short="-o",
+    ),
+)
+
 
 def limit_flags() -> tuple[Flag, ...]:
     """One flag per limit of the core: ``header_timeout_s`` is ``--header-timeout-s``."""
@@ -434,7 +449,7 @@ SERVE = Command(
     "zeroserve.cli.serve",
 )
 
-COMMANDS = (
+COMMANDS: tuple[Command, ...] = (
     Command(
         "pack",
         "DIR",
@@ -545,15 +560,29 @@ COMMANDS = (
         1,
         1,
         "print completions for bash, zsh or fish",
-        "Print a script that completes commands and flags in SHELL: bash, zsh or fish. Its first\n"
-        "comment says where to put it.",
+        "Print a script that completes commands, flags and their values in SHELL: bash, zsh or\n"
+        "fish. Its first comment says where to put it.",
         lambda: (),
         "zeroserve.cli.completion",
+        operand_words=lambda: SHELLS,
+    ),
+    Command(
+        "man",
+        "[COMMAND]",
+        0,
+        1,
+        "print a manual page",
+        "Print the manual page of COMMAND (default: of serving), made from the same table as the\n"
+        "help. `zeroserve man pack | man -l -` shows one; packages install what --output writes.",
+        lambda: MAN_FLAGS,
+        "zeroserve.cli.man",
+        operand_words=lambda: tuple(command.name for command in COMMANDS),
     ),
 )
 
 EPILOG = (
     "commands (first word; a directory of that name is ./pack):\n"
     + "\n".join(f"  {c.name:<10} {c.summary}" for c in COMMANDS)
-    + "\n\nexit codes: 0 done, 1 failed at run time, 2 wrong usage"
+    + "\n\nexit codes: "
+    + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
 )

@@ -96,15 +96,16 @@ def app_name(text: str) -> str:
     return text
 
 
-def choice(*words: str) -> Callable[[str], str]:
-    """A parser for one of a few words."""
+class Choice:
+    """A parser for one of a few words, which shells complete."""
 
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"not one of {', '.join(words)}: {text!r}")
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __call__(self, text: str) -> str:
+        if text not in self.words:
+            raise ValueError(f"not one of {', '.join(self.words)}: {text!r}")
         return text
-
-    return parse
 
 
 def file_name(text: str) -> str:
