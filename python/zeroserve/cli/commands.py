@@ -405,6 +405,48 @@ MAX_NAMES = 100
 
 SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
+IMPORT_FLAGS = (
+    Flag(
+        "--output",
+        "DIR",
+        None,
+        "directory of the site (default: the current one)",
+        "output",
+        non_empty,
+        short="-o",
+    ),
+    Flag("--stdout", "", False, "print the files instead of writing them", "output"),
+    Flag(
+        "--server",
+        "NAME",
+        None,
+        "of nginx.conf: the server with this server_name (default: the first)",
+        "input",
+        non_empty,
+    ),
+    Flag(
+        "--outside",
+        "",
+        False,
+        "of nginx.conf: also read what it includes from outside of its directory",
+        "input",
+    ),
+)
+
+TEMPLATES = ("plain", "docs", "spa", "blog", "data", "proxy")
+"""Directories of the package's templates."""
+
+INIT_FLAGS = (
+    Flag(
+        "--template",
+        "NAME",
+        "plain",
+        f"its shape: {', '.join(TEMPLATES)}",
+        "site",
+        Choice(*TEMPLATES),
+    ),
+)
+
 SHELLS = ("bash", "zsh", "fish")
 
 MAN_FLAGS = (
@@ -553,6 +595,32 @@ COMMANDS: tuple[Command, ...] = (
         "this is for editors and other compilers.",
         lambda: SDK_FLAGS,
         "zeroserve.cli.sdk",
+    ),
+    Command(
+        "init",
+        "[DIR]",
+        0,
+        1,
+        "make a site to begin with",
+        "Write a small site into DIR, a new or empty directory (default: the current one):\n"
+        "plain, docs (documentation), spa (a single-page application), blog, data (files\n"
+        "for programs, read across sites and by ranges) or proxy (in front of an\n"
+        "application). Each works at once; its files are there to be edited.",
+        lambda: INIT_FLAGS,
+        "zeroserve.cli.init",
+    ),
+    Command(
+        "import",
+        "FILE",
+        1,
+        1,
+        "take over the configuration of another server",
+        "Read FILE, a netlify.toml, vercel.json, nginx.conf or .htaccess, and write what it\n"
+        "says as _redirects, _headers and .zeroserve/zeroserve.toml. What has no counterpart\n"
+        "is named line by line, with the reason; what guarded a path and has none closes it.",
+        lambda: IMPORT_FLAGS,
+        "zeroserve.cli.import_files",
+        exit_codes=(*EXIT_CODES, (3, "something was left out")),
     ),
     Command(
         "completion",
