@@ -183,8 +183,9 @@ SERVE_FLAGS = (
         "--config",
         "FILE",
         None,
-        "configuration (TOML) of the process: pools of upstreams, which take the place of those in "
-        "the .zeroserve/zeroserve.toml of sites; SIGHUP reads it again (default: none)",
+        "configuration (TOML) of the process: these options by their names, sites, and what is "
+        "done for all of them before their own .zeroserve/zeroserve.toml; SIGHUP reads it again "
+        "(default: none)",
         "site",
         non_empty,
     ),
@@ -403,6 +404,8 @@ DEV_CERT_FLAGS = (
 MAX_NAMES = 100
 """Of one certificate."""
 
+SCHEMA_FLAGS = (Flag("--process", "", False, "of the file given with --config instead", "output"),)
+
 SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
 IMPORT_FLAGS = (
@@ -595,6 +598,28 @@ COMMANDS: tuple[Command, ...] = (
         "this is for editors and other compilers.",
         lambda: SDK_FLAGS,
         "zeroserve.cli.sdk",
+    ),
+    Command(
+        "schema",
+        "",
+        0,
+        0,
+        "print the JSON Schema of zeroserve.toml",
+        "Print the JSON Schema of zeroserve.toml, by which editors complete keys and underline\n"
+        "mistakes.",
+        lambda: SCHEMA_FLAGS,
+        "zeroserve.cli.schema",
+    ),
+    Command(
+        "hash-password",
+        "",
+        0,
+        0,
+        "make a hash of a password for zeroserve.toml",
+        "Read a password, without showing it, or one line from standard input if that is no\n"
+        "terminal; print a hash of it (argon2id) for basic_auth in zeroserve.toml.",
+        lambda: (),
+        "zeroserve.cli.hash_password",
     ),
     Command(
         "init",

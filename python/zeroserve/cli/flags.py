@@ -83,6 +83,8 @@ class Options(argparse.Namespace):
     """Parsed flags by their keys, and the operands."""
 
     operands: list[str]
+    given: frozenset[str]
+    """Keys of the flags that are on the command line."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,6 +101,10 @@ def parse(command: Command, argv: Sequence[str], epilog: str = "") -> Options:
     words = list(argv)
     end = words.index("--") if "--" in words else len(words)
     options, rest = parser.parse_known_args(words[:end], Options())
+    options.given = frozenset(vars(options))
+    for flag in flags:
+        if flag.key not in options.given:
+            setattr(options, flag.key, flag.default)
     for word in rest:
         if word.startswith("-") and word != "-":
             raise _unknown(word, command, flags)
@@ -145,13 +151,13 @@ def _add(group: Any, flag: Flag) -> None:
     text = flag.text.replace("%", "%%")
     if not flag.metavar:
         action = argparse.BooleanOptionalAction if flag.negatable else "store_true"
-        group.add_argument(*names, action=action, default=flag.default, help=text)
+        group.add_argument(*names, action=action, default=argparse.SUPPRESS, help=text)
         return
     group.add_argument(
         *names,
         action="append" if flag.repeat else "store",
         metavar=flag.metavar,
-        default=flag.default,
+        default=argparse.SUPPRESS,
         type=_naming(flag),
         help=text,
     )

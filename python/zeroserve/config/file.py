@@ -2,11 +2,13 @@
 
 import os
 import tomllib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from zeroserve._core import Archive, Error
+from zeroserve.config import keys, paths, process
 from zeroserve.config.faults import Fault, Faults
 from zeroserve.config.pools import Pool, as_json, read_pools
+from zeroserve.config.site import Rules, Shared
 from zeroserve.words import quoted, reason
 
 NAME = ".zeroserve/zeroserve.toml"
@@ -15,13 +17,19 @@ NAME = ".zeroserve/zeroserve.toml"
 MAX_BYTES = 1 << 20
 """Longer than any that a person has written."""
 
-TABLES = ("pools",)
-
 
 class Config(NamedTuple):
     """What a file says."""
 
-    pools: dict[str, Pool]
+    pools: dict[str, Pool] = {}  # noqa: RUF012
+    rules: Rules = Rules()
+    """Of a site's own file."""
+    shared: Shared = Shared()
+    """Of the file of a process: what decides requests for all of its sites."""
+    server: dict[str, Any] = {}  # noqa: RUF012
+    """Of the file of a process: options of serving by their keys, ``[limits]`` included."""
+    sites: dict[str, str] = {}  # noqa: RUF012
+    """Of the file of a process: sites by host; ``*`` is for all others."""
 
     @property
     def pools_json(self) -> str | None:
@@ -29,12 +37,12 @@ class Config(NamedTuple):
         return as_json(self.pools) if self.pools else None
 
 
-NOTHING = Config({})
+NOTHING = Config()
 
 
 def load(path: str) -> Config:
-    """Read a file; raises ``Error`` with everything that is wrong with it."""
-    return _or_error(*read(_bytes(path), path))
+    """Read the file of a process; raises ``Error`` with everything that is wrong with it."""
+    return _or_error(*read(_bytes(path), path, of_process=True))
 
 
 def pools_json(data: bytes, site: str) -> str | None:
@@ -49,7 +57,7 @@ def pools_json(data: bytes, site: str) -> str | None:
 def of_directory(site: str) -> Config:
     """What a directory's own file says; nothing, if it has none. Raises ``Error`` as ``load``."""
     path = os.path.join(site, NAME)  # noqa: PTH118
-    return load(path) if os.path.lexists(path) else NOTHING
+    return _or_error(*read(_bytes(path), path)) if os.path.lexists(path) else NOTHING
 
 
 def faults_of_site(site: str, archive: Archive | None) -> list[Fault]:
@@ -67,7 +75,7 @@ def faults_of_site(site: str, archive: Archive | None) -> list[Fault]:
     return read(archive.read(NAME), NAME)[1].found
 
 
-def read(data: bytes, path: str) -> tuple[Config, Faults]:
+def read(data: bytes, path: str, *, of_process: bool = False) -> tuple[Config, Faults]:
     """What a file says as far as it can be understood, and what is wrong with the rest."""
     try:
         text = data.decode()
@@ -85,10 +93,40 @@ def read(data: bytes, path: str) -> tuple[Config, Faults]:
         message, line = _syntax(str(error))
         faults.add((), f"not TOML: {message}", line=line)
         return NOTHING, faults
+    known = _known(Shared if of_process else Rules, *(process.TABLES if of_process else ()))
+    others = _known(Rules, *process.TABLES)
     for name in values:
-        if name not in TABLES:
-            faults.add_unknown((name,), TABLES)
-    return Config(read_pools(values.get("pools", {}), faults)), faults
+        if name in known:
+            continue
+        if name in others:
+            where = "a site's own .zeroserve/zeroserve.toml" if of_process else "--config FILE"
+            faults.add((name,), f"only in {where}")
+        else:
+            faults.add_unknown((name,), known)
+    pools = read_pools(values.get("pools", {}), faults)
+    found = _process(values, path, faults) if of_process else _site(values, faults)
+    return found._replace(pools=pools), faults
+
+
+def _known(of: type, *tables: str) -> list[str]:
+    return [field.name for field, _ in keys.rows(of)] + ["pools", *tables]
+
+
+def _site(values: dict[str, Any], faults: Faults) -> Config:
+    own = {name: values[name] for name in _known(Rules) if name in values and name != "pools"}
+    rules = keys.read(Rules, own, (), faults)
+    paths.check(rules.paths, faults)
+    return Config(rules=rules)
+
+
+def _process(values: dict[str, Any], path: str, faults: Faults) -> Config:
+    own = {name: values[name] for name in _known(Shared) if name in values and name != "pools"}
+    shared = keys.read(Shared, own, (), faults)
+    paths.check(shared.paths, faults)
+    server = process.read_server(values.get("server", {}), path, faults)
+    limits = process.read_limits(values.get("limits", {}), path, faults)
+    sites = process.read_sites(values.get("sites", {}), path, faults)
+    return Config(shared=shared, server={**server, **limits}, sites=sites)
 
 
 def _syntax(message: str) -> tuple[str, int | None]:

@@ -311,9 +311,7 @@ def _return(one: Statement, location: Location, all_of: list[Location], found: I
         return found.note(one.place, one.text, "serve with --redirect-https")
     status, target = _answer(one)
     if status in (301, 302, 303, 307, 308) and target:
-        inner = [
-            other for other in all_of if location.covers(other) and other.place != location.place
-        ]
+        inner = [other for other in all_of if location.covers(other)]
         for other in inner if location.prefix else []:
             if other.scope.mine("return") or other.path == "/":
                 continue

@@ -1,0 +1,96 @@
+"""What a pattern is in a script: tests, and what is open as variables."""
+
+import builtins
+import keyword
+import re
+
+from zeroserve.config.emit import text
+from zeroserve.config.emit.draft import Draft
+from zeroserve.config.pattern import SPLAT, Hole, Pattern, Pieces
+
+MAX_NAME_CHARS = 40
+
+_OF_SCRIPTS = """
+path req res target status found matched named row directory name value yields answer re
+quote escaped with_query added folded language speaks redirects rules headers finish redirect proxy
+send_file file_exists abort env log rate_limit on_request on_response
+"""
+RESERVED = frozenset(_OF_SCRIPTS.split()) | frozenset(dir(builtins))
+"""Names that scripts have for something else."""
+
+
+class Match:
+    """The test of one pattern."""
+
+    def __init__(self, pattern: Pattern, wanted: set[str], draft: Draft, indent: str) -> None:
+        """``wanted``: names of what is open that are needed; the path is in ``path``."""
+        self.before: list[str] = []
+        """Statements before the test."""
+        self.tests: list[str] = []
+        """Expressions that are true together if it matches."""
+        self.setup: list[str] = []
+        """Statements behind the test, not indented."""
+        self.values: dict[str, str] = {}
+        """Variables by the names of what is open."""
+        self._draft = draft
+        self._indent = indent
+        self._wanted = wanted
+        if pattern.scheme is not None:
+            self.tests.append(f"req.scheme == {text.string(pattern.scheme)}")
+        if pattern.host is not None:
+            self._whole(pattern.host, pattern.host_expression, "req.host", "HOST")
+        self._path(pattern)
+
+    def _path(self, pattern: Pattern) -> None:
+        prefix = pattern.prefix
+        if pattern.exact is not None:
+            self.tests.append(f"path == {text.string(pattern.exact)}")
+        elif prefix is None:
+            self._whole(pattern.path, pattern.expression, "path", constant_name(pattern.text))
+            if pattern.loose and pattern.path[-1] == Hole(SPLAT) and SPLAT in self.values:
+                self.setup.append('splat = splat.removesuffix("/")')
+        else:
+            if prefix != "/":
+                self.tests.append(f"path.startswith({text.string(prefix)})")
+            if SPLAT in self._wanted:
+                end = '.removesuffix("/")' if pattern.loose else ""
+                self.setup.append(f"splat = path.removeprefix({text.string(prefix)}){end}")
+                self.values[SPLAT] = "splat"
+
+    def _whole(self, pieces: Pieces, expression: str, subject: str, constant: str) -> None:
+        """A host or path that is compared, or matched by an expression."""
+        if len(pieces) == 1 and isinstance(pieces[0], str):
+            self.tests.append(f"{subject} == {text.string(pieces[0])}")
+            return
+        self._draft.import_from("re")
+        arguments = [text.raw(expression)]
+        if Hole(SPLAT) in pieces:
+            arguments.append("re.DOTALL")
+        constant = self._draft.constant(constant, text.call("", " = re.compile(", arguments))
+        names = [piece.name for piece in pieces if isinstance(piece, Hole)]
+        if not self._wanted & set(names):
+            self.tests.append(f"{constant}.fullmatch({subject})")
+            return
+        match = "matched" if subject == "path" else "named"
+        if self._indent:
+            self.before.append(f"{self._indent}{match} = {constant}.fullmatch({subject})")
+        self.tests.append(f"{match} is not None")
+        variables = [variable_name(one) if one in self._wanted else "_" for one in names]
+        self.values.update(zip(names, variables, strict=True))
+        used = [number for number, one in enumerate(variables, 1) if one != "_"]
+        if len(used) == 1:
+            self.setup.append(f"{variables[used[0] - 1]} = {match}.group({used[0]})")
+        else:
+            self.setup.append(f"{', '.join(variables)} = {match}.groups()")
+
+
+def variable_name(name: str) -> str:
+    """A variable for what is open, or for a header."""
+    return f"{name}_" if name in RESERVED or keyword.iskeyword(name) else name
+
+
+def constant_name(text: str) -> str:
+    """A constant for a pattern: ``BLOG_YEAR`` for ``/blog/:year/*``."""
+    words = re.findall(r"[A-Za-z0-9]+", text)
+    word = "_".join(words).upper()[:MAX_NAME_CHARS].rstrip("_")
+    return word if word and not word[0].isdigit() else f"PATTERN_{word}".rstrip("_")
