@@ -263,6 +263,8 @@ class Site:
 
         ``scripts`` run in place of those of the site.
         """
+    def has(self, path: str) -> bool:
+        """Whether a path finds something: decoded, normalised, without its leading slash."""
     def explain(self, request: bytes, *, lines: bool = False) -> tuple[bytes, str]:
         """As ``exchange`` for one request, and what became of it and why, as JSON.
 

@@ -12,6 +12,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from zeroserve._core import Archive, Error
+from zeroserve.script.files import Has, looking
 from zeroserve.script.hooks import Hooks, OnRequest, OnResponse, hooks_of
 from zeroserve.script.limiter import RateLimiter, counting
 from zeroserve.script.limits import BodyTooLarge, Stop
@@ -64,6 +65,8 @@ class Scripts:
                 "write @on_request before the function that looks at requests",
             )
         self.limiter = RateLimiter()
+        self.has: Has | None = None
+        """Knows the files of the site."""
         self.errors: list[BaseException] = []
         """What stopped a script, the latest last."""
 
@@ -91,10 +94,12 @@ class Conversation:
         peer: tuple[str, int],
         version: tuple[int, int],
         tls: tuple[str | None, str | None, str | None] | None,
-    ) -> int | tuple[Change | None, MetaRows, Decision | None, str]:
+        client_ip: str,
+    ) -> int | tuple[Change | None, MetaRows, Decision | None, str, int | None]:
         """Run the scripts that see requests, until one answers. ``body``: None if too large.
 
-        Returns what they made of the request, metadata, the answer, and whose it is.
+        Returns what they made of the request, metadata, the answer, whose it is, and most bytes
+        of the body.
         """
         major, minor = version
         self._request = req = Arrived(
@@ -106,6 +111,7 @@ class Conversation:
             peer=peer,
             http_version=f"{major}.{minor}" if major == 1 else str(major),
             tls=tls or (None, None, None),
+            client_ip=client_ip,
         )
         for name, hooks in self._scripts.list:
             for hook in hooks.on_request:
@@ -115,11 +121,15 @@ class Conversation:
                 if run.status is not None:
                     return run.status
                 if answer is not None:
-                    return req.changes(), req.meta.items(), decision(answer), name
-        return req.changes(), req.meta.items(), None, ""
+                    made = decision(answer)
+                    return req.changes(), req.meta.items(), made, name, req.most_bytes
+        return req.changes(), req.meta.items(), None, "", req.most_bytes
 
-    def response(self, status: int, fields: Rows) -> int | tuple[int, Rows | None, MetaRows]:
-        """Run those that see responses; returns status, header fields and metadata.
+    def response(
+        self, status: int, fields: Rows, upstream_error: str | None
+    ) -> int | tuple[int, Rows | None, MetaRows, bytes | None]:
+        """Run those that see responses; returns status, header fields, metadata, and the path of
+        the file that replaces the content.
 
         None are fields that were not changed.
         """
@@ -127,7 +137,7 @@ class Conversation:
         if req is None:
             return 500
         req.answered()
-        res = Shown(status, fields)
+        res = Shown(status, fields, upstream_error)
         for name, hooks in self._scripts.list:
             for hook in hooks.on_response:
                 with _Run(self._scripts, name, hook) as run:
@@ -135,7 +145,7 @@ class Conversation:
                     _require(result, None)
                 if run.status is not None:
                     return run.status
-        return res.status, res.changes(), req.meta.items()
+        return res.status, res.changes(), req.meta.items(), res.replacement()
 
 
 class _Run:
@@ -146,7 +156,7 @@ class _Run:
         self._scripts = scripts
         self._name = name
         self._hook = hook
-        self._around = (running(name), counting(scripts.limiter))
+        self._around = (running(name), counting(scripts.limiter), looking(scripts.has))
 
     def __enter__(self) -> "_Run":
         for manager in self._around:

@@ -117,6 +117,7 @@ class Client:
 
         self._scripts = oracle.Scripts(path)
         self._site = Site(path, index=index, try_html=try_html)
+        self._scripts.has = self._site.has
 
     @property
     def errors(self) -> list[BaseException]:

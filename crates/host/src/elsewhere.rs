@@ -39,6 +39,12 @@ impl Exchange {
         (ip, port.unwrap_or(0))
     }
 
+    /// Address of the client; empty for a Unix socket.
+    pub fn client_ip(&self) -> String {
+        let ip = self.client_ip.or_else(|| self.request.peer_ip());
+        ip.map(|ip| ip.to_string()).unwrap_or_default()
+    }
+
     /// What is known of the body.
     pub fn body(&self) -> &Body {
         &self.body
@@ -69,9 +75,10 @@ impl Exchange {
     }
 
     /// The response as hooks changed it; `None` leaves the header fields.
-    pub fn change_response(&mut self, status: u16, headers: Option<Rows>) {
+    pub fn change_response(&mut self, status: u16, headers: Option<Rows>, file: Option<Vec<u8>>) {
         if let Some(response) = self.response_mut() {
             response.status = status;
+            response.file = file;
             if let Some(rows) = headers {
                 response.headers.replace(&rows);
             }

@@ -73,6 +73,14 @@ pub enum Answer {
         /// Whether what it says may be kept for others, and what was kept may be used.
         cache: bool,
     },
+    /// With a file of the site.
+    File {
+        /// Its path, decoded and normalised, without the leading slash.
+        path: Vec<u8>,
+        /// With 200 it is looked up as requests for it are; otherwise it is a page under that
+        /// status.
+        status: u16,
+    },
     /// Not at all.
     Abort,
 }
@@ -107,6 +115,10 @@ pub struct Response {
     pub status: u16,
     /// Its header fields.
     pub headers: Fields,
+    /// The file of the site that replaces its content: a path as that of [`Answer::File`].
+    pub file: Option<Vec<u8>>,
+    /// What went wrong with an upstream that gave no answer.
+    pub upstream_error: Option<&'static str>,
 }
 
 /// The state of one request.
@@ -116,6 +128,10 @@ pub struct Exchange {
     pub(crate) tls: TlsText,
     pub(crate) body: Body,
     pub(crate) body_limit: u64,
+    /// The same for a body that goes to an upstream.
+    upload_limit: u64,
+    /// The client's address where that is not the peer's.
+    pub(crate) client_ip: Option<IpAddr>,
     pub(crate) meta: BTreeMap<String, String>,
     pub(crate) meta_bytes: usize,
     pub(crate) answer: Option<Answer>,
@@ -200,6 +216,8 @@ impl Default for Exchange {
             tls: TlsText::default(),
             body: Body::Unread,
             body_limit: MAX_REQUEST_BODY_BYTES,
+            upload_limit: u64::MAX,
+            client_ip: None,
             meta: BTreeMap::new(),
             meta_bytes: 0,
             answer: None,
@@ -253,6 +271,8 @@ impl Exchange {
         self.tls.is_there = false;
         self.body = Body::Unread;
         self.body_limit = MAX_REQUEST_BODY_BYTES;
+        self.upload_limit = u64::MAX;
+        self.client_ip = None;
         self.meta.clear();
         self.meta_bytes = 0;
         self.answer = None;
@@ -262,8 +282,26 @@ impl Exchange {
         self.raised.kind = 0;
         self.python.clear();
         self.response.headers.clear();
+        self.response.file = None;
+        self.response.upstream_error = None;
         self.in_hook = false;
         self.scripts.truncate(1);
+    }
+
+    /// Say whose request it is, if that is not who connected.
+    pub fn set_client_ip(&mut self, ip: IpAddr) {
+        self.client_ip = Some(ip);
+    }
+
+    /// Bound the body, whoever reads it.
+    pub fn limit_body(&mut self, max_bytes: u64) {
+        self.body_limit = self.body_limit.min(max_bytes);
+        self.upload_limit = self.upload_limit.min(max_bytes);
+    }
+
+    /// Most bytes of a body that goes to an upstream.
+    pub fn upload_limit(&self) -> u64 {
+        self.upload_limit
     }
 
     /// Say what became of the body that [`crate::Outcome::Body`] asked for.
@@ -329,6 +367,11 @@ impl Exchange {
     /// The same, to keep.
     pub fn take_answer(&mut self) -> Option<Answer> {
         self.answer.take()
+    }
+
+    /// Take an answer back that could not be made yet.
+    pub fn put_answer(&mut self, answer: Answer) {
+        self.answer = Some(answer);
     }
 
     /// Header fields of the answer itself, in order; a name may be there more than once.
@@ -415,6 +458,11 @@ impl Exchange {
 
 /// For the driver: around response hooks.
 impl Exchange {
+    /// Say that the response to come stands in for an upstream, and why.
+    pub fn set_upstream_error(&mut self, phase: Option<&'static str>) {
+        self.response.upstream_error = phase;
+    }
+
     /// Show a response to hooks.
     pub fn begin_response<'a>(
         &mut self,

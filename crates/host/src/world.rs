@@ -39,6 +39,9 @@ pub trait World {
     /// What is known of an entry of the site. The name has no leading slash.
     fn file_metadata(&self, path: &str) -> Option<FileMetadata>;
 
+    /// Whether a path of the site, decoded and normalised, names anything. It has no leading slash.
+    fn is_there(&self, path: &str) -> bool;
+
     /// The server's version.
     fn version(&self) -> &str;
 }

@@ -38,6 +38,23 @@ pub fn resolve_bytes<'a>(path: &'a str, scratch: &'a mut Vec<u8>) -> Result<&'a 
     Ok(scratch)
 }
 
+/// The same of a path that is decoded already: a `%` in it is a `%`.
+pub fn normalize<'a>(path: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<&'a [u8], BadPath> {
+    if path.first() != Some(&b'/') {
+        return Err(BadPath("a path has to begin with a slash"));
+    }
+    if path.contains(&0) {
+        return Err(BadPath("the path contains a NUL byte"));
+    }
+    if !path.windows(2).any(|pair| matches!(pair, b"//" | b"/.")) {
+        return Ok(&path[1..]);
+    }
+    scratch.clear();
+    scratch.extend_from_slice(path);
+    remove_dots(scratch)?;
+    Ok(scratch)
+}
+
 /// Whether nothing needs to be done; a dot is harmless unless it begins a segment.
 fn is_normal(bytes: &[u8]) -> bool {
     let mut last = 0;
@@ -175,6 +192,17 @@ mod tests {
                 prop_assert!(name.split('/').all(|part| part != ".." && part != "."), "{}", name);
                 prop_assert!(!name.contains("//"));
             }
+        }
+
+        #[test]
+        fn what_is_decoded_is_normalised_in_the_same_way(path in "/([ab.%/é]|%2e|[.]{2}){0,12}") {
+            let mut encoded = Vec::new();
+            encode(path.as_bytes(), &mut encoded);
+            let encoded = String::from_utf8(encoded).unwrap();
+            let mut scratch = Vec::new();
+            let name = normalize(path.as_bytes(), &mut scratch);
+            let name = name.map(|name| String::from_utf8(name.to_vec()).unwrap());
+            prop_assert_eq!(name, resolved(&encoded));
         }
 
         #[test]

@@ -15,8 +15,8 @@ type Change = (String, String, Option<Rows>);
 
 type Meta = Vec<(String, String)>;
 
-/// Change, metadata, decision, and the script that decided.
-type Requested = (Option<Change>, Meta, Option<Decision>, String);
+/// Change, metadata, decision, the script that decided, and most bytes of the body.
+type Requested = (Option<Change>, Meta, Option<Decision>, String, Option<u64>);
 
 /// An object with the methods of `zeroserve.oracle.Conversation`.
 pub(crate) struct Conversation {
@@ -58,12 +58,25 @@ impl Oracle for Conversation {
             let Incoming { method, target, scheme, version, tls, .. } = exchange.incoming();
             let tls = tls.map(|tls| (tls.sni_inner.or(tls.sni_outer), tls.alpn, tls.ja4));
             let fields = rows(py, exchange.headers().iter());
-            let arguments = (method, target, fields, body, scheme, exchange.peer(), version, tls);
+            let arguments = (
+                method,
+                target,
+                fields,
+                body,
+                scheme,
+                exchange.peer(),
+                version,
+                tls,
+                exchange.client_ip(),
+            );
             let result = object.call_method1("request", arguments)?;
             if let Ok(status) = result.extract() {
                 return Ok(Err(status));
             }
-            let (change, meta, decision, script): Requested = result.extract()?;
+            let (change, meta, decision, script, most): Requested = result.extract()?;
+            if let Some(most) = most {
+                exchange.limit_body(most);
+            }
             if let Some((method, target, headers)) = change {
                 exchange.change_request(&method, &target, headers);
             }
@@ -72,6 +85,7 @@ impl Oracle for Conversation {
                 let answer = match kind.as_str() {
                     "respond" => Answer::Respond { status, body, content_type: of(&text) },
                     "proxy" => Answer::ReverseProxy { url: text, cache: false },
+                    "file" => Answer::File { path: body, status },
                     "cached" => Answer::ReverseProxy { url: text, cache: true },
                     _ => Answer::Abort,
                 };
@@ -86,12 +100,14 @@ impl Oracle for Conversation {
         self.asked(|py, object| {
             let Some(response) = exchange.response() else { return Ok(Ok(())) };
             let fields = rows(py, response.headers.iter());
-            let result = object.call_method1("response", (response.status, fields))?;
+            let arguments = (response.status, fields, response.upstream_error);
+            let result = object.call_method1("response", arguments)?;
             if let Ok(status) = result.extract() {
                 return Ok(Err(status));
             }
-            let (status, fields, meta): (u16, Option<Rows>, Meta) = result.extract()?;
-            exchange.change_response(status, fields);
+            type Changed = (u16, Option<Rows>, Meta, Option<Vec<u8>>);
+            let (status, fields, meta, file): Changed = result.extract()?;
+            exchange.change_response(status, fields, file);
             exchange.replace_meta(meta);
             Ok(Ok(()))
         })

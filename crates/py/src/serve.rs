@@ -108,6 +108,11 @@ impl Site {
         answer.map(|bytes| PyBytes::new(py, &bytes)).map_err(|error| refuse(error.to_string()))
     }
 
+    /// Whether a path, decoded and normalised, finds anything; it has no leading slash.
+    fn has(&self, path: &str) -> bool {
+        self.0.has(path)
+    }
+
     /// The same for the first request, and what became of it and why, as JSON.
     #[pyo3(signature = (request, *, lines = false))]
     fn explain<'py>(

@@ -375,7 +375,7 @@ impl<S: Stream> Connection<S> {
                     let kind = Kind::of(&request);
                     let is_uploading = self.detached.is_none() && framed;
                     let decoder = match is_uploading {
-                        true => Decoder::new(request.framing, limits.max_upload_bytes),
+                        true => Decoder::new(request.framing, self.inquiry.upload_limit(limits)),
                         false => Decoder::new(Framing::None, 0),
                     };
                     let decoder = match decoder {

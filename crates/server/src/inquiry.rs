@@ -16,7 +16,9 @@ use zeroserve_proxy::Head;
 
 use crate::access_log::{Asked, Line};
 use crate::cached::{self, Answering, Look};
+use crate::client_ip::client_ip;
 use crate::clock::Now;
+use crate::limits::Limits;
 use crate::live::{self, Live, Watch};
 use crate::passing;
 use crate::peer::Peer;
@@ -33,6 +35,9 @@ use crate::worker::Worker;
 const MAX_WAITING_FUNCTIONS: usize = 4096;
 
 static WAITING_FUNCTIONS: AtomicUsize = AtomicUsize::new(0);
+
+/// Where an upstream failed that could not even be asked.
+const NOT_ASKED: &str = "request";
 
 /// What the access log says of a request that a script left without answer.
 pub(crate) const NO_RESPONSE: u16 = 444;
@@ -60,6 +65,9 @@ pub enum Passed {
     Stream(u16),
     /// Another answer: its head was appended.
     Instead(Answer),
+    /// Another answer, which takes more than its head: it is made once the upstream is done with
+    /// ([`Inquiry::replaced`]).
+    Replaced,
     /// Others have their turn before scripts have seen it.
     Slice,
 }
@@ -83,8 +91,8 @@ pub struct Inquiry {
     live: Live,
     /// Whether it has waited for another version.
     waited: bool,
-    /// What is answered instead of an upstream that failed.
-    failed: Option<u16>,
+    /// What is answered instead of an upstream that failed, and where it did.
+    failed: Option<(u16, &'static str)>,
     /// The upstream that is asked because neither scripts nor files have an answer.
     elsewhere: Option<Arc<String>>,
     /// The upstream that was asked, for the access log.
@@ -229,7 +237,7 @@ impl Inquiry {
         let mut scratch = worker.scratch.take();
         let answered = match (&mut self.scripted, self.held.take()) {
             (None, _) if self.failed.is_some() => {
-                let status = self.failed.unwrap_or(502);
+                let status = self.failed.map_or(502, |(status, _)| status);
                 Ok(Ruled::Now(pipeline::text(status, now, request.method, out)))
             }
             (None, _) => match &self.elsewhere {
@@ -272,6 +280,10 @@ impl Inquiry {
                 self.held = Some(held);
                 Turn::Slice
             }
+            Ok(Ruled::Load(held, missing)) => {
+                self.held = Some(held);
+                Turn::Load(missing)
+            }
             Ok(Ruled::Nothing) => Turn::Nothing,
             Ok(Ruled::Pass(url, cache)) => self.pass(worker, request, peer, &url, cache, out),
             Err(missing) => Turn::Load(missing),
@@ -307,7 +319,7 @@ impl Inquiry {
             Look::Pass(answering) => Turn::Pass(answering),
             Look::Answer(answer) => self.answer_kept(worker, request, peer, answer, start, out),
             Look::Fail(status) => {
-                self.failed = Some(status);
+                self.failed = Some((status, NOT_ASKED));
                 self.answer(worker, request, peer, out)
             }
         }
@@ -352,15 +364,31 @@ impl Inquiry {
         )
     }
 
+    /// Most bytes of a body that goes to an upstream.
+    pub fn upload_limit(&self, limits: &Limits) -> u64 {
+        let own = self.scripted.as_ref().map_or(u64::MAX, |s| s.exchange.upload_limit());
+        limits.max_upload_bytes.min(own)
+    }
+
     /// The upstream gave no answer: the next one that is asked for says so, and so does its line in
     /// the access log.
     pub fn fail(&mut self, worker: &Worker, passage: &Answering, line: Option<Line>) {
         let Some(failure) = passage.failure() else { return };
         passing::tell(passage.name(), failure);
-        self.failed = Some(failure.status());
+        self.failed = Some((failure.status(), failure.phase.name()));
         self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
             asked.until = Some(worker.clock.precise());
             asked.error = Some(failure.to_string());
+            asked
+        });
+    }
+
+    /// The content of an upstream's answer was replaced: the next answer that is asked for has what
+    /// is sent instead.
+    pub fn replaced(&mut self, worker: &Worker, line: Option<Line>) {
+        self.elsewhere = None;
+        self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
+            asked.until = Some(worker.clock.precise());
             asked
         });
     }
@@ -416,6 +444,11 @@ impl Inquiry {
                         return Passed::Slice;
                     }
                 }
+            }
+            if ruling::replacement(scripted).is_some() {
+                let answer = Answer { status, body: pipeline::Body::Empty };
+                self.held = Some(Held { head: out.split_off(start), answer });
+                return Passed::Replaced;
             }
             let method = if is_head { Method::Head } else { Method::Get };
             let instead = ruling::finish_passed(scripted, method, now, &mut status, start, out);
@@ -500,6 +533,8 @@ enum Ruled {
     Now(Answer),
     /// Those that see the response are not done.
     Held(Held),
+    /// They have replaced its content by what has to be loaded.
+    Load(Held, Missing),
     /// The client gets no answer.
     Nothing,
     /// The upstream of this URL answers, or the cache if that is wanted.
@@ -527,6 +562,14 @@ fn begin(worker: &Worker, view: &View, request: &Request<'_, '_>, peer: &Peer) -
     let fields = fields.map(|(name, v)| (name, if is_host(name) { request.host } else { v }));
     let named = request.host.is_empty() || request.headers().any(|(name, _)| is_host(name));
     exchange.begin(&incoming, fields.chain((!named).then_some(("Host", request.host))));
+    if !worker.trusted_proxies.is_empty()
+        && worker.trusts(&peer.ip)
+        && let Ok(ip) = peer.ip.parse()
+    {
+        let fields: Vec<_> = request.headers().collect();
+        let fields = fields.into_iter();
+        exchange.set_client_ip(client_ip(ip, fields, &worker.trusted_proxies));
+    }
     let mut scripted = Scripted::new(generation, exchange);
     scripted.record(worker.record.clone());
     scripted.ask(worker.oracle.clone());
@@ -552,7 +595,7 @@ pub(crate) fn origin_form<'b>(request: &Request<'_, 'b>) -> &'b str {
 fn rule(
     scripted: &mut Scripted,
     held: Option<Held>,
-    failed: Option<u16>,
+    failed: Option<(u16, &'static str)>,
     view: &View,
     request: &Request<'_, '_>,
     now: Now,
@@ -568,9 +611,12 @@ fn rule(
         }
         None => {
             let ruling = match failed {
-                Some(status) => Ruling::Answer(ruling::failed(
-                    scripted, status, view, request, now, loaded, scratch, out,
-                )?),
+                Some((status, phase)) => {
+                    scripted.exchange.set_upstream_error(Some(phase));
+                    Ruling::Answer(ruling::failed(
+                        scripted, status, view, request, now, loaded, scratch, out,
+                    )?)
+                }
                 None => ruling::answer(scripted, view, request, now, loaded, scratch, out)?,
             };
             let answer = match ruling {
@@ -597,8 +643,12 @@ fn rule(
             }
         }
     }
-    ruling::finish(scripted, request, now, &mut answer, start, out);
-    Ok(Ruled::Now(answer))
+    let finished =
+        ruling::finish(scripted, view, request, now, loaded, scratch, &mut answer, start, out);
+    Ok(match finished {
+        Ok(()) => Ruled::Now(answer),
+        Err(missing) => Ruled::Load(Held { head: out.split_off(start), answer }, missing),
+    })
 }
 
 /// Whether a head has a field of the name that a header line begins with.

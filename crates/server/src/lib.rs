@@ -10,6 +10,7 @@
 pub mod access_log;
 pub mod admin;
 pub mod cached;
+mod client_ip;
 mod clock;
 pub mod connection;
 pub mod crew;
@@ -33,6 +34,7 @@ pub mod representation;
 pub mod ruling;
 pub mod scripted;
 pub mod scripts;
+mod sending;
 pub mod server;
 pub mod site;
 pub mod sites;

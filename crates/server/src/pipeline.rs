@@ -14,6 +14,7 @@ use zeroserve_http::{Method, Reject, Request, path, status};
 use crate::clock::Now;
 use crate::notice::Notice;
 use crate::representation::{Coded, Key};
+use crate::sending::{Around, Page};
 use crate::site::Generation;
 use crate::view::{Loaded, Local, Missing, View};
 
@@ -106,6 +107,88 @@ pub fn has(
         Ok(None) => false,
         Ok(Some(path)) => !matches!(find(generation, request, path, name), Found::Nothing),
     }
+}
+
+/// Whether a path, decoded, names a file, or a directory that has an index page, for some client.
+pub(crate) fn is_there(generation: &Generation, path: &str, name: &mut String) -> bool {
+    let index = generation.archive.index();
+    let options = &generation.options;
+    let is_directory = path.is_empty() || path.ends_with('/');
+    if !is_directory {
+        if index.lookup(path).is_some() {
+            return true;
+        }
+        if options.try_html {
+            join(name, path, ".html");
+            if index.lookup(name).is_some() {
+                return true;
+            }
+        }
+    }
+    join(name, path, if is_directory { "" } else { "/" });
+    name.push_str(&options.index);
+    if index.lookup(name).is_some() {
+        return true;
+    }
+    if !is_directory {
+        join(name, path, "");
+    }
+    let len = name.len();
+    Variant::ALL.iter().any(|variant| {
+        name.truncate(len);
+        name.push_str(variant.suffix());
+        index.lookup(name).is_some()
+    })
+}
+
+/// The file of a path, decoded, to be sent whatever was asked for; `plain`: without coding, if it is
+/// there without. `None` when there is none for this client.
+pub(crate) fn page(
+    around: &Around<'_, '_, '_>,
+    path: &str,
+    plain: bool,
+    scratch: &mut Scratch,
+) -> Result<Option<Page>, Missing> {
+    let Around { view, request, now, loaded } = around;
+    let generation = view.generation();
+    let index = generation.archive.index();
+    let name = &mut scratch.name;
+    let entry = match find(&generation, request, path, name) {
+        Found::Entry(entry) => Some(entry),
+        Found::AddSlash => {
+            join(name, path, "/");
+            name.push_str(&generation.options.index);
+            index.lookup(name)
+        }
+        Found::Siblings(Some(key)) => {
+            let local = view.get(key, now.seconds, loaded)?.ok();
+            let page = |local| Page { local, coding: key.coding(), varies: true };
+            return Ok(local.map(page));
+        }
+        Found::Siblings(None) | Found::Nothing => None,
+    };
+    let Some(entry) = entry else { return Ok(None) };
+    let coded = if plain { Coded::No } else { chosen(&generation, request, entry) };
+    let varies = !plain && index.entry(entry).has_variants();
+    let mut key = Key { entry, coded };
+    let mut found = view.get(key, now.seconds, loaded)?;
+    if found.is_err() && coded != Coded::No {
+        // In a directory the sibling may be gone while the file is still there.
+        key = Key { entry, coded: Coded::No };
+        found = view.get(key, now.seconds, loaded)?;
+    }
+    Ok(found.ok().map(|local| Page { local, coding: key.coding(), varies }))
+}
+
+/// The content coding that a client likes best.
+fn chosen(generation: &Generation, request: &Request<'_, '_>, entry: EntryId) -> Coded {
+    let entry = generation.archive.index().entry(entry);
+    if !entry.has_variants() || !request.has(Field::AcceptEncoding) {
+        return Coded::No;
+    }
+    let weights = Weights::parse(request.values(Field::AcceptEncoding));
+    let chosen = weights.choose(Variant::ALL.map(|variant| entry.variant(variant).is_some()));
+    chosen.map_or(Coded::No, |at| Coded::Sibling(Variant::ALL[at]))
 }
 
 /// Answer a request that is refused by its form.
@@ -268,14 +351,8 @@ impl Exchange<'_, '_, '_> {
 
     /// The content coding to send; a range is always of the bytes themselves.
     fn coded(&self, entry: EntryId) -> Coded {
-        let entry = self.generation.archive.index().entry(entry);
         let ranged = self.request.has(Field::Range) && self.request.method == Method::Get;
-        if !entry.has_variants() || ranged || !self.request.has(Field::AcceptEncoding) {
-            return Coded::No;
-        }
-        let weights = Weights::parse(self.request.values(Field::AcceptEncoding));
-        let chosen = weights.choose(Variant::ALL.map(|variant| entry.variant(variant).is_some()));
-        chosen.map_or(Coded::No, |at| Coded::Sibling(Variant::ALL[at]))
+        if ranged { Coded::No } else { chosen(self.generation, self.request, entry) }
     }
 
     /// `None` when the Range field does not apply.
@@ -411,6 +488,11 @@ pub(crate) fn text(code: u16, now: Now, method: Method<'_>, out: &mut Vec<u8>) -
     say(code, &[], "", now, method, out)
 }
 
+/// A status in words, as a line.
+pub(crate) fn words(code: u16) -> String {
+    format!("{code} {}\n", status::reason(code))
+}
+
 pub(crate) fn say(
     code: u16,
     fields: &[(&str, &str)],
@@ -419,7 +501,8 @@ pub(crate) fn say(
     method: Method<'_>,
     out: &mut Vec<u8>,
 ) -> Answer {
-    let text = format!("{code} {}{more}\n", status::reason(code));
+    let mut text = words(code);
+    text.insert_str(text.len() - 1, more);
     write_start(out, code, now);
     for (name, value) in fields {
         field(out, name, value);

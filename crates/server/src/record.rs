@@ -274,6 +274,9 @@ fn decision(answer: &Answer) -> Value {
             json!({"kind": "responded", "status": status, "bytes": body.len()})
         }
         Answer::ReverseProxy { url, .. } => json!({"kind": "proxied", "url": url}),
+        Answer::File { path, status } => {
+            json!({"kind": "file", "status": status, "path": format!("/{}", path.escape_ascii())})
+        }
         Answer::Abort => json!({"kind": "aborted"}),
     }
 }

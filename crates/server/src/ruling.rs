@@ -1,14 +1,14 @@
 //! What the scripts of a request have decided, made into an answer.
 
-use zeroserve_host::{Answer as Decided, Exchange, replace_meta};
+use zeroserve_host::{Answer as Decided, Body as Read, Exchange, replace_meta};
 use zeroserve_http::request::{Head, HeadLimits, MAX_FIELDS, Target, field_slots, parse};
-use zeroserve_http::{Method, Reject, Request};
+use zeroserve_http::{Method, Reject, Request, path};
 
 use crate::clock::Now;
 use crate::live;
-use crate::notice::Notice;
 use crate::pipeline::{self, Answer, Body, Scratch, field, length, write_start};
 use crate::scripted::Scripted;
+use crate::sending::{self, Around};
 use crate::view::{Loaded, Local, Missing, View};
 
 /// Largest page in which `<zs-meta>` is replaced; it is in memory as a whole for that.
@@ -30,11 +30,6 @@ pub(crate) const STORED: [&str; 4] = ["content-length", "etag", "last-modified",
 
 /// Metadata that names the page for the case that an upstream gives no answer.
 const FALLBACK: &str = "zs.proxy.fallback";
-
-/// Fields of a page that say nothing about an answer which it stands in for.
-const OF_PAGE: [&str; 5] = ["date", "etag", "last-modified", "accept-ranges", "cache-control"];
-
-static NO_PAGE: Notice = Notice::new();
 
 /// Fields of a request that make its answer less than the whole page as it is stored.
 const PARTIAL: [&str; 7] = [
@@ -101,6 +96,13 @@ fn decided(
     let exchange = &mut scripted.exchange;
     match exchange.take_answer() {
         Some(Decided::Abort) => return Ok(Ruling::Nothing),
+        // It was read before, so nobody counts it on its way.
+        Some(Decided::ReverseProxy { .. })
+            if matches!(exchange.body(), Read::Whole(body)
+                if body.len() as u64 > exchange.upload_limit()) =>
+        {
+            return Ok(Ruling::Answer(pipeline::text(413, now, request.method, out)));
+        }
         Some(Decided::ReverseProxy { url, cache }) => {
             let cache = cache || exchange.meta(CACHE_KEY) == Some("1");
             return Ok(Ruling::Pass(url, cache));
@@ -130,16 +132,59 @@ fn decided(
             }
             return Ok(Ruling::Answer(Answer { status, body }));
         }
+        Some(Decided::File { path, status: 200 }) => {
+            let start = out.len();
+            let target = sending::target(&path, exchange);
+            let is_live = scripted.is_live;
+            let target = Some(target.as_str());
+            let answer =
+                looked_up(exchange, target, is_live, view, request, now, loaded, scratch, out);
+            let answer = answer.inspect_err(|_| {
+                // Asked again, it is to decide again.
+                exchange.put_answer(Decided::File { path, status: 200 });
+            })?;
+            sending::amend(exchange, &answer, now, start, out);
+            return Ok(Ruling::Answer(answer));
+        }
+        Some(Decided::File { path, status }) => {
+            let start = out.len();
+            let around = Around { view, request, now, loaded };
+            let answer = around.page(exchange, &path, status, scratch, out);
+            let answer = answer.inspect_err(|_| {
+                exchange.put_answer(Decided::File { path, status });
+            })?;
+            sending::amend(exchange, &answer, now, start, out);
+            return Ok(Ruling::Answer(answer));
+        }
         None => {}
     }
+    let is_live = scripted.is_live;
+    looked_up(exchange, None, is_live, view, request, now, loaded, scratch, out).map(Ruling::Answer)
+}
+
+/// Answer as the site has it, with metadata filled in where there is any; `target` replaces that of
+/// the request.
+#[allow(clippy::too_many_arguments)]
+fn looked_up(
+    exchange: &Exchange,
+    target: Option<&str>,
+    is_live: bool,
+    view: &View,
+    request: &Request<'_, '_>,
+    now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) -> Result<Answer, Missing> {
     let start = out.len();
     if exchange.has_template_values() && matches!(exchange.method(), "GET" | "HEAD") {
-        if let Some(answer) = template(exchange, view, request, now, loaded, scratch, out)? {
-            return Ok(Ruling::Answer(answer));
+        let filled = template(exchange, target, view, request, now, loaded, scratch, out)?;
+        if let Some(answer) = filled {
+            return Ok(answer);
         }
         out.truncate(start);
     }
-    stored(exchange, scripted.is_live, view, request, now, loaded, scratch, out).map(Ruling::Answer)
+    stored(exchange, target, is_live, view, request, now, loaded, scratch, out)
 }
 
 /// Answer in place of an upstream that gave no answer: with the page of the site that scripts named
@@ -157,35 +202,10 @@ pub fn failed(
 ) -> Result<Answer, Missing> {
     let exchange = &scripted.exchange;
     let page = exchange.meta(FALLBACK).filter(|path| path.starts_with('/'));
-    if let Some(path) = page.filter(|path| path.bytes().all(|byte| byte.is_ascii_graphic())) {
-        let start = out.len();
-        let method = if request.method == Method::Head { "HEAD" } else { "GET" };
-        let mut head = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
-        append(&mut head, "Host", request.host);
-        for (name, value) in request.headers() {
-            if name.eq_ignore_ascii_case("accept-encoding") {
-                append(&mut head, name, value);
-            }
-        }
-        head.extend_from_slice(b"\r\n");
-        let answer = with_request(&head, |request| match request {
-            Ok(request) => pipeline::respond(view, request, now, loaded, scratch, out).map(Some),
-            Err(_) => Ok(None),
-        })?;
-        let stored = out.split_off(start);
-        if let Some(Answer { status: 200, body }) = answer {
-            write_start(out, status, now);
-            for (name, value) in fields(&stored).filter(|(name, _)| !is_one_of(&OF_PAGE, name)) {
-                append(out, name, value);
-            }
-            field(out, "Cache-Control", "no-store");
-            return Ok(Answer { status, body });
-        }
-        NO_PAGE.say(&format!(
-            "script {}: {FALLBACK} is no page of the site: {}",
-            exchange.script(),
-            path.escape_debug()
-        ));
+    let mut decoded = Vec::new();
+    if let Some(Ok(path)) = page.map(|path| path::resolve_bytes(path, &mut decoded)) {
+        let around = Around { view, request, now, loaded };
+        return around.page(exchange, path, status, scratch, out);
     }
     Ok(pipeline::text(status, now, request.method, out))
 }
@@ -194,6 +214,7 @@ pub fn failed(
 #[allow(clippy::too_many_arguments)]
 fn stored(
     exchange: &Exchange,
+    target: Option<&str>,
     is_live: bool,
     view: &View,
     request: &Request<'_, '_>,
@@ -203,7 +224,7 @@ fn stored(
     out: &mut Vec<u8>,
 ) -> Result<Answer, Missing> {
     let respond = if is_live { live::respond } else { pipeline::respond };
-    if !exchange.request_changed() {
+    if target.is_none() && !exchange.request_changed() {
         return respond(view, request, now, loaded, scratch, out);
     }
     // Whether content follows its length is up to the method that the client sent.
@@ -212,7 +233,8 @@ fn stored(
         ("HEAD", client) if client != Method::Head => "GET",
         (method, _) => method,
     };
-    let head = rewrite(exchange, method, request, &[]);
+    let target = target.unwrap_or(exchange.target());
+    let head = rewrite(exchange, method, target, request, &[]);
     with_request(&head, |request| match request {
         Ok(request) => respond(view, request, now, loaded, scratch, out),
         Err(reject) => Ok(pipeline::refuse(reject, now, out)),
@@ -220,8 +242,10 @@ fn stored(
 }
 
 /// Fill a page with metadata; `None` when the answer is no page with places for it.
+#[allow(clippy::too_many_arguments)]
 fn template(
     exchange: &Exchange,
+    target: Option<&str>,
     view: &View,
     request: &Request<'_, '_>,
     now: Now,
@@ -230,7 +254,8 @@ fn template(
     out: &mut Vec<u8>,
 ) -> Result<Option<Answer>, Missing> {
     let start = out.len();
-    let head = rewrite(exchange, "GET", request, &PARTIAL);
+    let asked = target.unwrap_or(exchange.target());
+    let head = rewrite(exchange, "GET", asked, request, &PARTIAL);
     let answer = with_request(&head, |request| match request {
         Ok(request) => pipeline::respond(view, request, now, loaded, scratch, out).map(Some),
         Err(_) => Ok(None),
@@ -241,7 +266,8 @@ fn template(
     }
     // What is there in compressed form alone is there for clients that take it.
     let compressed = status == 404
-        && stored(exchange, false, view, request, now, loaded, scratch, &mut Vec::new())?.status
+        && stored(exchange, target, false, view, request, now, loaded, scratch, &mut Vec::new())?
+            .status
             != 404;
     if compressed {
         return Ok(None);
@@ -273,7 +299,7 @@ pub(crate) fn page(local: &Local) -> Option<Vec<u8>> {
     Some(page)
 }
 
-fn is_markup(media_type: &str) -> bool {
+pub(crate) fn is_markup(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or("").trim_ascii();
     matches!(essence, "text/html" | "application/xhtml+xml" | "application/xml" | "text/xml")
         || essence.ends_with("+xml")
@@ -283,11 +309,12 @@ fn is_markup(media_type: &str) -> bool {
 fn rewrite(
     exchange: &Exchange,
     method: &str,
+    target: &str,
     request: &Request<'_, '_>,
     without: &[&str],
 ) -> Vec<u8> {
     let version = if request.major_version == 1 { request.minor_version } else { 1 };
-    let mut head = format!("{method} {} HTTP/1.{version}\r\n", exchange.target()).into_bytes();
+    let mut head = format!("{method} {target} HTTP/1.{version}\r\n").into_bytes();
     // A script that removed it did not mean that the request is none.
     if exchange.headers().get("host").is_none() {
         append(&mut head, "Host", request.host);
@@ -346,19 +373,32 @@ pub fn show(scripted: &mut Scripted, head: &[u8], status: u16) {
     scripted.begin_response();
 }
 
-/// Write the head anew, as scripts changed it.
+/// Write the head anew, as scripts changed it. When something has to be loaded for that, it is as
+/// it was.
+#[allow(clippy::too_many_arguments)]
 pub fn finish(
     scripted: &Scripted,
+    view: &View,
     request: &Request<'_, '_>,
     now: Now,
+    loaded: &[Loaded],
+    scratch: &mut Scratch,
     answer: &mut Answer,
     start: usize,
     out: &mut Vec<u8>,
-) {
+) -> Result<(), Missing> {
+    if let Some(path) = replacement(scripted) {
+        let mut made = Vec::new();
+        let around = Around { view, request, now, loaded };
+        *answer = around.replace(&scripted.exchange, path, scratch, &mut made)?;
+        out.truncate(start);
+        out.extend_from_slice(&made);
+        return Ok(());
+    }
     let head = out.split_off(start);
     if let Some(status) = scripted.stopped() {
         *answer = pipeline::text(status, now, request.method, out);
-        return;
+        return Ok(());
     }
     let exchange = &scripted.exchange;
     if let Some(response) = exchange.response() {
@@ -376,6 +416,13 @@ pub fn finish(
         length(out, 0);
     }
     write_fields(exchange, &head, no_content, out);
+    Ok(())
+}
+
+/// The file by which response hooks replaced the content.
+pub(crate) fn replacement(scripted: &Scripted) -> Option<&[u8]> {
+    let response = scripted.exchange.response().filter(|_| scripted.stopped().is_none())?;
+    response.file.as_deref()
 }
 
 /// The same for the head of an upstream's answer, whose framing is yet to be written. What is
@@ -425,14 +472,19 @@ fn write_fields(exchange: &Exchange, head: &[u8], without_length: bool, out: &mu
     write_given(exchange, out);
 }
 
+/// Whether a field says where a message ends.
+pub(crate) fn is_framing(name: &str) -> bool {
+    is_one_of(&FRAMING, name)
+}
+
 /// Whether scripts gave the response a field of that name, which replaces others.
-fn is_given(exchange: &Exchange, name: &str) -> bool {
+pub(crate) fn is_given(exchange: &Exchange, name: &str) -> bool {
     exchange.has_response_headers()
         && exchange.response_headers().any(|(other, _)| name.eq_ignore_ascii_case(other))
 }
 
 /// The fields that scripts gave the response.
-fn write_given(exchange: &Exchange, out: &mut Vec<u8>) {
+pub(crate) fn write_given(exchange: &Exchange, out: &mut Vec<u8>) {
     if !exchange.has_response_headers() {
         return;
     }

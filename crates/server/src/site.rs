@@ -413,6 +413,11 @@ impl Site {
         self.number.load(Ordering::Acquire)
     }
 
+    /// Whether a path of the generation in force, decoded, names anything.
+    pub fn has(&self, path: &str) -> bool {
+        crate::pipeline::is_there(&self.current(), path, &mut String::new())
+    }
+
     /// The generation in force.
     pub fn current(&self) -> Arc<Generation> {
         self.current.load_full()

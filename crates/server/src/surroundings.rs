@@ -108,6 +108,10 @@ impl World for Surroundings<'_> {
         Some(FileMetadata { size: entry.size, etag, mtime: entry.mtime })
     }
 
+    fn is_there(&self, path: &str) -> bool {
+        self.view.is_there(self.generation, path)
+    }
+
     fn version(&self) -> &str {
         env!("CARGO_PKG_VERSION")
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use zeroserve_host::Patterns;
 use zeroserve_vm::Instance;
 
+use crate::pipeline;
 use crate::representation::{Key, Representation};
 use crate::site::{Answered, Generation, Site};
 
@@ -53,6 +54,8 @@ pub struct View {
     instances: RefCell<Vec<Vec<Box<Instance>>>>,
     /// For each script, an own copy of its patterns: memory for searching is not shared.
     patterns: RefCell<Vec<Option<Arc<Patterns>>>>,
+    /// A buffer for names that are looked up.
+    name: Cell<String>,
 }
 
 impl View {
@@ -76,6 +79,7 @@ impl View {
             slots: RefCell::new(slots),
             instances: RefCell::default(),
             patterns: RefCell::default(),
+            name: Cell::default(),
             site,
             answered,
         }
@@ -155,6 +159,14 @@ impl View {
             patterns.resize(script + 1, None);
         }
         Arc::clone(patterns[script].get_or_insert_with(|| Arc::new(Patterns::clone(shared))))
+    }
+
+    /// Whether a path, decoded, names anything in a generation.
+    pub fn is_there(&self, generation: &Generation, path: &str) -> bool {
+        let mut name = self.name.take();
+        let found = pipeline::is_there(generation, path, &mut name);
+        self.name.set(name);
+        found
     }
 
     /// The generation seen at the last refresh.

@@ -142,6 +142,8 @@ def _result(result: dict[str, Any]) -> str:
             return f"responded {result['status']}, {plural(result['bytes'], 'byte')}"
         case "proxied":
             return f"passed on to {_short(result['url'])}"
+        case "file":
+            return f"sent the file {_short(result['path'])} with {result['status']}"
         case "aborted":
             return "closed the connection"
         case "trapped":

@@ -380,9 +380,10 @@ class Base:
         if kind is None:
             raise self.no_attribute(node, "Request", name, ATTRIBUTES["Request"])
         index = REQUEST_FIELDS.index(name)
-        if kind == "str?":
+        if kind == "str?" or name == "client_ip":
             number: list[Expr] = [self.const(index, node)]
-            return self.helper("zs_py_req_field", number, optional(STR), node)
+            type = optional(STR) if kind == "str?" else STR
+            return self.helper("zs_py_req_field", number, type, node)
         return self.op("field", [request], STR, node, index)
 
     def no_attribute(

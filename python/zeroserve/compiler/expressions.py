@@ -255,6 +255,8 @@ class Expressions(Displays):
             return self.field(value, name, node)
         if type == RESPONSE_HEAD and name == "status":
             return self.helper("zs_py_res_status", [], INT, node)
+        if type == RESPONSE_HEAD and name == "upstream_error":
+            return self.helper("zs_py_res_upstream_error", [], optional(STR), node)
         if isinstance(type, RecordType):
             found = type.field(name)
             if found is not None:

@@ -144,6 +144,7 @@ Request.set_header(name: str, value: str) -> None !ValueError = zs_py_req_set_he
 Request.delete_header(name: str) -> None = zs_py_req_delete_header
 Request.rewrite(path: str) -> None !ValueError = zs_py_req_rewrite
 Request.set_method(method: str) -> None !ValueError = zs_py_req_set_method
+Request.limit_body(max_bytes: int) -> None !ValueError = zs_py_req_limit_body
 
 Meta.get(key: str, default: str? = None) -> str?
 
@@ -151,6 +152,7 @@ ResponseHead.header(name: str) -> str? = zs_py_res_header
 ResponseHead.set_header(name: str, value: str) -> None !ValueError = zs_py_res_set_header
 ResponseHead.append_header(name: str, value: str) -> None !ValueError = zs_py_res_append_header
 ResponseHead.delete_header(name: str) -> None = zs_py_res_delete_header
+ResponseHead.send_file(path: str) -> None !ValueError = zs_py_res_send_file
 
 Table.get(key: any, default: any = None) -> any
 Table.set(key: any, value: any) -> None
@@ -258,6 +260,8 @@ math.perm(n: int, k: int) -> int !ValueError = zs_py_int_perm
 zeroserve.script.Response(status: int, body: any = '', *, content_type: str? = None, headers: any = None) -> Response
 zeroserve.script.redirect(url: str, status: int = 302) -> Response !ValueError = zs_py_redirect
 zeroserve.script.proxy(url: str, *, cache: bool = False) -> Response !ValueError = zs_py_proxy_cached
+zeroserve.script.send_file(path: str, status: int = 200) -> Response !ValueError = zs_py_send_file
+zeroserve.script.file_exists(path: str) -> bool = zs_py_file_exists
 zeroserve.script.abort() -> Response = zs_py_abort
 zeroserve.script.rate_limit(key: str, *, per_second: int = 0, per_minute: int = 0, per_hour: int = 0) -> bool !ValueError = zs_py_rate_limit
 zeroserve.script.log(message: str) -> None = zs_py_log
@@ -278,10 +282,11 @@ ATTRIBUTES = {
         "tls_sni": "str?",
         "tls_alpn": "str?",
         "ja4": "str?",
+        "client_ip": "str",
         "peer_port": "int",
         "meta": "Meta",
     },
-    "ResponseHead": {"status": "int"},
+    "ResponseHead": {"status": "int", "upstream_error": "str?"},
     "SplitResult": {"hostname": "str?", "port": "int?", "username": "str?", "password": "str?"},
     "IPAddress": {"version": "int", "packed": "bytes", "is_loopback": "bool"},
     "Match": {"string": "str"},
@@ -300,6 +305,7 @@ REQUEST_FIELDS = (
     "tls_sni",
     "tls_alpn",
     "ja4",
+    "client_ip",
 )
 """Attributes of a request in the order of the numbers that ``zs_py_req_field`` takes."""
 

@@ -24,10 +24,11 @@ What the server bounds and Python does not (bytes of a body, number of headers .
 can't catch it.
 """
 
+from zeroserve.script.files import file_exists
 from zeroserve.script.hooks import on_request, on_response
 from zeroserve.script.limiter import rate_limit
 from zeroserve.script.request import Request
-from zeroserve.script.response import Response, abort, proxy, redirect
+from zeroserve.script.response import Response, abort, proxy, redirect, send_file
 from zeroserve.script.surroundings import env, log
 from zeroserve.script.table import Table
 
@@ -37,10 +38,12 @@ __all__ = [
     "Table",
     "abort",
     "env",
+    "file_exists",
     "log",
     "on_request",
     "on_response",
     "proxy",
     "rate_limit",
     "redirect",
+    "send_file",
 ]

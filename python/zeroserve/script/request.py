@@ -6,7 +6,13 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from zeroserve.script.fields import BLANKS, Fields, is_token
-from zeroserve.script.limits import MAX_METHOD_BYTES, MAX_REQUEST_BODY_BYTES, BodyTooLarge, Stop
+from zeroserve.script.limits import (
+    MAX_METHOD_BYTES,
+    MAX_REQUEST_BODY_BYTES,
+    BodyTooLarge,
+    Stop,
+    int64,
+)
 from zeroserve.script.meta import Meta
 from zeroserve.script.target import encoded, resolve
 
@@ -42,13 +48,15 @@ class Request:
         tls_sni: str | None = None,
         tls_alpn: str | None = None,
         ja4: str | None = None,
+        client_ip: str | None = None,
     ) -> None:
         """``path`` may have a query of its own, ``/a?x=1``; escapes in it are decoded, and what
         can't stand in a URL is percent-encoded first.
 
-        ``host`` (default ``localhost``) is the ``Host`` header where ``headers`` has none. A
-        ``str`` body is UTF-8; ``Content-Length`` is added to one that is not empty. Raises
-        ValueError for what no client could send.
+        ``host`` (default ``localhost``) is the ``Host`` header where ``headers`` has none.
+        ``client_ip`` is ``peer_ip`` if it is not given. A ``str`` body is UTF-8;
+        ``Content-Length`` is added to one that is not empty. Raises ValueError for what no client
+        could send.
         """
         if query is not None and "?" in path:
             raise ValueError(f"a query beside a path that has one: {path!r}")
@@ -66,6 +74,8 @@ class Request:
         self._body: bytes | None = data
         self._scheme = scheme
         self._peer_ip = peer_ip
+        self._client_ip = peer_ip if client_ip is None else client_ip
+        self._most_bytes: int | None = None
         self._peer_port = peer_port
         self._http_version = http_version
         self._tls_sni = tls_sni
@@ -125,6 +135,17 @@ class Request:
         """The address of who connected: ``"192.0.2.7"``, ``"2001:db8::7"``; ``""`` for a Unix
         socket."""
         return self._peer_ip
+
+    @property
+    def client_ip(self) -> str:
+        """The address of the client: what the proxies in front say that ``--trusted-proxy`` names,
+        or ``peer_ip``.
+
+        It is the last address in ``X-Forwarded-For`` that is not a trusted proxy's, or in
+        ``Forwarded`` where there is no ``X-Forwarded-For``; both only count when a trusted proxy
+        sent them, and as they arrived.
+        """
+        return self._client_ip
 
     @property
     def peer_port(self) -> int:
@@ -205,9 +226,30 @@ class Request:
         >>> Request("POST", body="a=1").body()
         b'a=1'
         """
-        if self._body is None or len(self._body) > MAX_REQUEST_BODY_BYTES:
-            raise BodyTooLarge(f"a request body of more than {MAX_REQUEST_BODY_BYTES} bytes")
+        most = MAX_REQUEST_BODY_BYTES
+        if self._most_bytes is not None:
+            most = min(most, self._most_bytes)
+        if self._body is None or len(self._body) > most:
+            raise BodyTooLarge(f"a request body of more than {most} bytes")
         return self._body
+
+    def limit_body(self, max_bytes: int) -> None:
+        """Refuse a larger body: the client gets a 413, and the script ends.
+
+        At once, if the request says how long its body is; otherwise when the script reads it, or
+        when an upstream that it goes to has got so much of it. The smallest limit counts. Raises
+        ValueError for a negative one.
+
+        >>> Request("POST", body="12345").limit_body(5)
+        """
+        int64(max_bytes)
+        if max_bytes < 0:
+            raise ValueError(f"a limit of bytes is negative: {max_bytes}")
+        if self._most_bytes is None or max_bytes < self._most_bytes:
+            self._most_bytes = max_bytes
+        announced = next(iter(self._fields.values("content-length")), "")
+        if announced.isascii() and announced.isdigit() and int(announced) > max_bytes:
+            raise BodyTooLarge(f"a request body of more than {max_bytes} bytes")
 
     def json(self) -> Any:
         """The body parsed as JSON: ``json.loads(req.body())``.
@@ -285,6 +327,7 @@ class Arrived(Request):
         peer: tuple[str, int],
         http_version: str,
         tls: tuple[str | None, str | None, str | None],
+        client_ip: str,
     ) -> None:
         """``target``: path and query; ``body``: None when it is too large; ``peer``: address and
         port; ``tls``: server name, protocol and fingerprint.
@@ -298,6 +341,7 @@ class Arrived(Request):
             tls_sni=sni,
             tls_alpn=alpn,
             ja4=ja4,
+            client_ip=client_ip,
         )
         self._method = method
         self._target = target
@@ -315,6 +359,11 @@ class Arrived(Request):
     def answered(self) -> None:
         """From here on response hooks see it."""
         self._is_answered = True
+
+    @property
+    def most_bytes(self) -> int | None:
+        """What ``limit_body`` was called with."""
+        return self._most_bytes
 
     def changes(self) -> tuple[str, str, list[tuple[str, bytes]] | None] | None:
         """Method, target, and the fields if scripts changed them; None if nothing was changed."""

@@ -5,12 +5,31 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from zeroserve.script.fields import BLANKS, OF_RESPONSES, Fields, has_control, lower
+from zeroserve.script.files import site_path
 from zeroserve.script.limits import MAX_RESPONSE_BODY_BYTES, MAX_URI_BYTES, Stop
 from zeroserve.script.target import location
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
 FORBIDDEN = OF_RESPONSES | {"date"}
+
+OF_CONTENT = (
+    "accept-ranges",
+    "content-digest",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-location",
+    "content-md5",
+    "content-range",
+    "content-type",
+    "etag",
+    "last-modified",
+    "repr-digest",
+)
+"""Headers that describe content, and go with it."""
+
+WITHOUT_PAGE = (204, 205, 206, 304)
 
 DEFAULT_TYPES = {"str": "text/plain; charset=utf-8", "bytes": "application/octet-stream"}
 
@@ -28,7 +47,7 @@ class Response:
     (200, 'application/json', b'{"ok":true}')
 
     A response hook gets the response that is about to be sent, whoever made it: it may look at
-    status and headers and change them, not the body.
+    status and headers and change them, and replace the body by a file of the site.
 
     >>> from zeroserve.script import Request, on_response
     >>> @on_response
@@ -60,6 +79,8 @@ class Response:
             Response(429, "slow down\\n", headers={"Retry-After": "10"})
         """
         self.status = status
+        self._file: bytes | None = None
+        self._upstream_error: str | None = None
         self._kind = "str" if isinstance(body, str) else "bytes"
         data = body.encode() if isinstance(body, str) else body
         if len(data) > MAX_RESPONSE_BODY_BYTES:
@@ -98,6 +119,25 @@ class Response:
         return self._body
 
     @property
+    def upstream_error(self) -> str | None:
+        """In a response hook, where an upstream failed; None if it did not.
+
+        ``"queue"``, ``"resolve"``, ``"connect"``, ``"handshake"``, ``"send"`` or ``"head"``: what
+        the request came to, as in the access log; ``"request"`` when it could not even be passed
+        on. Then ``status`` is the server's own: 504 for what took too long, 503 when no upstream
+        may be asked now, otherwise 502.
+
+            if res.upstream_error is not None:
+                res.send_file("/errors/upstream.html")
+        """
+        return self._upstream_error
+
+    @property
+    def file(self) -> str | None:
+        """The path that ``send_file`` was called with, of a response. For tests."""
+        return None if self._file is None else "/" + self._file.decode("utf-8", "surrogateescape")
+
+    @property
     def upstream(self) -> str | None:
         """The URL that ``proxy`` was called with, of its result. For tests."""
         return None
@@ -128,6 +168,24 @@ class Response:
         """Remove all headers of that name, if there are any; those of framing stay."""
         self._fields.remove(name)
 
+    def send_file(self, path: str) -> None:
+        """In a response hook, replace the content by a file of the site; status and headers stay.
+
+        But headers that describe what is replaced go (``Content-Type``, ``Content-Encoding``,
+        ``ETag`` ...): the file has its own, unless the hook sets others afterwards. ``path`` is as
+        for ``send_file``. A 304 stays as it is. If there is no such file, the status in words is
+        sent in its place, and the log says so. Raises ValueError for what is no path.
+
+            if res.status == 404 and req.path.startswith("/blog/"):
+                res.send_file("/blog/missing.html")
+        """
+        file = site_path(path)
+        if self._status == 304:
+            return
+        self._file = file
+        for name in OF_CONTENT:
+            self._fields.remove(name)
+
     def __repr__(self) -> str:
         return f"<Response {self._status}, {len(self._body)} bytes>"
 
@@ -136,9 +194,11 @@ class Decision(NamedTuple):
     """What the server makes of a response that a script returned."""
 
     kind: str
-    """``respond``, ``proxy``, ``cached`` (a proxy whose answers may be kept) or ``abort``."""
+    """``respond``, ``file``, ``proxy``, ``cached`` (a proxy whose answers may be kept) or
+    ``abort``."""
     status: int
     body: bytes
+    """Or the path of the file, without its slash."""
     text: str
     """``str`` or ``bytes`` for the type of such a body, empty when it is among the fields; or the
     URL of the upstream."""
@@ -152,6 +212,8 @@ def decision(response: Response) -> Decision:
     if response.upstream is not None:
         kind = "cached" if response.cached else "proxy"
         return Decision(kind, 0, b"", response.upstream, [])
+    if isinstance(response, _File):
+        return Decision("file", response.status, response.path, "", list(response._fields))
     fields, kind = list(response._fields), response._kind
     default = ("Content-Type", DEFAULT_TYPES.get(kind, "").encode())
     if kind and default in fields:
@@ -164,14 +226,21 @@ def decision(response: Response) -> Decision:
 class Shown(Response):
     """The response that is about to be sent, for hooks: no body."""
 
-    def __init__(self, status: int, fields: Iterable[tuple[str, bytes]]) -> None:
+    def __init__(
+        self, status: int, fields: Iterable[tuple[str, bytes]], upstream_error: str | None
+    ) -> None:
         super().__init__(200)
         self._status = status
+        self._upstream_error = upstream_error
         self._fields = Fields(fields, forbidden=FORBIDDEN)
 
     def changes(self) -> list[tuple[str, bytes]] | None:
         """The header fields, if hooks have changed them."""
         return list(self._fields) if self._fields.changed else None
+
+    def replacement(self) -> bytes | None:
+        """The file that replaces the content, without its slash."""
+        return self._file
 
 
 class _Redirect(Response):
@@ -182,6 +251,20 @@ class _Redirect(Response):
         self._kind = ""
         self._fields = Fields(forbidden=FORBIDDEN)
         self._fields.append("Location", location(url))
+
+
+class _File(Response):
+    def __init__(self, path: str, status: int) -> None:
+        super().__init__(status)
+        if status in WITHOUT_PAGE:
+            raise ValueError(f"status {status} is none of a file")
+        self.path = site_path(path)
+        self._file = self.path
+        self._kind = ""
+        self._fields = Fields(forbidden=FORBIDDEN)
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status}, {self.file}>"
 
 
 class _Upstream(Response):
@@ -227,6 +310,26 @@ def redirect(url: str, status: int = 302) -> Response:
     if status not in REDIRECTS:
         raise ValueError(f"status {status} is no redirect: 301, 302, 303, 307 or 308")
     return _Redirect(url, status)
+
+
+def send_file(path: str, status: int = 200) -> Response:
+    """Answer with a file of the site.
+
+    With 200 it is what a request for that path gets: conditions, ranges and precompressed
+    variants count, a directory is sent on to its slash, and what is not there is a 404. With
+    another status the file is sent as a whole and without validators, to whatever method; what
+    is not there is then that status in words, and a line of the log.
+
+    ``path`` is one as ``req.path`` has them: decoded, and without a query. Raises ValueError for
+    a status that has no content of its own (204, 205, 206, 304) or is none, and for a path that
+    does not begin with a slash or leads out of the site. Headers that are added to the response
+    replace the file's of that name.
+
+    >>> res = send_file("/errors/503.html", 503)
+    >>> res.status, res.file
+    (503, '/errors/503.html')
+    """
+    return _File(path, status)
 
 
 def proxy(url: str, *, cache: bool = False) -> Response:

@@ -27,19 +27,33 @@ def resolve(raw: str) -> str:
     if _STRAY.search(raw):
         raise ValueError(f"the path has a '%' without two hexadecimal digits: {raw!r}")
     data = unquote_to_bytes(raw.encode("utf-8", "surrogateescape"))
+    try:
+        return "/" + normal(data).decode("utf-8", "surrogateescape")
+    except ValueError as error:
+        raise ValueError(f"{error}: {raw!r}") from None
+
+
+def normal(data: bytes) -> bytes:
+    """A decoded path normalised, without its leading slash; otherwise ValueError.
+
+    >>> normal(b"/a/./b//../c%/")
+    b'a/c%/'
+    """
+    if not data.startswith(b"/"):
+        raise ValueError("a path has to begin with a slash")
     if b"\0" in data:
-        raise ValueError(f"the path contains a NUL byte: {raw!r}")
+        raise ValueError("the path contains a NUL byte")
     names: list[bytes] = []
     parts = data.split(b"/")
     for part in parts:
         if part == b"..":
             if not names:
-                raise ValueError(f"the path leads out of the site: {raw!r}")
+                raise ValueError("the path leads out of the site")
             names.pop()
         elif part not in (b"", b"."):
             names.append(part)
     end = b"/" if names and parts[-1] in (b"", b".", b"..") else b""
-    return "/" + (b"/".join(names) + end).decode("utf-8", "surrogateescape")
+    return b"/".join(names) + end
 
 
 def encoded(target: str) -> str:

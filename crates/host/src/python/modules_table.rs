@@ -214,4 +214,14 @@ pub static MODULES: &[Row] = python_rows! {
     "A moment of a date of mail or HTTP.";
     1303 "zs_py_proxy_cached", "url, cache, out", 200, response::proxy_cached,
     "The answer of an upstream, or the one that is kept of it.";
+    1304 "zs_py_file_exists", "path", 60, response::file_exists,
+    "Whether a request for a path finds something.";
+    1305 "zs_py_send_file", "path, status, out", 150, response::send_file,
+    "A file of the site as the answer.";
+    1306 "zs_py_res_send_file", "path", 100, response::replace_content,
+    "A file of the site in place of the content.";
+    1307 "zs_py_res_upstream_error", "void", 40, response::upstream_error,
+    "Where an upstream failed, or 0.";
+    1308 "zs_py_req_limit_body", "max_bytes", 60, request::limit_body,
+    "Most bytes that the body of the request may have.";
 };

@@ -50,6 +50,10 @@ pub(crate) fn field(call: &mut Call<'_>) -> Reply {
         8 => of_tls(&tls.sni_inner).or_else(|| of_tls(&tls.sni_outer)),
         9 => of_tls(&tls.alpn),
         10 => of_tls(&tls.ja4),
+        11 => {
+            let ip = exchange.client_ip.or_else(|| request.peer_ip());
+            Some(ip.map(|ip| ip.to_string()).unwrap_or_default().into_bytes().into())
+        }
         other => return Err(limit(format!("{}: there is no field {other}", guest.helper))),
     };
     let Some(text) = text else { return Ok(0) };
@@ -144,6 +148,20 @@ pub(crate) fn whole_body<'a>(call: &'a Call<'_>) -> Result<&'a [u8], Instead> {
         }
         Body::Whole(_) | Body::Missing => Err(Instead::Other(Outcome::BodyTooLarge)),
     }
+}
+
+pub(crate) fn limit_body(call: &mut Call<'_>) -> Reply {
+    let Ok(max_bytes) = u64::try_from(call.args[0] as i64) else {
+        let why = format!("a limit of bytes is negative: {}", call.args[0] as i64);
+        return Err(call.raised(VALUE_ERROR, why));
+    };
+    call.exchange.limit_body(max_bytes);
+    let announced = call.exchange.request.headers.get("content-length");
+    let announced = announced.and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    if announced.is_some_and(|announced: u64| announced > max_bytes) {
+        return Err(Instead::Other(Outcome::BodyTooLarge));
+    }
+    Ok(0)
 }
 
 pub(crate) fn body(call: &mut Call<'_>) -> Reply {

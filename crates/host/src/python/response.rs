@@ -1,5 +1,7 @@
 //! Answers of compiled Python, and what its hooks do with responses.
 
+use zeroserve_http::path::normalize;
+
 use crate::exchange::{Answer, Response};
 use crate::guest::{Call, Instead, Reply, copying};
 use crate::limits::{MAX_NAME_BYTES, MAX_RESPONSE_BODY_BYTES, MAX_URI_BYTES};
@@ -131,6 +133,88 @@ fn upstream(call: &mut Call<'_>, target: u64, cache: bool, out: u64) -> Reply {
     let url = url.to_owned();
     let handle = make(call, Answer::ReverseProxy { url, cache })?;
     call.give(out, &[handle])
+}
+
+/// A path of the site, decoded; raises ValueError for what is none.
+fn site_path(call: &mut Call<'_>, word: u64) -> Result<Vec<u8>, Instead> {
+    let text = call.guest.input().content("path", word)?;
+    call.fuel += text.len() as u64;
+    if text.len() > MAX_URI_BYTES {
+        return Err(limit(format!("a path is longer than {MAX_URI_BYTES} bytes")));
+    }
+    let shown = repr(&text[..text.len().min(MAX_NAME_BYTES)]);
+    let bytes = unescape(text);
+    let bytes = call.encodable(bytes)?;
+    let mut scratch = Vec::new();
+    match normalize(&bytes, &mut scratch) {
+        Ok(path) => Ok(path.to_vec()),
+        Err(bad) => Err(call.raised(VALUE_ERROR, format!("{}: {shown}", bad.0))),
+    }
+}
+
+pub(crate) fn file_exists(call: &mut Call<'_>) -> Reply {
+    let text = call.guest.input().content("path", call.args[0])?;
+    let fuel = text.len().min(MAX_URI_BYTES) as u64;
+    let found = text.len() <= MAX_URI_BYTES && {
+        let mut scratch = Vec::new();
+        // Names are UTF-8, so nothing that is not has to be looked up.
+        let path = normalize(text, &mut scratch).ok().and_then(|p| std::str::from_utf8(p).ok());
+        path.is_some_and(|path| call.world.is_there(path))
+    };
+    call.fuel += fuel;
+    Ok(found.into())
+}
+
+/// Whether a response of this status has the content of a page.
+fn has_page(status: u16) -> bool {
+    !matches!(status, 204 | 205 | 206 | 304)
+}
+
+pub(crate) fn send_file(call: &mut Call<'_>) -> Reply {
+    let [path, number, out, ..] = call.args;
+    let status = valid_status(call, number)?;
+    if !has_page(status) {
+        return Err(call.raised(VALUE_ERROR, format!("status {status} is none of a file")));
+    }
+    let path = site_path(call, path)?;
+    let handle = make(call, Answer::File { path, status })?;
+    call.give(out, &[handle])
+}
+
+/// Fields that describe content, and go with it.
+const OF_CONTENT: [&str; 12] = [
+    "accept-ranges",
+    "content-digest",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-location",
+    "content-md5",
+    "content-range",
+    "content-type",
+    "etag",
+    "last-modified",
+    "repr-digest",
+];
+
+pub(crate) fn replace_content(call: &mut Call<'_>) -> Reply {
+    seen(call)?;
+    let path = site_path(call, call.args[0])?;
+    let response = seen(call)?;
+    // What the client has is as good as ever.
+    if response.status == 304 {
+        return Ok(0);
+    }
+    response.file = Some(path);
+    let cost = response.headers.cost();
+    response.headers.remove(|name| OF_CONTENT.iter().any(|of| name.eq_ignore_ascii_case(of)));
+    call.fuel += cost;
+    Ok(0)
+}
+
+pub(crate) fn upstream_error(call: &mut Call<'_>) -> Reply {
+    let phase = seen(call)?.upstream_error;
+    phase.map_or(Ok(0), |phase| call.give_str(phase.as_bytes()))
 }
 
 pub(crate) fn abort(call: &mut Call<'_>) -> Reply {

@@ -32,7 +32,7 @@ pub(super) struct Relay {
 
 /// What becomes of the connection.
 pub(super) enum Relayed {
-    /// The upstream gave no answer: the request gets another one.
+    /// The upstream gave no answer, or none that is passed on: the request gets another one.
     Failed,
     /// The next request may come.
     Next,
@@ -135,6 +135,10 @@ impl<S: Stream> Connection<S> {
                 passed => break passed,
             }
         };
+        if matches!(passed, Passed::Replaced) {
+            self.inquiry.replaced(&worker, relay.line.take());
+            return Err(Relayed::Failed);
+        }
         let out = self.io.out();
         let header = self.inquiry.header(&out[start..], &self.peer).to_owned();
         let (status, ending, instead) = match passed {
@@ -174,7 +178,7 @@ impl<S: Stream> Connection<S> {
                 (status, ending, None)
             }
             Passed::Instead(Answer { status, body }) => (status, Ending::Length, Some(body)),
-            Passed::Slice => (500, Ending::Close, None),
+            Passed::Slice | Passed::Replaced => (500, Ending::Close, None),
         };
         self.inquiry.finish(&worker);
         worker.stats.answered(status);

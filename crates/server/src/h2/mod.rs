@@ -386,7 +386,8 @@ impl<S: Stream> Connection<S> {
             return;
         }
         if let State::Passing(passing) = &mut job.state {
-            let fits = passing.upload(&self.io.input()[content], ended, limits.max_upload_bytes);
+            let fits =
+                passing.upload(&self.io.input()[content], ended, job.inquiry.upload_limit(limits));
             job.upload.ended = ended;
             if !fits {
                 self.engine.reset(stream, Code::Cancel, self.io.out());

@@ -174,6 +174,14 @@ impl<S: Stream> Connection<S> {
                 (passing.head, passing.is_runnable, passing.has_moved) = (Some(head), true, true);
                 return self.jobs.push(job);
             }
+            Passed::Replaced => {
+                worker.head_text.replace(text);
+                let line = passing.line.take();
+                job.inquiry.replaced(&worker, line);
+                job.upload.is_past = true;
+                job.state = State::Runnable;
+                return self.resume(job);
+            }
             Passed::Instead(Answer { status, body }) => (status, Some(body)),
             Passed::Stream(status) => (status, None),
         };

@@ -24,7 +24,7 @@ fn raises(rig: &mut Rig, name: &str, texts: &[&str]) -> Result<(), String> {
 }
 
 fn fields(rig: &mut Rig) -> Vec<String> {
-    (0..11)
+    (0..12)
         .map(|field| {
             let word = call(rig, "zs_py_req_field", &[field]);
             shown(rig, word)
@@ -44,7 +44,10 @@ cases! {
         assert_eq!(fields(&mut rig), [
             "GET", "/c", "/a%20b/../c", "x=1&y=a+b%21&x=2&flag", "https", "example.org",
             "192.0.2.7", "1.1", "inner.example", "h2", "t13d1516h2_8daaf6152771_02713d6af862",
+            "192.0.2.7",
         ]);
+        rig.exchange.set_client_ip("2001:DB8::7".parse().unwrap());
+        assert_eq!(fields(&mut rig)[11], "2001:db8::7");
         assert_eq!(call(&mut rig, "zs_py_req_peer_port", &[]), 5000);
         let plain = Incoming {
             target: "/%ff%c3%a9?", peer: "", version: (2, 0), scheme: "http", tls: None,
@@ -52,7 +55,7 @@ cases! {
         };
         rig.exchange.begin(&plain, [("host", &b"[::1]:80"[..])]);
         assert_eq!(fields(&mut rig)[2..], [
-            "/%ff%c3%a9", "", "http", "[::1]", "", "2", "-", "-", "-",
+            "/%ff%c3%a9", "", "http", "[::1]", "", "2", "-", "-", "-", "",
         ]);
         let path = call(&mut rig, "zs_py_req_field", &[1]);
         assert_eq!(content(&mut rig, path), b"/\xed\xb3\xbf\xc3\xa9");
@@ -61,7 +64,7 @@ cases! {
         assert_eq!(fields(&mut rig)[..8], [
             "GET", "/%zz", "/%zz", "", "https", "", "192.0.2.7", "1.0",
         ]);
-        assert!(trap(&mut rig, "zs_py_req_field", &[11]).contains("no field 11"));
+        assert!(trap(&mut rig, "zs_py_req_field", &[12]).contains("no field 12"));
     }
 
     fn request_values() {
@@ -280,6 +283,77 @@ cases! {
         let handle = call(&mut rig, "zs_py_abort", &[]);
         call(&mut rig, "zs_py_answer", &[handle]);
         assert_eq!(rig.exchange.take_answer(), Some(Answer::Abort));
+    }
+
+    fn files() {
+        let mut rig = Rig::new();
+        let name = *rig.world.files.keys().next().unwrap();
+        for (path, found) in [
+            (format!("/{name}"), 1), (format!("//./{name}"), 1), (name.to_owned(), 0),
+            ("/none".to_owned(), 0), ("/..".to_owned(), 0), (format!("/{name}\0"), 0),
+        ] {
+            let word = s(&mut rig, &path);
+            assert_eq!(call(&mut rig, "zs_py_file_exists", &[word]), found, "{path}");
+        }
+        let path = s(&mut rig, "/a//./b%");
+        let handle = one(&mut rig, "zs_py_send_file", &[path, 404]).unwrap();
+        let type_ = s(&mut rig, "Age");
+        check(&mut rig, "zs_py_response_header", &[handle, type_, type_]).unwrap();
+        call(&mut rig, "zs_py_answer", &[handle]);
+        let file = Answer::File { path: b"a/b%".to_vec(), status: 404 };
+        assert_eq!(rig.exchange.take_answer(), Some(file));
+        assert_eq!(rig.exchange.answer_fields().get("age"), Some(&b"Age"[..]));
+        for status in [204, 205, 206, 304, 199, 600] {
+            let raised = one(&mut rig, "zs_py_send_file", &[path, status]).unwrap_err();
+            assert!(raised.starts_with("ValueError: status "), "{raised}");
+        }
+        for bad in ["", "a", "/a/../..", "/\0"] {
+            let word = s(&mut rig, bad);
+            let raised = one(&mut rig, "zs_py_send_file", &[word, 200]).unwrap_err();
+            assert!(raised.starts_with("ValueError: "), "{raised}");
+        }
+        let long = s(&mut rig, &"/a".repeat(5000));
+        assert_eq!(call(&mut rig, "zs_py_file_exists", &[long]), 0);
+        assert!(trap(&mut rig, "zs_py_send_file", &[long, 200]).contains("longer than 8192"));
+    }
+
+    fn hooks_that_replace_content() {
+        let mut rig = Rig::new();
+        let path = s(&mut rig, "/a/../b");
+        assert!(trap(&mut rig, "zs_py_res_send_file", &[path]).contains("no response yet"));
+        assert!(trap(&mut rig, "zs_py_res_upstream_error", &[]).contains("no response yet"));
+        let fields = [("A", &b"1"[..]), ("ETag", b"x"), ("content-type", b"y")];
+        rig.exchange.begin_response(304, fields);
+        check(&mut rig, "zs_py_res_send_file", &[path]).unwrap();
+        assert_eq!(rig.exchange.response().unwrap().file, None);
+        assert_eq!(call(&mut rig, "zs_py_res_upstream_error", &[]), 0);
+        rig.exchange.set_upstream_error(Some("connect"));
+        rig.exchange.begin_response(502, fields);
+        check(&mut rig, "zs_py_res_send_file", &[path]).unwrap();
+        let response = rig.exchange.response().unwrap();
+        assert_eq!(response.file.as_deref(), Some(&b"b"[..]));
+        assert_eq!(response.headers.iter().collect::<Vec<_>>(), [("A", &b"1"[..])]);
+        let phase = call(&mut rig, "zs_py_res_upstream_error", &[]);
+        assert_eq!(shown(&mut rig, phase), "connect");
+        let bad = s(&mut rig, "b");
+        assert!(check(&mut rig, "zs_py_res_send_file", &[bad]).is_err());
+        rig.exchange.begin(&incoming(), []);
+        rig.exchange.begin_response(502, []);
+        let response = rig.exchange.response().unwrap();
+        assert_eq!((&response.file, response.upstream_error), (&None, None));
+    }
+
+    fn limits_of_bodies() {
+        let mut rig = Rig::new();
+        assert!(check(&mut rig, "zs_py_req_limit_body", &[u64::MAX]).is_err());
+        check(&mut rig, "zs_py_req_limit_body", &[100]).unwrap();
+        check(&mut rig, "zs_py_req_limit_body", &[200]).unwrap();
+        assert_eq!(rig.exchange.upload_limit(), 100);
+        assert_eq!(rig.raw("zs_py_req_body", [0; 5]), Outcome::Body { limit: 100 });
+        rig.exchange.begin(&incoming(), [("content-length", &b"11"[..])]);
+        assert_eq!(rig.exchange.upload_limit(), u64::MAX);
+        check(&mut rig, "zs_py_req_limit_body", &[11]).unwrap();
+        assert_eq!(rig.raw("zs_py_req_limit_body", [10, 0, 0, 0, 0]), Outcome::BodyTooLarge);
     }
 
     fn hooks() {
