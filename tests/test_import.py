@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from support.server import command, no_traceback
 from zeroserve import importing
 from zeroserve._core import Error
+from zeroserve.config import file
+from zeroserve.config.rules import read as rules_of
 from zeroserve.importing import patterns, writing
 from zeroserve.importing.patterns import Unknown
 from zeroserve.importing.result import Imported
@@ -596,10 +598,12 @@ def test_nothing_crashes_and_what_is_written_is_read(tmp_path: Path, name: str, 
         assert "\n" not in str(error.args[0])
         return
     made = writing.files(found, str(path))
+    reading = rules_of(lambda name: made[name].encode() if name in made else None)
+    assert reading.mistakes == []
     for one in made.values():
         assert one.isprintable() or set(one) - {"\n"} <= set(filter(str.isprintable, one))
     if writing.CONFIG in made:
-        tomllib.loads(made[writing.CONFIG])
+        assert file.read(made[writing.CONFIG].encode(), "")[1].found == []
 
 
 @settings(max_examples=500)

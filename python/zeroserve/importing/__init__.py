@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zeroserve._core import Error
+from zeroserve.importing.checking import check
 from zeroserve.importing.result import Imported
 from zeroserve.words import quoted, reason
 
@@ -28,7 +29,9 @@ def read(path: str, *, server: str | None = None, outside: bool = False) -> Impo
     if reader is None:
         names = ", ".join(FORMATS)
         raise Error(f"not a format that can be imported: {quoted(path)}", f"one of {names}")
-    return reader(path, text_of(path))
+    found = reader(path, text_of(path))
+    check(found)
+    return found
 
 
 def text_of(path: str) -> str:

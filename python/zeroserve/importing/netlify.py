@@ -38,7 +38,7 @@ def read(path: str, text: str) -> Imported:
         raise Error(
             f"{quoted(path)} is not TOML: {str(error)[:1].lower()}{str(error)[1:]}"
         ) from None
-    found = Imported()
+    found = Imported(netlify=True)
     lines = _lines(text)
     for name in values:
         place = Place(path, _line(text, name))

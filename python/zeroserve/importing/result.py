@@ -66,6 +66,8 @@ class Imported:
     pools: dict[str, dict[str, Any]] = field(default_factory=dict)
     origins: dict[str, Place] = field(default_factory=dict)
     """Where the tables came from, by their names."""
+    netlify: bool = False
+    """Whether rules and headers have the meaning that they have at Netlify."""
     left: list[Left] = field(default_factory=list)
     notes: list[Left] = field(default_factory=list)
     """What is done in another way: by a flag, or without being told."""

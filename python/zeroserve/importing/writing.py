@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zeroserve.importing.result import Imported, Redirect
+from zeroserve.config.model import Dialect
+from zeroserve.importing.result import Headers, Imported, Redirect
 
 REDIRECTS = "_redirects"
 HEADERS = "_headers"
@@ -45,19 +46,36 @@ def rule(one: Redirect) -> str:
     return " ".join(filter(None, words))
 
 
+def dialect(found: Imported) -> Dialect:
+    """Whose meaning the rules have: with that of Netlify, files can go before any of them."""
+    everywhere = {one.target for one in found.redirects if one.source == "/*"}
+    files_first = any(
+        one.status == 200 and not one.force and one.target not in everywhere
+        for one in found.redirects
+    )
+    return "netlify" if found.netlify or files_first else "cloudflare"
+
+
 def _headers(found: Imported) -> Iterator[str]:
-    for block in found.headers:
-        yield f"# {block.place}"
-        yield block.pattern
-        for name, value in block.fields:
-            yield f"  ! {name}" if value is None else f"  {name}: {value}"
+    place = None
+    for one in found.headers:
+        if one.place != place:
+            place = one.place
+            yield f"# {place}"
+        yield from block(one)
+
+
+def block(one: Headers) -> Iterator[str]:
+    """The lines of a block of ``_headers``."""
+    yield one.pattern
+    for name, value in one.fields:
+        yield f"  ! {name}" if value is None else f"  {name}: {value}"
 
 
 def _config(found: Imported) -> Iterator[str]:
     settings = dict(found.settings)
-    if found.redirects or found.headers:
-        # Every rule says its status, and by `!` that it wins over files.
-        settings = {"rules": "netlify", **settings}
+    if dialect(found) != "cloudflare":
+        settings = {"rules": dialect(found), **settings}
     for name, value in settings.items():
         if not isinstance(value, Mapping):
             yield f"{_key(name)} = {_value(value)}"
