@@ -23,7 +23,7 @@ COMMAND = "python tools/config_page.py"
 BEGIN, END = f"<!-- keys: made by `{COMMAND}` -->\n", "<!-- end of keys -->\n"
 
 SITE = {
-    "Keys of the site": site.Rules,
+    "Keys of the site": site.Settings,
     "`[maintenance]`": site.Maintenance,
     '`[paths."PATTERN"]`': paths.Path,
     '`[paths."PATTERN".redirect]`': paths.Redirect,

@@ -8,7 +8,7 @@ from zeroserve._core import Archive, Error
 from zeroserve.config import keys, paths, process
 from zeroserve.config.faults import Fault, Faults
 from zeroserve.config.pools import Pool, as_json, read_pools
-from zeroserve.config.site import Rules, Shared
+from zeroserve.config.site import Settings, Shared
 from zeroserve.words import quoted, reason
 
 NAME = ".zeroserve/zeroserve.toml"
@@ -22,7 +22,7 @@ class Config(NamedTuple):
     """What a file says."""
 
     pools: dict[str, Pool] = {}  # noqa: RUF012
-    rules: Rules = Rules()
+    settings: Settings = Settings()
     """Of a site's own file."""
     shared: Shared = Shared()
     """Of the file of a process: what decides requests for all of its sites."""
@@ -93,8 +93,8 @@ def read(data: bytes, path: str, *, of_process: bool = False) -> tuple[Config, F
         message, line = _syntax(str(error))
         faults.add((), f"not TOML: {message}", line=line)
         return NOTHING, faults
-    known = _known(Shared if of_process else Rules, *(process.TABLES if of_process else ()))
-    others = _known(Rules, *process.TABLES)
+    known = _known(Shared if of_process else Settings, *(process.TABLES if of_process else ()))
+    others = _known(Settings, *process.TABLES)
     for name in values:
         if name in known:
             continue
@@ -113,10 +113,10 @@ def _known(of: type, *tables: str) -> list[str]:
 
 
 def _site(values: dict[str, Any], faults: Faults) -> Config:
-    own = {name: values[name] for name in _known(Rules) if name in values and name != "pools"}
-    rules = keys.read(Rules, own, (), faults)
-    paths.check(rules.paths, faults)
-    return Config(rules=rules)
+    own = {name: values[name] for name in _known(Settings) if name in values and name != "pools"}
+    found = keys.read(Settings, own, (), faults)
+    paths.check(found.paths, faults)
+    return Config(settings=found)
 
 
 def _process(values: dict[str, Any], path: str, faults: Faults) -> Config:

@@ -10,6 +10,7 @@ part between slashes. Of several that match a request, all count: ``deny``, ``al
 
 import dataclasses
 import re
+from urllib.parse import unquote
 
 from zeroserve.config import values
 from zeroserve.config.faults import Faults
@@ -229,6 +230,11 @@ def names(pattern: str) -> list[str]:
     """What a target may refer to."""
     found = [part[1:] for part in pattern.split("/") if part.startswith(":")]
     return [*found, "splat"] if "*" in pattern else found
+
+
+def decoded(target: str) -> str:
+    """A path of the site as files are named."""
+    return unquote(target)
 
 
 def narrowness(pattern: str) -> tuple[int, int]:

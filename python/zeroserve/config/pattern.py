@@ -79,7 +79,7 @@ class Pattern:
         """Of what is open."""
         return frozenset(p.name for p in (self.host or ()) + self.path if isinstance(p, Hole))
 
-    @property
+    @cached_property
     def exact(self) -> str | None:
         """The path, if only one is meant."""
         match self.path:
@@ -87,7 +87,7 @@ class Pattern:
                 return text
         return None
 
-    @property
+    @cached_property
     def prefix(self) -> str | None:
         """What paths have to begin with, if nothing else matters: ``/blog/`` of ``/blog/*``."""
         match self.path:
@@ -127,7 +127,12 @@ class Pattern:
             if matched is None:
                 return None
             found.update(zip(_names(self.host), matched.groups(), strict=True))
-        matched = self._path.fullmatch(folded(path) if self.loose else path)
+        if self.loose:
+            path = folded(path)
+        # Most patterns are a path, or the beginning of one.
+        if self.exact is not None:
+            return found if path == self.exact else None
+        matched = self._path.fullmatch(path)
         if matched is None:
             return None
         groups = [group or "" for group in matched.groups()]
@@ -138,7 +143,11 @@ class Pattern:
 
     def matches_path(self, path: str) -> bool:
         """Whether it matches that path of some host."""
-        return self._path.fullmatch(folded(path) if self.loose else path) is not None
+        if self.loose:
+            path = folded(path)
+        if self.exact is not None:
+            return path == self.exact
+        return self._path.fullmatch(path) is not None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pattern) and self.key == other.key

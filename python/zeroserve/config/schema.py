@@ -12,14 +12,14 @@ from typing import Any
 from zeroserve.config import process
 from zeroserve.config.keys import Key, Schema, rows
 from zeroserve.config.pools import MAX_POOLS, Pool, pool_name
-from zeroserve.config.site import Rules, Shared
+from zeroserve.config.site import Settings, Shared
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def of_site() -> Schema:
     """Of ``.zeroserve/zeroserve.toml`` of a site."""
-    return _document("zeroserve.toml of a site", _properties(Rules))
+    return _document("zeroserve.toml of a site", _properties(Settings))
 
 
 def of_process() -> Schema:

@@ -21,7 +21,7 @@ class Maintenance:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Rules:
+class Settings:
     """What decides requests: the keys of a site's file, without pools."""
 
     rules: str | None = key(
@@ -70,4 +70,4 @@ class Shared:
     paths: dict[str, Path] = tables(Path, values.pattern, "what becomes of some paths, by pattern")
 
 
-__all__ = ["Maintenance", "Pool", "Rules", "Shared"]
+__all__ = ["Maintenance", "Pool", "Settings", "Shared"]

@@ -16,12 +16,12 @@ class Phase(IntEnum):
     MAINTENANCE = 10
     ADDRESSES = 20
     """Who is let in by address."""
+    PREFLIGHT = 25
+    """Questions of browsers before requests from other sites: these come without a password."""
     RATE_LIMITS = 30
     AUTH = 40
     LIMITS = 50
     """Methods, sizes of bodies."""
-    PREFLIGHT = 60
-    """Questions of browsers before requests from other sites."""
     REDIRECTS = 70
     """Redirects, rewrites and proxies of `_redirects`."""
     PATHS = 80
@@ -30,6 +30,8 @@ class Phase(IntEnum):
     """For what nothing else has answered: listings, single-page applications."""
 
     ERROR_PAGES = 110
+    TABLES = 115
+    """CORS, caches and headers of path tables."""
     HEADERS = 120
     """Blocks of `_headers`: they have the last word."""
 
@@ -74,6 +76,13 @@ class Draft:
         if name not in self._constants:
             self.constant(name, lines)
 
+    def constant_like(self, name: str, lines: Sequence[str]) -> str:
+        """The name of a constant with this value, which is made if there is none."""
+        for known, there in self._constants.items():
+            if there == [f"{known}{lines[0]}", *lines[1:]]:
+                return known
+        return self.constant(name, lines)
+
     def free(self, name: str) -> str:
         """The name, or with a number behind it when it is taken."""
         taken = self._constants.keys() | self._helpers.keys() | {f.name for f in self._functions}
@@ -105,11 +114,12 @@ class Draft:
         blocks = [
             *self._helpers.values(),
             *self._hooks(before, "rules", "on_request"),
-            *self._hooks(after, "finish", "on_response"),
+            *self._hooks(after, "answer", "on_response"),
         ]
         lines = [*self._docstring(), "", *self._import_lines()]
-        for constant in self._constants.values():
-            lines += ["", *constant] if constant[0].endswith(("{", "(", "[")) else constant
+        for number, constant in enumerate(self._constants.values()):
+            apart = number == 0 or constant[0].endswith(("{", "(", "["))
+            lines += ["", *constant] if apart else constant
         for block in blocks:
             lines += ["", "", *block]
         return "\n".join(_spaced(lines)) + "\n"
@@ -123,7 +133,8 @@ class Draft:
         if not functions:
             return []
         self.use(hook, "Request", "Response")
-        alone = len(functions) == 1
+        # What a response hook gets can't be given to another function.
+        alone = len(functions) == 1 or hook == "on_response"
         blocks = []
         for function in functions:
             head = [f"@{hook}"] if alone else []
@@ -135,12 +146,8 @@ class Draft:
         parameters, result = _SIGNATURES[hook]
         head = [f"@{hook}", f"def {self.free(name)}({', '.join(parameters)}) -> {result}:"]
         calls = [f.name for f in functions]
-        if hook == "on_request":
-            head += _sentence("Who is asked in this order; the first answer counts.")
-            blocks.append([*head, *_first_of([f"{name}(req)" for name in calls])])
-        else:
-            blocks.append([*head, *(f"{INDENT}{name}(req, res)" for name in calls)])
-        return blocks
+        head += _sentence("Who is asked in this order; the first answer counts.")
+        return [*blocks, [*head, *_first_of([f"{name}(req)" for name in calls])]]
 
     def _docstring(self) -> list[str]:
         first, *rest = self.doc or ("The rules of this site.",)

@@ -18,6 +18,8 @@ def string(text: str) -> str:
     >>> string('say "hi"')
     '\'say "hi"\''
     """
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
     quote = _quote(text)
     return quote + _escaped(text, quote) + quote
 
