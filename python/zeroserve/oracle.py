@@ -53,9 +53,10 @@ class Scripts:
         modules = _Modules(_sources(path))
         alone = path.suffix == ".py" and path.is_file()
         # The order of their objects in an archive.
-        names = (
-            [path.stem] if alone else sorted(modules.sources, key=lambda n: os.fsencode(f"{n}.o"))
-        )
+        names = [path.stem] if alone else list(modules.sources)
+        if not alone and path.is_dir():
+            names += modules.add_rules(path)
+        names.sort(key=lambda name: os.fsencode(f"{name}.o"))
         found = [Script(name, hooks_of(modules.load(name))) for name in names]
         self.list = [script for script in found if any(script.hooks)]
         """Those with hooks; other files are there to be imported."""
@@ -242,8 +243,27 @@ class _Modules:
 
     def __init__(self, sources: dict[str, Path]) -> None:
         self.sources = sources
+        self._texts: dict[str, bytes] = {}
+        """Of those that are no files."""
         self._loaded: dict[str, ModuleType] = {}
         self._builtins = {**vars(builtins), "__import__": self._import, _MARK: True}
+
+    def add_rules(self, site: Path) -> list[str]:
+        """The script that the files of rules of a site become; returns its name."""
+        from zeroserve import scripts
+
+        entries = [(DIRECTORY + path.name, str(path)) for path in self.sources.values()]
+        found = scripts.places(entries, rules_of=scripts.rules_of(str(site)))
+        if not any(place.rules_of for place in found):
+            return []
+        from zeroserve.config import rules
+
+        source = rules.source(str(site))
+        if source is None:
+            return []
+        self.sources[scripts.RULES] = site / rules.ENTRY
+        self._texts[scripts.RULES] = source.encode()
+        return [scripts.RULES]
 
     def load(self, name: str) -> ModuleType:
         """The module of a file, run when it is asked for first."""
@@ -256,7 +276,8 @@ class _Modules:
         before = sys.modules.get(name)
         sys.modules[name] = module  # some decorators look for the module of what they decorate
         try:
-            exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
+            code = self._texts[name] if name in self._texts else path.read_bytes()
+            exec(compile(code, path, "exec", dont_inherit=True), vars(module))
         except OSError as error:
             raise Error(f"can't read {quoted(str(path))}: {reason(error)}") from error
         except Error:

@@ -1,18 +1,22 @@
 """The configuration file itself: where it is, and what its tables are made of."""
 
+import dataclasses
 import os
 import tomllib
 from typing import Any, NamedTuple
 
 from zeroserve._core import Archive, Error
 from zeroserve.config import keys, paths, process
-from zeroserve.config.faults import Fault, Faults
+from zeroserve.config.faults import Fault, Faults, lines
 from zeroserve.config.pools import Pool, as_json, read_pools
 from zeroserve.config.site import Settings, Shared
 from zeroserve.words import quoted, reason
 
 NAME = ".zeroserve/zeroserve.toml"
 """Inside of a site."""
+
+COMPILED = ".zeroserve/scripts/50-rules.o"
+"""What it says of requests, in an archive."""
 
 MAX_BYTES = 1 << 20
 """Longer than any that a person has written."""
@@ -30,6 +34,13 @@ class Config(NamedTuple):
     """Of the file of a process: options of serving by their keys, ``[limits]`` included."""
     sites: dict[str, str] = {}  # noqa: RUF012
     """Of the file of a process: sites by host; ``*`` is for all others."""
+    lines: dict[tuple[str, ...], int] = {}  # noqa: RUF012
+    """Where keys are in the file, as far as that can be told."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether a site's own file says anything of requests."""
+        return dataclasses.replace(self.settings, rules=None) != Settings()
 
     @property
     def pools_json(self) -> str | None:
@@ -45,13 +56,52 @@ def load(path: str) -> Config:
     return _or_error(*read(_bytes(path), path, of_process=True))
 
 
-def pools_json(data: bytes, site: str) -> str | None:
+def decides(site: str) -> bool:
+    """Whether a directory's own file says anything of requests, besides its pools.
+
+    False for one that is refused: who reads it says why.
+    """
+    path = os.path.join(site, NAME)  # noqa: PTH118
+    if not os.path.lexists(path):
+        return False
+    try:
+        config, faults = read(_bytes(path), path)
+    except Error:
+        return False
+    return not faults.found and config.decides
+
+
+def shared_scripts(config: Config, path: str) -> list[tuple[str, bytes]]:
+    """Names and objects of the scripts that the file of a process becomes; none if it says nothing
+    of requests."""
+    if config.shared == Shared():
+        return []
+    from zeroserve import compiler  # late: most files have pools and options alone
+    from zeroserve.config import emit
+
+    source = emit.shared(config.shared, config.lines, os.path.basename(path))  # noqa: PTH119
+    if not emit.decides(source):
+        return []
+    return [(emit.PROCESS, compiler.compile_text(source, f"{emit.PROCESS}.py"))]
+
+
+def pools_json(data: bytes, site: str, path: str) -> str | None:
     """The pools of a site's own file as the engine takes them; ``site`` is for messages.
 
-    None when there are none; raises ``Error`` as ``load``.
+    None when there are none; raises ``Error`` as ``load``, and when the file of an archive, which
+    lies at ``path``, says something of requests that is not compiled.
     """
-    path = f"{site}: {NAME}" if site.endswith(".tar") else os.path.join(site, NAME)  # noqa: PTH118
-    return _or_error(*read(data, path)).pools_json
+    name = f"{site}: {NAME}" if site.endswith(".tar") else os.path.join(site, NAME)  # noqa: PTH118
+    config = _or_error(*read(data, name))
+    if config.decides and not os.path.isdir(path) and not _is_compiled(path):  # noqa: PTH112
+        raise Error(
+            f"{name}: rules that were not compiled", "make the archive with `zeroserve pack`"
+        )
+    return config.pools_json
+
+
+def _is_compiled(path: str) -> bool:
+    return any(entry.name == COMPILED for entry in Archive(path).entries(under=".zeroserve/"))
 
 
 def of_directory(site: str) -> Config:
@@ -105,7 +155,7 @@ def read(data: bytes, path: str, *, of_process: bool = False) -> tuple[Config, F
             faults.add_unknown((name,), known)
     pools = read_pools(values.get("pools", {}), faults)
     found = _process(values, path, faults) if of_process else _site(values, faults)
-    return found._replace(pools=pools), faults
+    return found._replace(pools=pools, lines=lines(text)), faults
 
 
 def _known(of: type, *tables: str) -> list[str]:

@@ -7,6 +7,7 @@ the script that does it, ``interpret`` does it directly.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+from urllib.parse import unquote
 
 from zeroserve.config.pattern import Hole, Pattern, Pieces
 
@@ -131,3 +132,18 @@ def filled(pieces: Pieces, found: dict[str, str]) -> Iterator[tuple[str, bool]]:
             yield found[piece.name], True
         else:
             yield piece, False
+
+
+def local_path(target: Pieces) -> Pieces:
+    """The path of a page of the site, decoded and without a query."""
+    pieces: list[str | Hole] = []
+    for piece in target:
+        if isinstance(piece, Hole):
+            pieces.append(piece)
+            continue
+        path, mark, _ = piece.replace("#", "?").partition("?")
+        if path:
+            pieces.append(unquote(path, errors="surrogateescape"))
+        if mark:
+            break
+    return tuple(pieces)

@@ -25,8 +25,6 @@ DATA_ALLOWED = ("Range", "If-Match", "If-None-Match", "If-Range", "If-Modified-S
 
 DATA_EXPOSED = ("Content-Range", "Content-Length", "Accept-Ranges", "ETag", "Last-Modified")
 
-_NAMES = re.compile(r"(?<=[/=])?:([A-Za-z][A-Za-z0-9_]*)")
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Redirect:
@@ -228,8 +226,7 @@ def is_exact(pattern: str) -> bool:
 
 def names(pattern: str) -> list[str]:
     """What a target may refer to."""
-    found = [part[1:] for part in pattern.split("/") if part.startswith(":")]
-    return [*found, "splat"] if "*" in pattern else found
+    return [hole[1:] or "splat" for hole in values.WILD.findall(pattern)]
 
 
 def decoded(target: str) -> str:
@@ -239,10 +236,7 @@ def decoded(target: str) -> str:
 
 def narrowness(pattern: str) -> tuple[int, int]:
     """Larger for the narrower of two patterns: first exact ones, then those with more text."""
-    literal = sum(
-        len(part) for part in pattern.replace("*", "").split("/") if not part.startswith(":")
-    )
-    return int(is_exact(pattern)), literal + pattern.count("/")
+    return int(is_exact(pattern)), len(values.WILD.sub("", pattern))
 
 
 def check(paths: dict[str, Path], faults: Faults) -> None:

@@ -1,17 +1,20 @@
 """The rules of a site: its files read, and the script that they become."""
 
+import hashlib
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import NamedTuple
 
+from zeroserve import object_cache
 from zeroserve._core import Error
-from zeroserve.config import headers, redirects
+from zeroserve.config import file, headers, redirects
 from zeroserve.config.lines import Lines, Mistake, refusal
 from zeroserve.config.model import Block, Dialect, Rule, Rules
 from zeroserve.words import quoted, reason
 
 FILES = (redirects.NAME, headers.NAME)
-"""At the root of a site; they are never served."""
 
 
 class Reading(NamedTuple):
@@ -50,8 +53,78 @@ def read(content: Callable[[str], bytes | None], dialect: Dialect = "cloudflare"
     return Reading(Rules(dialect, tuple(rules), tuple(blocks), tuple(files)), tuple(lines))
 
 
-def of_directory(site: str, dialect: Dialect = "cloudflare") -> Rules:
-    """What the files of a directory say; raises ``Error`` with all that is wrong with them."""
+ENTRY = ".zeroserve/scripts/50-rules.py"
+"""Where the script that they become would lie."""
+
+SHOWN_BYTES = 64 << 10
+"""Rules from which on people are told what takes so long."""
+
+working: Callable[[str], AbstractContextManager[object]] = nullcontext
+"""Around what may take long; the command line shows it on a terminal."""
+
+
+def files_of(site: str) -> tuple[str, ...]:
+    """Paths of the files of rules of a directory, and of what else decides what they mean."""
+    found = [os.path.join(site, name) for name in (*FILES, file.NAME)]  # noqa: PTH118
+    return tuple(path for path in found if os.path.lexists(path))
+
+
+def source(site: str) -> str | None:
+    """The script of a directory; None when no rule needs one. Raises ``Error`` as below."""
+    from zeroserve.config import emit  # late: most sites have no rules
+
+    config = file.of_directory(site)
+    text = emit.script(of_directory(site, config), config.settings, config.lines)
+    return text if emit.decides(text) else None
+
+
+def made(site: str) -> object_cache.Made | None:
+    """The compiled script of a directory; None when no rule needs one.
+
+    Raises ``Error`` with everything that is wrong with the files.
+    """
+    files = files_of(site)
+    if not files:
+        return None
+
+    def make() -> str:
+        text = source(site)
+        if text is None:
+            raise _Empty
+        return text
+
+    size = sum(os.path.getsize(path) for path in files if os.path.isfile(path))  # noqa: PTH113, PTH202
+    around = working(f"compiling {size:,} bytes of rules") if size >= SHOWN_BYTES else nullcontext()
+    try:
+        with around:
+            return object_cache.compile_made(os.path.join(site, ENTRY), files, _version(), make)  # noqa: PTH118
+    except _Empty:
+        return None
+
+
+class _Empty(Exception):
+    """There are files, but no rules in them."""
+
+
+@cache
+def _version() -> str:
+    """Changes when what is made of rules does."""
+    here = os.path.dirname(__file__)  # noqa: PTH120
+    digest = hashlib.sha256()
+    for folder in (here, os.path.join(here, "emit")):  # noqa: PTH118
+        for name in sorted(os.listdir(folder)):  # noqa: PTH208
+            if name.endswith(".py"):
+                digest.update(name.encode() + b"\0" + (bytes_of(os.path.join(folder, name)) or b""))  # noqa: PTH118
+    return digest.hexdigest()[:16]
+
+
+def of_directory(site: str, config: file.Config | None = None) -> Rules:
+    """What the files of a directory say; raises ``Error`` with all that is wrong with them.
+
+    ``config``: what its configuration file says, if that was read already.
+    """
+    said = config or file.of_directory(site)
+    dialect: Dialect = "netlify" if said.settings.rules == "netlify" else "cloudflare"
     reading = read(lambda name: bytes_of(os.path.join(site, name)), dialect)  # noqa: PTH118
     if reading.mistakes:
         raise refusal((os.path.join(site, name), one) for name, one in reading.mistakes)  # noqa: PTH118

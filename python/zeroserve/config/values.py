@@ -44,7 +44,9 @@ SERVERS_OWN = frozenset(
 """Headers that are about the connection or the message: the server's word alone."""
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_WILD = re.compile(r"\*|(?<=/):[A-Za-z][A-Za-z0-9_]*")
+WILD = re.compile(r"\*|(?<=/):[A-Za-z][A-Za-z0-9_]*")
+"""What is open in a pattern."""
+
 _STRAY = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -57,11 +59,11 @@ def pattern(value: object) -> str:
     given = _path(value, "a pattern of paths")
     if given.count("*") > 1:
         raise ValueError(f"more than one `*`: {shown(given)}", "`:name` is one part of a path")
-    names = [found[0] for found in _WILD.finditer(given) if found[0] != "*"]
+    names = [found[0] for found in WILD.finditer(given) if found[0] != "*"]
     if len(names) != len(set(names)) or ":splat" in names:
         raise ValueError(f"a name stands twice, or is `splat`: {shown(given)}")
     for part in given.split("/"):
-        if part.startswith(":") and not _WILD.fullmatch("/" + part, 1):
+        if part.startswith(":") and not WILD.match("/" + part, 1):
             raise ValueError(f"not a name of letters, digits and `_`: {shown(part)}")
     return given
 

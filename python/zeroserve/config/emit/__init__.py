@@ -24,7 +24,7 @@ from collections.abc import Mapping
 
 from zeroserve.config.emit import answers, fallbacks, guards, headers, places, redirects
 from zeroserve.config.emit.draft import Draft
-from zeroserve.config.emit.tables import tables
+from zeroserve.config.emit.tables import path_tables
 from zeroserve.config.model import Rules
 from zeroserve.config.site import Settings, Shared
 
@@ -44,7 +44,7 @@ def script(rules: Rules, settings: Settings | None = None, lines: Lines | None =
     """The whole script of a site; without a hook when nothing is said."""
     draft = Draft(["What the files of rules of this site say."])
     said = settings or Settings()
-    found = tables(said.paths, lines or {}, FILE)
+    found = path_tables(said.paths, lines or {}, FILE)
     fallbacks.maintenance(said.maintenance, FILE, draft)
     guards.emit(found, draft)
     redirects.emit(rules.redirects, draft)
@@ -63,10 +63,15 @@ def script(rules: Rules, settings: Settings | None = None, lines: Lines | None =
 def shared(said: Shared, lines: Lines, file: str) -> str:
     """The script of a process; ``file``: its name, for comments."""
     draft = Draft([f"What {file} says of all sites."])
-    found = tables(said.paths, lines, file)
+    found = path_tables(said.paths, lines, file)
     fallbacks.maintenance(said.maintenance, file, draft)
     guards.emit(found, draft)
     places.emit(found, draft)
     fallbacks.listing(False, found, draft)
     answers.emit(found, draft)
     return draft.source()
+
+
+def decides(source: str) -> bool:
+    """Whether a script has a hook."""
+    return "\n@on_re" in source

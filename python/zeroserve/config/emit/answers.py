@@ -140,21 +140,19 @@ def _preflight(found: Tables, draft: Draft) -> None:
 
 
 def _answered(cors: Cors, draft: Draft, indent: str) -> list[str]:
+    """The answer to a preflight; whose pages may see it is said for all answers, in `_cors`."""
     deeper = indent + INDENT
     lines: list[str] = []
-    origin = '"*"'
     if "*" not in cors.origins:
         lines = [
             f"{indent}if origin.lower() not in {_origins(cors, draft)}:",
-            f'{deeper}return Response(204, headers={{"Vary": "Origin"}})',
+            f"{deeper}return Response(204)",
         ]
-        origin = "origin"
     fields = {
         "Access-Control-Allow-Methods": text.string(", ".join(cors.methods)),
         "Access-Control-Allow-Headers": text.string(", ".join(cors.headers)),
         "Access-Control-Max-Age": f'"{cors.max_age_s}"',
     }
-    del origin  # said for all answers, see `_cors`
     return [
         *lines,
         f"{indent}return Response(",

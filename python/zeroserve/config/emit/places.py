@@ -3,7 +3,7 @@
 from zeroserve.config import paths
 from zeroserve.config.emit import tables, text
 from zeroserve.config.emit.draft import Draft, Phase
-from zeroserve.config.emit.redirects import ESCAPED, WITH_QUERY
+from zeroserve.config.emit.redirects import AS_VALUE, ESCAPED, WITH_QUERY
 from zeroserve.config.emit.tables import Entry, Tables, captured
 from zeroserve.config.emit.text import INDENT
 from zeroserve.config.paths import Path, Proxy
@@ -181,8 +181,20 @@ def _filled(pieces: Pieces, values: dict[str, str], draft: Draft) -> str:
     """A URL with what was found in the path, as an expression."""
     if not _open(pieces):
         return text.formatted(pieces, {})
-    _escaping(draft)
+    draft.import_from("urllib.parse", "quote")
+    draft.helper("escaped", ESCAPED)
+    numbered: list[str | Hole] = []
     given = {}
-    for name in _open(pieces):
-        given[name] = f"escaped({values[name]})"
-    return text.formatted(pieces, given)
+    in_query = False
+    for piece in pieces:
+        if isinstance(piece, str):
+            in_query = in_query or "?" in piece
+            numbered.append(piece)
+            continue
+        hole = Hole(f"{len(numbered)}")
+        how = "as_value" if in_query else "escaped"
+        if in_query:
+            draft.helper("as_value", AS_VALUE)
+        given[hole.name] = f"{how}({values[piece.name]})"
+        numbered.append(hole)
+    return text.formatted(tuple(numbered), given)

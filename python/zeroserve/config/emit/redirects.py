@@ -8,7 +8,8 @@ from zeroserve.config.emit.draft import Draft, Phase
 from zeroserve.config.emit.match import Match, variable_name
 from zeroserve.config.emit.stages import Stage, stages
 from zeroserve.config.emit.text import INDENT
-from zeroserve.config.model import REDIRECTS, REWRITE, Rule
+from zeroserve.config.interpret import may_begin_with_slash
+from zeroserve.config.model import REDIRECTS, REWRITE, Rule, local_path
 from zeroserve.config.pattern import Hole, Pieces
 
 WITH_QUERY = '''
@@ -84,7 +85,11 @@ class _Emitter:
         if not body[-1].startswith(f"{INDENT}return "):
             body.append(f"{INDENT}return None")
         if any("path" in line for line in body):
-            body.insert(0, f"{INDENT}path = req.path")
+            start = [f"{INDENT}path = req.path"]
+            if any(rule.status not in REDIRECTS and _holes(rule.target) for rule in rules):
+                start.append(f'{INDENT}if "/../" in path + "/":  # leads out of the site')
+                start.append(f"{INDENT * 2}return None")
+            body[:0] = start
         doc = "The first rule that applies decides."
         self._draft.request(Phase.REDIRECTS, "redirects", doc, body)
 
@@ -228,7 +233,7 @@ class _Emitter:
             return self._proxy(rule, values, indent)
         if rule.status in REDIRECTS:
             self._redirects()
-            url = self._url(rule.target, values)
+            url = self._url(rule, rule.target, values)
             status = str(rule.status)
             if rule.query:
                 self._draft.use("redirect")
@@ -245,14 +250,14 @@ class _Emitter:
             words = text.string(f"{rule.status} {reason(rule.status)}\n")
             return text.call(indent, "return Response(", [str(rule.status), words])
         self._draft.use("send_file")
-        page = text.formatted(_local(rule), values)
+        page = text.formatted(local_path(rule.target), values)
         more = [] if rule.status == REWRITE else [str(rule.status)]
         return text.call(indent, "return send_file(", [page, *more])
 
     def _proxy(self, rule: Rule, values: dict[str, str], indent: str) -> list[str]:
         self._draft.use("proxy")
         origin, rest = split_url(rule.target)
-        url = self._url(rest, values)
+        url = self._url(rule, rest, values)
         lines = []
         if rule.query:
             lines += text.call(indent, "req.rewrite(", [url])
@@ -261,21 +266,30 @@ class _Emitter:
             lines += text.call(indent, "req.rewrite(", [f"with_query({url}, req.query)"])
         return [*lines, *text.call(indent, "return proxy(", [text.formatted(origin, values)])]
 
-    def _url(self, target: Pieces, values: dict[str, str]) -> str:
+    def _url(self, rule: Rule, target: Pieces, values: dict[str, str]) -> str:
         """A target with what was found in the request, as an expression."""
         given: dict[str, str] = {}
+        pieces: list[str | Hole] = []
         behind_query = False
-        for piece in target:
+        for index, piece in enumerate(target):
             if isinstance(piece, str):
                 behind_query = behind_query or "?" in piece
+                pieces.append(piece)
                 continue
             self._draft.import_from("urllib.parse", "quote")
             self._draft.helper("escaped", ESCAPED)
             if behind_query:
                 self._draft.helper("as_value", AS_VALUE)
             how = "as_value" if behind_query else "escaped"
-            given[piece.name] = f"{how}({values[piece.name]})"
-        return text.formatted(target, given)
+            value = values[piece.name]
+            if target[:index] == ("/",) and may_begin_with_slash(rule, piece.name):
+                value += '.lstrip("/")'  # two slashes would lead to another site
+            if '"' in value:
+                value = value.replace('"', "'")
+            place = Hole(f"{index}")  # one name can stand in a path and in a query
+            pieces.append(place)
+            given[place.name] = f"{how}({value})"
+        return text.formatted(tuple(pieces), given)
 
 
 def directory_lookup(draft: Draft, table: str, directories: Sequence[str]) -> str:
@@ -329,24 +343,8 @@ def split_url(target: Pieces) -> tuple[Pieces, Pieces]:
 
 def _target(rule: Rule) -> str:
     """For a row of a table: as it is written in the file."""
-    local = rule.target if rule.status in REDIRECTS else _local(rule)
+    local = rule.target if rule.status in REDIRECTS else local_path(rule.target)
     return "".join(p if isinstance(p, str) else f":{p.name}" for p in local)
-
-
-def _local(rule: Rule) -> Pieces:
-    """A path of the site, decoded, without a query."""
-    from urllib.parse import unquote
-
-    pieces: list[str | Hole] = []
-    for piece in rule.target:
-        if isinstance(piece, Hole):
-            pieces.append(piece)
-            continue
-        path, query, _ = piece.partition("?")
-        pieces.append(unquote(path))
-        if query:
-            break
-    return tuple(piece for piece in pieces if piece != "")
 
 
 def _holes(target: Pieces) -> set[str]:

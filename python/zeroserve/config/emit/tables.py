@@ -14,8 +14,7 @@ from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft
 from zeroserve.config.emit.text import INDENT
 from zeroserve.config.paths import Path
-
-HOLE = re.compile(r"\*|(?<=/):[A-Za-z][A-Za-z0-9_]*")
+from zeroserve.config.values import WILD as HOLE
 
 CODINGS = (".br", ".zst", ".gz")
 
@@ -68,7 +67,9 @@ class Tables:
         return [entry for entry in self.entries if wanted(entry.path)]
 
 
-def tables(found: Mapping[str, Path], lines: Mapping[tuple[str, ...], int], file: str) -> Tables:
+def path_tables(
+    found: Mapping[str, Path], lines: Mapping[tuple[str, ...], int], file: str
+) -> Tables:
     """The tables in the order of how much they are for."""
     ordered = sorted(found.items(), key=lambda item: paths.narrowness(item[0]))
     return Tables(tuple(Entry(*item) for item in ordered), lines, file)
@@ -127,11 +128,14 @@ def captured(
     names = [one.removeprefix(":") if one != "*" else "splat" for one in HOLE.findall(pattern)]
     values = {name: f"of_{name}" if name != "splat" else name for name in names}
     variables = [values[name] for name in names]
-    lines = [f"{indent}found = {_constant(pattern, draft)}.fullmatch(path)"]
-    lines += [f"{indent}assert found is not None"]
+    constant = _constant(pattern, draft)
+    # Each has groups of its own, which are part of its type.
+    match = constant.lower()
+    lines = [f"{indent}{match} = {constant}.fullmatch(path)"]
+    lines += [f"{indent}assert {match} is not None"]
     for index, name in enumerate(names):
         if name in wanted:
-            lines.append(f'{indent}{variables[index]} = found.group({index + 1}) or ""')
+            lines.append(f'{indent}{variables[index]} = {match}.group({index + 1}) or ""')
     return lines, values
 
 
