@@ -21,7 +21,6 @@ FILES = {
     "errors/404.html": "not found page",
     "errors/5xx.html": "sorry page",
     "admin.html": "admin page",
-    "admin.html.br": "compressed",
     "admin/index.html": "admin index",
     "admin/secret.txt": "secret",
     "x.php": "code",
