@@ -41,6 +41,8 @@ __all__ = [
     "forbid_calls",
     "forbid_files",
     "give_up_privileges",
+    "hash_password",
+    "verify_password",
 ]
 
 __version__: str
@@ -503,3 +505,17 @@ class Program:
         ``slice``: after which it yields, which changes no result. ``on_helper`` is called with
         the number of a helper and r1 to r5, and returns r0; without it, a call traps.
         """
+
+def hash_password(password: str) -> str:
+    """A hash of a password by argon2id, with the parameters that OWASP recommends (19 MiB, 2
+    passes) and a random salt: ``$argon2id$v=19$m=19456,t=2,p=1$...``.
+
+    Raises ValueError for more than 1024 bytes.
+    """
+
+def verify_password(password: bytes, hash: str) -> bool:
+    """Whether a hash is of that password; see ``zeroserve.script.verify_password``.
+
+    What was right is remembered for five minutes. Raises ValueError for what is no hash, or for
+    one that takes too much.
+    """

@@ -16,6 +16,7 @@ from zeroserve.script.files import Has, looking
 from zeroserve.script.hooks import Hooks, OnRequest, OnResponse, hooks_of
 from zeroserve.script.limiter import RateLimiter, counting
 from zeroserve.script.limits import BodyTooLarge, Stop
+from zeroserve.script.passwords import answered
 from zeroserve.script.request import Arrived
 from zeroserve.script.response import Decision, Response, Shown, decision
 from zeroserve.script.surroundings import one_line, running, say
@@ -141,7 +142,7 @@ class Conversation:
         res = Shown(status, fields, upstream_error)
         for name, hooks in self._scripts.list:
             for hook in hooks.on_response:
-                with _Run(self._scripts, name, hook) as run:
+                with answered(), _Run(self._scripts, name, hook) as run:
                     result: object = hook(req, res)
                     _require(result, None)
                 if run.status is not None:

@@ -108,6 +108,17 @@ pub enum Body {
     Missing,
 }
 
+/// What became of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// It is that of the hash.
+    Right,
+    /// It is another.
+    Wrong,
+    /// Nobody had the time to look.
+    Busy,
+}
+
 /// The response, while hooks run on it.
 #[derive(Debug, Default)]
 pub struct Response {
@@ -130,6 +141,8 @@ pub struct Exchange {
     pub(crate) body_limit: u64,
     /// The same for a body that goes to an upstream.
     upload_limit: u64,
+    /// What became of the password that a helper waits for.
+    verdict: Option<Verification>,
     /// The client's address where that is not the peer's.
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) meta: BTreeMap<String, String>,
@@ -218,6 +231,7 @@ impl Default for Exchange {
             body_limit: MAX_REQUEST_BODY_BYTES,
             upload_limit: u64::MAX,
             client_ip: None,
+            verdict: None,
             meta: BTreeMap::new(),
             meta_bytes: 0,
             answer: None,
@@ -273,6 +287,7 @@ impl Exchange {
         self.body_limit = MAX_REQUEST_BODY_BYTES;
         self.upload_limit = u64::MAX;
         self.client_ip = None;
+        self.verdict = None;
         self.meta.clear();
         self.meta_bytes = 0;
         self.answer = None;
@@ -291,6 +306,16 @@ impl Exchange {
     /// Say whose request it is, if that is not who connected.
     pub fn set_client_ip(&mut self, ip: IpAddr) {
         self.client_ip = Some(ip);
+    }
+
+    /// Say what became of the password of [`crate::Outcome::Password`].
+    pub fn set_verdict(&mut self, verdict: Verification) {
+        self.verdict = Some(verdict);
+    }
+
+    /// The same, once.
+    pub(crate) fn take_verdict(&mut self) -> Option<Verification> {
+        self.verdict.take()
     }
 
     /// Bound the body, whoever reads it.

@@ -15,6 +15,7 @@ mod handles;
 mod helpers;
 pub mod limits;
 mod measure;
+pub mod passwords;
 mod python;
 mod rate_limit;
 mod row;
@@ -26,7 +27,7 @@ mod words;
 mod world;
 
 pub use elsewhere::Rows;
-pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls};
+pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls, Verification};
 pub use fields::Fields;
 pub use python::{MODULES, Patterns, TEXT, check_pattern};
 pub use rate_limit::{MAX_BUCKETS, MAX_KEY_BYTES, RateLimiter, Verdict};
@@ -69,6 +70,16 @@ pub enum Outcome {
         /// File and line.
         line: Option<(String, u32)>,
     },
+    /// A password has to be verified against a hash, which takes long: do so away from others, give
+    /// the result to [`Exchange::set_verdict`], and make the same call again.
+    Password {
+        /// What the client says.
+        password: Vec<u8>,
+        /// What it is to be; it was checked.
+        hash: String,
+    },
+    /// There is too much to do: the client is told so, by 503, and no further script runs.
+    Busy,
     /// The script needs a request body that is too large, or was not kept: the client is told so,
     /// by 413, and no further script runs.
     BodyTooLarge,

@@ -42,6 +42,9 @@ pub trait World {
     /// Whether a path of the site, decoded and normalised, names anything. It has no leading slash.
     fn is_there(&self, path: &str) -> bool;
 
+    /// Whether a password was that of a hash lately.
+    fn is_right(&self, password: &[u8], hash: &str) -> bool;
+
     /// The server's version.
     fn version(&self) -> &str;
 }

@@ -23,7 +23,7 @@ use zeroserve_vm::limits::SLICE_FUEL;
 use crate::access_log::Line;
 use crate::endpoints::{Made, Reply};
 use crate::h2;
-use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
+use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Verifying, Waiting};
 use crate::live::{self, Watch};
 use crate::passing::{self, Kind};
 use crate::peer::Peer;
@@ -99,6 +99,8 @@ enum Step {
     Load(Missing),
     /// Another version of the site.
     Wait(Watch),
+    /// A password.
+    Verify(Verifying),
     /// An endpoint.
     Make(Pin<Box<dyn Future<Output = Made>>>),
     /// An upstream.
@@ -183,6 +185,11 @@ impl<S: Stream> Connection<S> {
                     self.flush().await?;
                     live::wait(Rc::clone(&self.worker), watch).await;
                     self.inquiry.waited();
+                }
+                Step::Verify(verifying) => {
+                    self.flush().await?;
+                    let verdict = verifying.await;
+                    self.inquiry.set_verdict(verdict);
                 }
                 Step::Make(answer) => {
                     self.flush().await?;
@@ -281,6 +288,7 @@ impl<S: Stream> Connection<S> {
             match self.inquiry.run_scripts(&worker, &request, &self.peer) {
                 Progress::Done => {}
                 Progress::Slice => return Step::Yield,
+                Progress::Password => return Step::Verify(self.inquiry.verify_password()),
                 Progress::Body(_) if !framed => {
                     self.inquiry.set_body(ScriptBody::Whole(Vec::new()));
                     continue;

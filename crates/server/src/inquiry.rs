@@ -4,12 +4,13 @@
 //! had loaded. The request itself is parsed anew after each wait, from bytes that the connection
 //! keeps.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming};
+use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming, Verification};
 use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Reject, Request};
 use zeroserve_proxy::Head;
@@ -21,6 +22,7 @@ use crate::clock::Now;
 use crate::limits::Limits;
 use crate::live::{self, Live, Watch};
 use crate::passing;
+use crate::passwords;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
 use crate::pools::Pools;
@@ -71,6 +73,9 @@ pub enum Passed {
     /// Others have their turn before scripts have seen it.
     Slice,
 }
+
+/// A password that is being verified.
+pub(crate) type Verifying = Pin<Box<dyn Future<Output = Verification>>>;
 
 /// A request on its way.
 #[derive(Default)]
@@ -194,6 +199,24 @@ impl Inquiry {
     pub fn set_body(&mut self, body: ScriptBody) {
         if let Some(scripted) = &mut self.scripted {
             scripted.exchange.set_body(body);
+        }
+    }
+
+    /// Look at the password that a script waits for.
+    pub(crate) fn verify_password(&mut self) -> Verifying {
+        let asked = self.scripted.as_mut().and_then(Scripted::take_password);
+        Box::pin(async move {
+            match asked {
+                Some((password, hash)) => passwords::verify(password, hash).await,
+                None => Verification::Busy,
+            }
+        })
+    }
+
+    /// What became of it.
+    pub(crate) fn set_verdict(&mut self, verdict: Verification) {
+        if let Some(scripted) = &mut self.scripted {
+            scripted.exchange.set_verdict(verdict);
         }
     }
 
@@ -438,6 +461,7 @@ impl Inquiry {
                     Progress::Done => break,
                     // The request's body is of the past.
                     Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+                    Progress::Password => scripted.exchange.set_verdict(Verification::Busy),
                     Progress::Slice => {
                         let answer = Answer { status, body: pipeline::Body::Empty };
                         self.held = Some(Held { head: out.split_off(start), answer });
@@ -637,6 +661,7 @@ fn rule(
             Progress::Done => break,
             // The request's body is of the past.
             Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+            Progress::Password => scripted.exchange.set_verdict(Verification::Busy),
             Progress::Slice => {
                 let head = out.split_off(start);
                 return Ok(Ruled::Held(Held { head, answer }));

@@ -25,6 +25,7 @@ pub mod notice;
 pub mod offline;
 pub mod oracle;
 mod passing;
+pub mod passwords;
 pub mod peer;
 pub mod pipeline;
 pub mod pools;

@@ -30,6 +30,8 @@ pub enum Progress {
     Slice,
     /// It needs the request body, at most so many bytes of it.
     Body(u64),
+    /// It needs to know of a password: [`Scripted::take_password`].
+    Password,
     /// All that had to run has run.
     Done,
 }
@@ -75,6 +77,8 @@ pub struct Scripted {
     yielded: u64,
     /// A helper that waits for the body.
     waiting: Option<(u32, [u64; 5])>,
+    /// The password and the hash that it waits for.
+    password: Option<(Vec<u8>, String)>,
     /// What is answered instead of all that scripts decided.
     stopped: Option<u16>,
     /// Functions started.
@@ -99,6 +103,7 @@ impl Scripted {
             used: 0,
             yielded: 0,
             waiting: None,
+            password: None,
             stopped: None,
             runs: 0,
             record: None,
@@ -161,6 +166,11 @@ impl Scripted {
                 || self.generation.scripts.as_ref().is_some_and(on_response))
     }
 
+    /// The password that is to be verified, and the hash.
+    pub fn take_password(&mut self) -> Option<(Vec<u8>, String)> {
+        self.password.take()
+    }
+
     /// Go on with those that see the response.
     pub fn begin_response(&mut self) {
         self.hooks = self.exchange.take_hooks();
@@ -214,6 +224,16 @@ impl Scripted {
                             self.stopped = Some(413);
                             self.give_up(view);
                             return Progress::Done;
+                        }
+                        Outcome::Busy => {
+                            self.stopped = Some(503);
+                            self.give_up(view);
+                            return Progress::Done;
+                        }
+                        Outcome::Password { password, hash } => {
+                            self.waiting = Some((number, args));
+                            self.password = Some((password, hash));
+                            return Progress::Password;
                         }
                         Outcome::Body { limit } => {
                             self.waiting = Some((number, args));

@@ -262,6 +262,7 @@ zeroserve.script.redirect(url: str, status: int = 302) -> Response !ValueError =
 zeroserve.script.proxy(url: str, *, cache: bool = False) -> Response !ValueError = zs_py_proxy_cached
 zeroserve.script.send_file(path: str, status: int = 200) -> Response !ValueError = zs_py_send_file
 zeroserve.script.file_exists(path: str) -> bool = zs_py_file_exists
+zeroserve.script.verify_password(password: str, hash: str) -> bool !ValueError = zs_py_verify_password
 zeroserve.script.abort() -> Response = zs_py_abort
 zeroserve.script.rate_limit(key: str, *, per_second: int = 0, per_minute: int = 0, per_hour: int = 0) -> bool !ValueError = zs_py_rate_limit
 zeroserve.script.log(message: str) -> None = zs_py_log

@@ -27,6 +27,7 @@ can't catch it.
 from zeroserve.script.files import file_exists
 from zeroserve.script.hooks import on_request, on_response
 from zeroserve.script.limiter import rate_limit
+from zeroserve.script.passwords import verify_password
 from zeroserve.script.request import Request
 from zeroserve.script.response import Response, abort, proxy, redirect, send_file
 from zeroserve.script.surroundings import env, log
@@ -46,4 +47,5 @@ __all__ = [
     "rate_limit",
     "redirect",
     "send_file",
+    "verify_password",
 ]

@@ -21,6 +21,7 @@ mod kinds;
 mod letters;
 mod modules_table;
 mod pad;
+mod password;
 mod patterns;
 mod place;
 mod re;

@@ -128,6 +128,10 @@ impl World for Fake {
         Some(FileMetadata { size, etag: "\"abc\"".into(), mtime: 1_700_000_000 })
     }
 
+    fn is_right(&self, password: &[u8], _hash: &str) -> bool {
+        password == b"remembered"
+    }
+
     fn is_there(&self, path: &str) -> bool {
         self.files.contains_key(path)
     }

@@ -8,7 +8,7 @@ use zeroserve_http::h2::RequestHead;
 use super::outgoing::Outgoing;
 use super::passing::Passing;
 use crate::access_log::Line;
-use crate::inquiry::{Inquiry, Waiting};
+use crate::inquiry::{Inquiry, Verifying, Waiting};
 use crate::view::Loaded;
 
 /// One request.
@@ -30,6 +30,8 @@ pub(crate) enum State {
     Loading(Pin<Box<dyn Future<Output = Loaded>>>),
     /// Another version of the site.
     Waiting(Pin<Box<dyn Future<Output = ()>>>),
+    /// A password.
+    Verifying(Verifying),
     /// An upstream, and the client to take what that answers.
     Passing(Box<Passing>),
     /// The client to take its response; since then it has not.

@@ -191,7 +191,7 @@ impl<S: Stream> Connection<S> {
         for job in &self.jobs {
             match &job.state {
                 State::Runnable => runnable = true,
-                State::Loading(_) | State::Waiting(_) => {}
+                State::Loading(_) | State::Waiting(_) | State::Verifying(_) => {}
                 State::Passing(passing) => {
                     runnable |= passing.is_runnable;
                     deadline = deadline.min(passing.deadline(limits.write_timeout_s));
@@ -286,7 +286,8 @@ impl<S: Stream> Connection<S> {
             return self.ended || self.engine.takes_no_more();
         }
         let goes_on = |job: &Job| {
-            matches!(job.state, State::Runnable | State::Loading(_) | State::Passing(_))
+            let waits = matches!(job.state, State::Loading(_) | State::Verifying(_));
+            waits || matches!(job.state, State::Runnable | State::Passing(_))
         };
         self.ended && self.engine.next_sender().is_none() && !self.jobs.iter().any(goes_on)
     }
@@ -481,6 +482,10 @@ impl<S: Stream> Connection<S> {
                 Progress::Slice => {
                     upload.is_kept |= framed && !upload.is_past;
                     return Some(State::Runnable);
+                }
+                Progress::Password => {
+                    upload.is_kept |= framed && !upload.is_past;
+                    return Some(State::Verifying(inquiry.verify_password()));
                 }
                 Progress::Body(_) if !framed => {
                     inquiry.set_body(zeroserve_host::Body::Whole(Vec::new()));
@@ -720,6 +725,13 @@ fn poll_loads(jobs: &mut [Job], cx: &mut Context<'_>) -> bool {
             && wait.as_mut().poll(cx).is_ready()
         {
             job.inquiry.waited();
+            job.state = State::Runnable;
+            any = true;
+        }
+        if let State::Verifying(verifying) = &mut job.state
+            && let std::task::Poll::Ready(verdict) = verifying.as_mut().poll(cx)
+        {
+            job.inquiry.set_verdict(verdict);
             job.state = State::Runnable;
             any = true;
         }
