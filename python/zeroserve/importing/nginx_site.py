@@ -134,6 +134,10 @@ HANDLED = frozenset(
 )  # fmt: skip
 
 
+TRIED = frozenset({"$uri", "$uri/"})
+"""What is tried anyway."""
+
+
 def known_outside(one: Statement) -> bool:
     """Whether it may stand outside of servers, for all of them."""
     return one.name in HANDLED or one.name in FLAGS or one.name in GUARDS or one.name in OUTSIDE
@@ -249,12 +253,27 @@ def _redirects(ordered: list[Location], root: Location, found: Imported) -> None
         for one in location.scope.mine("rewrite"):
             _rewrite(one, location, root, found)
     first = root.scope.mine("return")
+    falls_back = any(
+        one.path == "/" and one.prefix and one.scope.mine("try_files") and not _ends(one)
+        for one in ordered
+    )
     for location in [root] if first else _without_root(ordered, root):
         returns = location.scope.mine("return")
         if returns:
             _return(returns[0], location, ordered, found)
-        elif location.scope.mine("try_files"):
+        elif location.scope.mine("try_files") and not _ends(location):
             _try_files(location.scope.mine("try_files")[-1], location, found)
+        elif falls_back and location.prefix and not location.scope.mine("proxy_pass"):
+            # What is missing here is missing, and not the application's.
+            patterns_here = location.patterns if location.path != "/" else ()
+            for pattern in patterns_here:
+                found.redirects.append(Redirect(pattern.text, "", 404, False, location.place))
+
+
+def _ends(location: Location) -> bool:
+    """Whether missing files are missing."""
+    tried = location.scope.mine("try_files")
+    return bool(tried) and tried[-1].args[-1:] == ("=404",) and set(tried[-1].args[:-1]) <= TRIED
 
 
 def _without_root(locations: list[Location], root: Location) -> list[Location]:
@@ -325,6 +344,8 @@ def _return(one: Statement, location: Location, all_of: list[Location], found: I
                 if made == pattern.text:
                     raise Unknown("it leads to itself")
                 found.redirects.append(Redirect(pattern.text, made, status, True, one.place))
+            if not target.endswith(("$request_uri", "$args")) and "?" not in target:
+                found.note(one.place, one.text, "the query goes along, unless the target has one")
         except Unknown as error:
             found.leave(one.place, one.text, str(error.args[0]))
     elif status in (401, 403, 444) and not target:
@@ -359,7 +380,7 @@ def _target(text: str, pattern: Pattern) -> str:
 
 def _try_files(one: Statement, location: Location, found: Imported) -> None:
     tried, last = list(one.args[:-1]), one.args[-1] if one.args else ""
-    if not location.prefix or not set(tried) <= {"$uri", "$uri/", "$uri.html", "${uri}.html"}:
+    if not location.prefix or not set(tried) <= {*TRIED, "$uri.html", "${uri}.html"}:
         return found.leave(one.place, one.text, "only $uri, $uri/ and $uri.html are tried here")
     if any(name.endswith(".html") for name in tried):
         found.note(one.place, one.text, "/about.html is sent to /about besides")
