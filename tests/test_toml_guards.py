@@ -1,7 +1,9 @@
 """Who may ask, how often, and with what: guards of zeroserve.toml, and all ways around them."""
 
+import base64
 import importlib.util
 import random
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -10,6 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.configured import Both, script, site
+from support.server import executable
+from zeroserve import _core
+from zeroserve.config import values
 from zeroserve.config.emit import tables
 from zeroserve.script import Request, clock
 from zeroserve.script.limiter import counting
@@ -207,3 +212,131 @@ max_body = "1 KiB"
     assert ask("/big/x", "POST", body=b"1" * 1024).status != 413
     assert ask("/big/x", "POST", body=b"1" * 1025).status == 413
     assert ask("/BIG.html", "POST", body=b"1" * 1025).status == 413
+
+
+# --- passwords ------------------------------------------------------------------------------------
+
+BCRYPT = "$2b$04$abcdefghijklmnopqrstuuPPYh1tJfDNKGkzLWW4dgJUnvHaGtK7G"
+
+
+def basic(user: str, password: str) -> dict[str, str]:
+    """The header of a client that knows, or does not."""
+    data = base64.b64encode(f"{user}:{password}".encode()).decode()
+    return {"authorization": f"Basic {data}"}
+
+
+@pytest.fixture(scope="module")
+def hashed() -> str:
+    return _core.hash_password("correct horse")
+
+
+def users(hash: str) -> str:
+    return f'basic_auth = {{ realm = "back room", users = {{ ada = "{hash}" }} }}\n'
+
+
+def test_a_password(tmp_path: Path, hashed: str) -> None:
+    ask = Both(site(tmp_path, '[paths."/admin"]\n' + users(hashed)))
+    asked = ask("/admin/")
+    assert asked.status == 401
+    assert asked.headers["www-authenticate"] == 'Basic realm="back room", charset="UTF-8"'
+    assert asked.headers["cache-control"] == "no-store"
+    assert ask("/admin/", headers=basic("ada", "correct horse")).body == b"admin index"
+    for header in (
+        basic("ada", "wrong"),
+        basic("ada", ""),
+        basic("bob", "correct horse"),
+        basic("", ""),
+        {"authorization": "Basic"},
+        {"authorization": "Basic !!!"},
+        {"authorization": "Bearer x"},
+        {"authorization": "Basic " + base64.b64encode(b"\xff:\xff").decode()},
+    ):
+        assert ask("/admin/", headers=header).status == 401, header
+    for path in ADMIN:
+        assert ask(path).status == 401, path
+    assert ask("/").status == 200
+
+
+def test_a_narrower_pattern_has_users_of_its_own_or_none(tmp_path: Path, hashed: str) -> None:
+    other = _core.hash_password("other")
+    toml = (
+        f'[paths."/*"]\n{users(hashed)}[paths."/admin"]\n{users(other)}'
+        '[paths."/docs/*"]\nbasic_auth = false\n'
+    )
+    ask = Both(site(tmp_path, toml))
+    assert ask("/", headers=basic("ada", "correct horse")).status == 200
+    assert ask("/admin/", headers=basic("ada", "correct horse")).status == 401
+    assert ask("/admin/", headers=basic("ada", "other")).status == 200
+    assert ask("/docs/").status == 200
+    assert ask("/DOCS/").status == 401  # what opens is taken as it is written
+    assert ask("/docs.html").status == 401
+    assert ask("/docs/../about.html").status == 401
+
+
+def test_a_hash_from_the_environment(
+    tmp_path: Path, hashed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = site(tmp_path, '[paths."/admin"]\n' + users("${ADA_HASH}"))
+    monkeypatch.delenv("ADA_HASH", raising=False)
+    assert Both(folder)("/admin/", headers=basic("ada", "correct horse")).status == 401
+    monkeypatch.setenv("ADA_HASH", hashed)
+    assert Both(folder)("/admin/", headers=basic("ada", "correct horse")).status == 200
+    monkeypatch.setenv("ADA_HASH", "nonsense")
+    assert Both(folder)("/admin/", headers=basic("ada", "correct horse")).status == 500
+
+
+def test_guesses_are_few(hashed: str) -> None:
+    rules = module('[paths."/*"]\n' + users(hashed))
+    with clock.fixed():
+        given = {"path": "/", "client_ip": "192.0.2.1", "headers": basic("ada", "x")}
+        said = [status(rules, **given) for _ in range(25)]
+        assert said == [401] * 20 + [429] * 5
+        assert status(rules, **{**given, "client_ip": "192.0.2.2"}) == 401
+
+
+def test_hash_password(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [executable(), "hash-password"],
+        input="correct horse\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    made = done.stdout.strip()
+    assert _core.verify_password(b"correct horse", made)
+    assert values.users({"ada": made}) == {"ada": made}
+    assert done.stderr == ""
+    for typed, said in (
+        (b"\n", "empty"),
+        (b"", "empty"),
+        (b"\xff\n", "not UTF-8"),
+        (b"x" * 1025, "longer"),
+    ):
+        refused = subprocess.run(
+            [executable(), "hash-password"], input=typed, capture_output=True, check=False
+        )
+        assert (refused.returncode, said in refused.stderr.decode()) == (1, True), typed
+
+
+@pytest.mark.parametrize(
+    ("hash", "good"),
+    [
+        (BCRYPT, True),
+        (BCRYPT.replace("$04$", "$15$"), False),
+        ("$argon2id$v=19$m=65536,t=16,p=16$c2FsdHNhbHQ$" + "A" * 43, True),
+        ("$argon2id$v=19$m=65537,t=2,p=1$c2FsdHNhbHQ$" + "A" * 43, False),
+        ("$argon2id$v=19$m=65536,t=17,p=1$c2FsdHNhbHQ$" + "A" * 43, False),
+        ("$argon2d$v=19$m=65536,t=1,p=1$c2FsdHNhbHQ$" + "A" * 43, False),
+        ("$5$rounds=1000$abc$def", False),
+        ("${NAME}", True),
+        ("${NA ME}", False),
+        ("${NAME}x", False),
+        ("", False),
+    ],
+)
+def test_hashes(hash: str, good: bool) -> None:
+    if good:
+        values.users({"ada": hash})
+        return
+    with pytest.raises(ValueError, match="not a hash"):
+        values.users({"ada": hash})

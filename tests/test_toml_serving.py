@@ -20,7 +20,7 @@ def test_a_change_is_served(tmp_path: Path) -> None:
     with running(folder, "--threads", "1") as server:
         assert fetch(server.address, "/admin/").status == 403
         (folder / ".zeroserve" / "zeroserve.toml").write_text(
-            '[paths."/admin"]\ncache = "no-store"\n'
+            '[paths."/admin/*"]\ncache = "no-store"\n'
         )
         server.wait_line("reloaded")
         answer = fetch(server.address, "/admin/")

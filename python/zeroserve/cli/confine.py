@@ -216,8 +216,9 @@ def has_shared_rules(config: str | None) -> bool:
     if config is None:
         return False
     from zeroserve.config import file
+    from zeroserve.config.site import Shared
 
-    return file.load(config).shared != file.Shared()
+    return file.load(config).shared != Shared()
 
 
 def _grants(

@@ -7,7 +7,7 @@ example are made of the same rows.
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from zeroserve.config.faults import Faults
@@ -35,6 +35,28 @@ class Kind(NamedTuple):
 
     def __call__(self, value: object) -> Any:
         return self.parse(value)
+
+
+class Several(ValueError):
+    """What is wrong with members of a table or a list, each with its key."""
+
+    def __init__(self, found: Sequence[tuple[str, ValueError]]) -> None:
+        super().__init__(*found[0][1].args)
+        self.found = found
+
+
+def each(members: Mapping[str, object], parse: Callable[[str, object], T]) -> dict[str, T]:
+    """All members of a table; raises ``Several`` with all that is wrong with them."""
+    found: dict[str, T] = {}
+    wrong: list[tuple[str, ValueError]] = []
+    for name, value in members.items():
+        try:
+            found[name] = parse(name, value)
+        except ValueError as error:
+            wrong.append((name, error))
+    if wrong:
+        raise Several(wrong)
+    return found
 
 
 class Key(NamedTuple):
@@ -132,6 +154,10 @@ def parsed(kind: Kind, value: object, place: tuple[str, ...], faults: Faults) ->
     """A value by its kind; None when it is wrong."""
     try:
         return kind(value)
+    except Several as several:
+        for part, error in several.found:
+            faults.add((*place, part), *error.args)
+        return None
     except ValueError as error:
         faults.add(place, *error.args)
         return None
@@ -228,7 +254,10 @@ def some(one: Kind, what: str, *, most: int = 1024) -> Kind:
         members = value if isinstance(value, list) else [value]
         if not 0 < len(members) <= most:
             raise ValueError(f"not 1 to {most} {what}: {shown(value)}")
-        return tuple(one(member) for member in members)
+        if not isinstance(value, list):
+            return (one(value),)
+        found = each({f"[{at}]": member for at, member in enumerate(members)}, lambda _, v: one(v))
+        return tuple(found.values())
 
     return parse
 

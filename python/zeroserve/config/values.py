@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
-from zeroserve.config.keys import kind, matching, shown, some, text, whole
+from zeroserve.config.keys import each, kind, matching, shown, some, text, whole
 
 MAX_SECONDS = 31_536_000
 """A year: longer is forever, and a mistake."""
@@ -164,26 +164,25 @@ def _fields(value: object, *, removable: bool, variables: bool) -> dict[str, str
         raise ValueError(f"not a table of headers: {shown(value)}")
     if len(value) > MAX_HEADERS:
         raise ValueError(f"{len(value)} headers: {MAX_HEADERS} are allowed")
-    found: dict[str, str | None] = {}
-    for name, one in value.items():
+    lower = [name.lower() for name in value]
+
+    def field(name: str, one: object) -> str | None:
         if not is_field_name(name):
             raise ValueError(f"not a name of a header: {shown(name)}")
         if name.lower() in SERVERS_OWN:
             raise ValueError(f"header {name} is up to the server")
-        if any(name.lower() == other.lower() for other in found):
+        if lower.count(name.lower()) > 1:
             raise ValueError(f"header {name} twice, in upper and lower case")
-        if one is False and removable:
-            found[name] = None
-            continue
-        found[name] = _field_value(name, one, variables=variables)
-    return found
+        return None if one is False and removable else _field_value(one, variables=variables)
+
+    return each(value, field)
 
 
-def _field_value(name: str, value: object, *, variables: bool) -> str:
+def _field_value(value: object, *, variables: bool) -> str:
     if not isinstance(value, str) or len(value) > 4096:
-        raise ValueError(f"not a text for header {name}: {shown(value)}")
+        raise ValueError(f"not a text: {shown(value)}")
     if any(not (character.isprintable() or character == "\t") for character in value):
-        raise ValueError(f"a control character in header {name}: {shown(value)}")
+        raise ValueError(f"a control character: {shown(value)}")
     if not variables:
         _literal(value or "-")
     return value.strip()
@@ -258,11 +257,24 @@ def network(value: object) -> str:
 networks = some(network, "networks", most=MAX_NETWORKS)
 
 _ARGON2 = (
-    r"\$argon2(?:id|i|d)\$v=19\$m=[1-9][0-9]{0,9},t=[1-9][0-9]{0,4},p=[1-9][0-9]{0,3}"
-    r"\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,171}"
+    r"\$argon2(?:id|i)(?:\$v=1[69])?\$m=[1-9][0-9]{0,4},t=[1-9][0-9]?,p=[1-9][0-9]?"
+    r"\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,86}"
 )
-_BCRYPT = r"\$2[aby]\$[0-3][0-9]\$[./A-Za-z0-9]{53}"
+_BCRYPT = r"\$2[aby]\$(?:0[4-9]|1[0-4])\$[./A-Za-z0-9]{53}"
 _HASH = rf"{_ARGON2}|{_BCRYPT}|\$\{{[A-Za-z_][A-Za-z0-9_]*\}}"
+
+MAX_ARGON2 = {"m": 65_536, "t": 16, "p": 16}
+"""What `verify_password` computes: KiB of memory, passes, lanes."""
+
+
+def _is_hash(value: object) -> bool:
+    if not isinstance(value, str) or not re.fullmatch(_HASH, value):
+        return False
+    found = re.search(r"\$m=([0-9]+),t=([0-9]+),p=([0-9]+)\$", value)
+    if found is None:
+        return True
+    most = MAX_ARGON2.values()
+    return all(int(number) <= bound for number, bound in zip(found.groups(), most, strict=True))
 
 
 def _users_schema() -> dict[str, Any]:
@@ -282,15 +294,18 @@ def users(value: object) -> dict[str, str]:
         raise ValueError("not a table of users", 'users = { ada = "$argon2id$..." }')
     if not 0 < len(value) <= MAX_USERS:
         raise ValueError(f"{len(value)} users: there may be 1 to {MAX_USERS}")
-    for name, one in value.items():
-        if not name or len(name) > 128 or ":" in name or not name.isprintable():
-            raise ValueError(f"not a name of a user: {shown(name)}")
-        if not isinstance(one, str) or not re.fullmatch(_HASH, one):
-            raise ValueError(
-                f"not a hash of a password, of argon2id or bcrypt, for {name}",
-                "`zeroserve hash-password` makes one; ${NAME} takes it from the environment",
-            )
-    return dict(value)
+    return each(value, _user)
+
+
+def _user(name: str, hash: object) -> str:
+    if not name or len(name) > 128 or ":" in name or not name.isprintable():
+        raise ValueError(f"not a name of a user: {shown(name)}")
+    if not _is_hash(hash):
+        raise ValueError(
+            "not a hash of a password, of argon2id or bcrypt",
+            "`zeroserve hash-password` makes one; ${NAME} takes it from the environment",
+        )
+    return str(hash)
 
 
 by = matching(rf"address|header {_TOKEN}", "`address` or `header NAME`")
@@ -393,9 +408,13 @@ def error_pages(value: object) -> dict[str, str]:
     """Pages by status or class of statuses."""
     if not isinstance(value, Mapping):
         raise ValueError(f"not a table: {shown(value)}", '404 = "/404.html"')
-    for name in value:
-        if not re.fullmatch(_ERROR, name):
-            raise ValueError(
-                f"not a status of an error: {shown(name)}", "404, 4xx, 503 and 5xx are some"
-            )
-    return {name: page(one) for name, one in value.items()}
+    return each(value, _error_page)
+
+
+def _error_page(status: str, path: object) -> str:
+    if not re.fullmatch(_ERROR, status):
+        raise ValueError(
+            f"not a status of an error: {shown(status)}", "404, 4xx, 503 and 5xx are some"
+        )
+    found: str = page(path)
+    return found

@@ -119,8 +119,12 @@ def _action(entry: Entry, draft: Draft, indent: str) -> list[str]:
         lines, values = captured(pattern, _open(pieces), draft, indent)
         url = _filled(pieces, values, draft)
         draft.helper("with_query", WITH_QUERY)
-        asked = [f"with_query({url}, req.query)", str(path.redirect.status)]
-        return [*lines, *text.call(indent, "return redirect(", asked)]
+        status = path.redirect.status
+        line = f"{indent}return redirect(with_query({url}, req.query), {status})"
+        if len(line) <= text.WIDTH:
+            return [*lines, line]
+        ending = f"{indent}return redirect(with_query(target, req.query), {status})"
+        return [*lines, *text.assign(indent, "target", url), ending]
     if path.proxy is not None:
         return _proxy(entry, path.proxy, names, draft, indent)
     assert path.rewrite is not None
@@ -141,7 +145,11 @@ def _proxy(
         more, values = captured(entry.pattern, _open(pieces), draft, indent)
         draft.helper("with_query", WITH_QUERY)
         url = _filled(pieces, values, draft)
-        lines += [*more, *text.call(indent, "req.rewrite(", [f"with_query({url}, req.query)"])]
+        line = f"{indent}req.rewrite(with_query({url}, req.query))"
+        if len(line) > text.WIDTH:
+            more += text.assign(indent, "target", url)
+            line = f"{indent}req.rewrite(with_query(target, req.query))"
+        lines += [*more, line]
     for name, value in proxy.headers.items():
         lines += _header(name, value or "", draft, indent)
     more_arguments = ["cache=True"] if proxy.cache else []
