@@ -16,7 +16,7 @@ def files(name: str) -> dict[str, bytes]:
     root = PLACE / name
     found = {}
     for path in sorted(root.rglob("*")):
-        if path.is_file():
+        if path.is_file() and "__pycache__" not in path.parts:
             parts = path.relative_to(root).parts
             first = ".zeroserve" if parts[0] == RENAMED else parts[0]
             found["/".join((first, *parts[1:]))] = path.read_bytes()
