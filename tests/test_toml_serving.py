@@ -166,3 +166,75 @@ def test_a_site_has_no_say_in_the_process(tmp_path: Path) -> None:
     done = command(site(tmp_path, "[server]\nthreads = 1\n"), "--addr", "127.0.0.1:0")
     assert done.returncode == 1
     assert "server: only in --config FILE" in done.stderr
+
+
+NOTED = """
+spa = "/app.html"
+
+[error_pages]
+404 = "/nowhere.html"
+
+[maintenance]
+page = "/closed.html"
+
+[paths."/private/*"]
+basic_auth = { users = { ada = "${ADA}" } }
+deny = ["10.0.0.0/8"]
+allow = ["10.1.0.0/16", "192.0.2.0/24"]
+
+[paths."/open/*"]
+rewrite = "/private/:splat"
+
+[paths."/api/*"]
+proxy = "pool:nowhere"
+
+[paths."/a"]
+redirect = "/b"
+
+[paths."/b"]
+redirect = "/docs/"
+"""
+
+
+def test_check_has_notes(tmp_path: Path) -> None:
+    folder = site(tmp_path, NOTED)
+    done = command("check", folder)
+    assert done.returncode == 0
+    said = [line.partition("zeroserve.toml': ")[2] for line in done.stdout.splitlines()[:-1]]
+    assert said == [
+        "line 5: error_pages.404: no such file in the site: /nowhere.html",
+        "line 2: spa: no such file in the site: /app.html",
+        "line 8: maintenance.page: no such file in the site: /closed.html",
+        "line 13: paths./private/*.allow: denied all the same: 10.1.0.0/16",
+        "line 16: paths./open/*.rewrite: leads behind the guard of /private/*, which is not asked",
+        "line 19: paths./api/*.proxy: no [pools.nowhere] here: the process has to have it",
+        "line 22: paths./a.redirect: sends clients on to /b, from where /b sends them on again",
+    ]
+    archive = tmp_path / "site.tar"
+    pack(folder, archive)
+    assert "nowhere.html" in command("check", archive).stdout
+
+
+def test_check_of_a_site_that_is_as_it_should_be(tmp_path: Path) -> None:
+    toml = 'spa = true\nclean_urls = true\n[error_pages]\n404 = "/errors/404.html"\n'
+    folder = site(tmp_path, toml + '[paths."/x"]\nredirect = "/docs/?a"\n')
+    assert command("check", folder).stdout == "0 errors, 0 warnings\n"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "target", "loops"),
+    [
+        ("/old/*", "/old/:splat", True),
+        ("/*", "/en/:splat", True),
+        ("/*", "https://example.org/:splat", False),
+        ("/old/*", "/new/:splat", False),
+        ("/x", "/x?a=b", True),
+        ("/x", "/x/", False),
+        ("/:a/b", "/:a/c", False),
+        ("/:a/b", "/c:a/b", True),
+        ("/docs/*", "/docs", True),
+    ],
+)
+def test_loops_are_refused(tmp_path: Path, pattern: str, target: str, loops: bool) -> None:
+    folder = site(tmp_path, f'[paths."{pattern}"]\nredirect = "{target}"\n')
+    assert ("again and again" in command("check", folder).stdout) is loops

@@ -54,6 +54,15 @@ def _configuration(site: str, archive: Archive | None) -> Iterator[Problem]:
         line = "" if fault.line is None else f"line {fault.line}: "
         hint = f" ({fault.hint})" if fault.hint else ""
         yield Problem("error", file.NAME, 0, f"{line}{fault.said}{hint}")
+    config = file.of_site(site, archive)
+    if config is None or not config.decides:
+        return
+    from zeroserve.config.notes import notes  # late: most sites have nothing of it
+
+    entries = {entry.name for entry in (archive or Archive(site)).entries()}
+    for fault in notes(config, entries):
+        line = "" if fault.line is None else f"line {fault.line}: "
+        yield Problem("warning", file.NAME, 0, f"{line}{fault.said}")
 
 
 def _stale_siblings(archive: Archive) -> Iterator[Problem]:

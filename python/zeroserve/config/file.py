@@ -112,17 +112,30 @@ def of_directory(site: str) -> Config:
 
 def faults_of_site(site: str, archive: Archive | None) -> list[Fault]:
     """Everything that is wrong with a site's own file."""
-    if archive is None:
-        path = os.path.join(site, NAME)  # noqa: PTH118
-        if not os.path.isdir(site) or not os.path.lexists(path):  # noqa: PTH112
-            return []
-        try:
-            return read(_bytes(path), path)[1].found
-        except Error as error:
-            return [Fault(path, None, "", str(error.args[0]))]
-    if not any(entry.name == NAME for entry in archive.entries(under=".zeroserve/")):
-        return []
-    return read(archive.read(NAME), NAME)[1].found
+    try:
+        found = _read_site(site, archive)
+    except Error as error:
+        return [Fault(os.path.join(site, NAME), None, "", str(error.args[0]))]  # noqa: PTH118
+    return [] if found is None else found[1].found
+
+
+def of_site(site: str, archive: Archive | None) -> Config | None:
+    """What a site's own file says; None without one, or when it is refused."""
+    try:
+        found = _read_site(site, archive)
+    except Error:
+        return None
+    return found[0] if found is not None and not found[1].found else None
+
+
+def _read_site(site: str, archive: Archive | None) -> tuple[Config, Faults] | None:
+    if archive is not None:
+        there = any(entry.name == NAME for entry in archive.entries(under=".zeroserve/"))
+        return read(archive.read(NAME), NAME) if there else None
+    path = os.path.join(site, NAME)  # noqa: PTH118
+    if not os.path.isdir(site) or not os.path.lexists(path):  # noqa: PTH112
+        return None
+    return read(_bytes(path), path)
 
 
 def read(data: bytes, path: str, *, of_process: bool = False) -> tuple[Config, Faults]:

@@ -116,7 +116,7 @@ class Rules:
     """Names of the files that they were read from."""
 
     def __bool__(self) -> bool:
-        return bool(self.redirects or self.blocks)
+        return bool(self.redirects) or any(block.fields for block in self.blocks)
 
 
 def is_url(target: Pieces) -> bool:

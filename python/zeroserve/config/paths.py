@@ -10,6 +10,7 @@ part between slashes. Of several that match a request, all count: ``deny``, ``al
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from urllib.parse import unquote
 
 from zeroserve.config import values
@@ -256,10 +257,13 @@ def check(paths: dict[str, Path], faults: Faults) -> None:
         both = [name for name in path.headers if name.lower() == "cache-control"]
         if both and path.cache is not None:
             faults.add((*place, "cache"), f"beside {both[0]} in `headers`", "one of them is enough")
-        _check_targets(pattern, path, place, faults)
+        _check_targets(pattern, paths, place, faults)
 
 
-def _check_targets(pattern: str, path: Path, place: tuple[str, ...], faults: Faults) -> None:
+def _check_targets(
+    pattern: str, paths: Mapping[str, Path], place: tuple[str, ...], faults: Faults
+) -> None:
+    path = paths[pattern]
     known = names(pattern)
     targets = {"redirect": path.redirect.to if path.redirect else None, "rewrite": path.rewrite}
     for name, target in targets.items():
@@ -267,8 +271,34 @@ def _check_targets(pattern: str, path: Path, place: tuple[str, ...], faults: Fau
             if found not in known:
                 hint = f"the pattern has {', '.join(known)}" if known else "the pattern has none"
                 faults.add((*place, name), f"nothing stands for :{found}: {target}", hint)
-        if target is not None and is_exact(pattern) and target.partition("?")[0] == pattern:
-            faults.add((*place, name), "leads to itself")
+    if path.redirect is not None and path.redirect.to.startswith("/"):
+        goal = decoded(re.split("[?#]", path.redirect.to)[0])
+        goal = re.sub(r":[A-Za-z][A-Za-z0-9_]*", "x", goal)
+        if place_of(goal, paths) == pattern:
+            faults.add((*place, "redirect"), "leads to itself, again and again")
+
+
+def place_of(path: str, found: Mapping[str, Path]) -> str | None:
+    """The pattern that says where a path goes: the narrowest one that matches and says so."""
+    going = [
+        pattern
+        for pattern, one in found.items()
+        if (one.redirect or one.rewrite or one.proxy) and re.fullmatch(expression(pattern), path)
+    ]
+    return max(going, key=narrowness, default=None)
+
+
+def expression(pattern: str) -> str:
+    """A pattern as a regular expression; `/docs/*` is `/docs`, too."""
+    parts, end = "", 0
+    for hole in values.WILD.finditer(pattern):
+        literal = pattern[end : hole.start()]
+        is_last = hole[0] == "*" and hole.end() == len(pattern) and literal.endswith("/")
+        if is_last and len(parts + literal) > 1:
+            return f"{parts}{re.escape(literal[:-1])}(?:/(.*))?"
+        parts += re.escape(literal) + ("(.*)" if hole[0] == "*" else "([^/]+)")
+        end = hole.end()
+    return parts + re.escape(pattern[end:])
 
 
 def references(target: str) -> list[str]:

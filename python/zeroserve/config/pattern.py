@@ -135,10 +135,9 @@ class Pattern:
         matched = self._path.fullmatch(path)
         if matched is None:
             return None
-        groups = [group or "" for group in matched.groups()]
-        if self.loose and groups and isinstance(self.path[-1], Hole):
-            groups[-1] = groups[-1].removesuffix("/")
-        found.update(zip(_names(self.path), groups, strict=True))
+        found.update(zip(_names(self.path), matched.groups(), strict=True))
+        if self.loose and SPLAT in found:
+            found[SPLAT] = found[SPLAT].removesuffix("/")
         return found
 
     def matches_path(self, path: str) -> bool:
@@ -175,7 +174,7 @@ class Pattern:
         if piece.name != SPLAT:
             return "([^/]+)"
         # Part of a path of its own: it may be missing, together with its slash.
-        return "(?:(.*)/)?" if self.loose and _is_lone(self.path, index) else "(.*)"
+        return "((?:.*/)?)" if self.loose and _is_lone(self.path, index) else "(.*)"
 
 
 def _is_lone(path: Pieces, index: int) -> bool:

@@ -251,7 +251,9 @@ class _Line:
                 if found[1] == SPLAT:
                     hint = "write * in the pattern where it stands for anything"
                 raise _Refused(word.at + found.start(), f"nothing stands for {found[0]}", hint)
-        pieces = template(word.text, names)
+        # No fragment is ever sent to a server.
+        text = word.text if status in REDIRECTS else word.text.partition("#")[0]
+        pieces = template(text, names)
         if not is_url(pieces):
             return pieces
         if status >= 400:

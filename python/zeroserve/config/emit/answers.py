@@ -7,7 +7,7 @@ from zeroserve.config.emit.draft import Draft, Phase
 from zeroserve.config.emit.places import ASKED_AS
 from zeroserve.config.emit.tables import Entry, Tables
 from zeroserve.config.emit.text import INDENT
-from zeroserve.config.paths import Cors
+from zeroserve.config.paths import BasicAuth, Cors
 
 YEAR_S = 31_536_000
 
@@ -225,9 +225,16 @@ def _cache(found: Tables, draft: Draft) -> list[str]:
                 ]
             continue
         lines[entry.pattern] = [f"{INDENT}cache = {value}"]
+    private: list[str] = []
+    if found.having(lambda path: isinstance(path.basic_auth, BasicAuth)):
+        private = [
+            f'{INDENT}if cache.startswith("public") and req.header("authorization") is not None:',
+            f'{INDENT * 2}cache = cache.replace("public", "private")',
+        ]
     return [
         f'{INDENT}cache = ""',
         *_chain(entries, found, draft, "cache", lines),
+        *private,
         f'{INDENT}if cache == "no-store" or (cache and res.status in (200, 206, 304)):',
         f'{INDENT * 2}res.set_header("Cache-Control", cache)',
     ]

@@ -117,9 +117,10 @@ class Draft:
             *self._hooks(after, "answer", "on_response"),
         ]
         lines = [*self._docstring(), "", *self._import_lines()]
-        for number, constant in enumerate(self._constants.values()):
-            apart = number == 0 or constant[0].endswith(("{", "(", "["))
-            lines += ["", *constant] if apart else constant
+        apart = True  # what goes over several lines stands apart
+        for constant in self._constants.values():
+            lines += [*([""] if apart or len(constant) > 1 else []), *constant]
+            apart = len(constant) > 1
         for block in blocks:
             lines += ["", "", *block]
         return "\n".join(_spaced(lines)) + "\n"

@@ -33,6 +33,7 @@ def folded(path: str) -> str:
 
 def emit(blocks: Sequence[Block], draft: Draft) -> None:
     """Give the draft what it takes to set these headers."""
+    blocks = [block for block in blocks if block.fields]
     if not blocks:
         return
     tabled, coded = _divided(blocks)

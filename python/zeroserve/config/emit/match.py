@@ -8,7 +8,11 @@ from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft
 from zeroserve.config.pattern import SPLAT, Hole, Pattern, Pieces
 
-MAX_NAME_CHARS = 40
+MAX_NAME_CHARS = 32
+"""Of a constant."""
+
+MAX_LITERAL_CHARS = 36
+"""Longer texts in tests are constants, so that the test fits on a line."""
 
 _OF_SCRIPTS = """
 path req res target status found matched named row directory name value yields answer re
@@ -36,7 +40,7 @@ class Match:
         self._indent = indent
         self._wanted = wanted
         if pattern.scheme is not None:
-            self.tests.append(f"req.scheme == {text.string(pattern.scheme)}")
+            self.tests.append(f"req.scheme == {literal(pattern.scheme, draft)}")
         if pattern.host is not None:
             self._whole(pattern.host, pattern.host_expression, "req.host", "HOST")
         self._path(pattern)
@@ -44,23 +48,23 @@ class Match:
     def _path(self, pattern: Pattern) -> None:
         prefix = pattern.prefix
         if pattern.exact is not None:
-            self.tests.append(f"path == {text.string(pattern.exact)}")
+            self.tests.append(f"path == {literal(pattern.exact, self._draft)}")
         elif prefix is None:
             self._whole(pattern.path, pattern.expression, "path", constant_name(pattern.text))
-            if pattern.loose and pattern.path[-1] == Hole(SPLAT) and SPLAT in self.values:
+            if pattern.loose and SPLAT in self._wanted and Hole(SPLAT) in pattern.path:
                 self.setup.append('splat = splat.removesuffix("/")')
         else:
             if prefix != "/":
-                self.tests.append(f"path.startswith({text.string(prefix)})")
+                self.tests.append(f"path.startswith({literal(prefix, self._draft)})")
             if SPLAT in self._wanted:
                 end = '.removesuffix("/")' if pattern.loose else ""
-                self.setup.append(f"splat = path.removeprefix({text.string(prefix)}){end}")
+                self.setup.append(f"splat = path.removeprefix({literal(prefix, self._draft)}){end}")
                 self.values[SPLAT] = "splat"
 
     def _whole(self, pieces: Pieces, expression: str, subject: str, constant: str) -> None:
         """A host or path that is compared, or matched by an expression."""
         if len(pieces) == 1 and isinstance(pieces[0], str):
-            self.tests.append(f"{subject} == {text.string(pieces[0])}")
+            self.tests.append(f"{subject} == {literal(pieces[0], self._draft)}")
             return
         self._draft.import_from("re")
         arguments = [text.raw(expression)]
@@ -82,6 +86,13 @@ class Match:
             self.setup.append(f"{variables[used[0] - 1]} = {match}.group({used[0]})")
         else:
             self.setup.append(f"{', '.join(variables)} = {match}.groups()")
+
+
+def literal(value: str, draft: Draft) -> str:
+    """A text in a test: as it is, or a constant when it is long."""
+    if len(value) <= MAX_LITERAL_CHARS:
+        return text.string(value)
+    return draft.constant_like(constant_name(value), text.assign("", "", text.string(value)))
 
 
 def variable_name(name: str) -> str:

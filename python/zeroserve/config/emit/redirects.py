@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft, Phase
-from zeroserve.config.emit.match import Match, variable_name
+from zeroserve.config.emit.match import MAX_LITERAL_CHARS, Match, literal, variable_name
 from zeroserve.config.emit.stages import Stage, stages
 from zeroserve.config.emit.text import INDENT
 from zeroserve.config.interpret import may_begin_with_slash
@@ -57,6 +57,13 @@ def speaks(req: Request, languages: tuple[str, ...]) -> bool:
     """Whether what the client wants most is one of these."""
     wanted = language(req)
     return wanted in languages or wanted.partition("-")[0] in languages
+'''
+
+
+HAS_COOKIE = '''
+def has_cookie(req: Request, names: tuple[str, ...]) -> bool:
+    """Whether one of these cookies is there."""
+    return any(req.cookie(name) is not None for name in names)
 '''
 
 
@@ -207,9 +214,9 @@ class _Emitter:
         self, rule: Rule, tests: list[str], values: dict[str, str], wanted: set[str]
     ) -> None:
         for parameter in rule.query:
-            given = f"req.query_param({text.string(parameter.name)})"
+            given = f"req.query_param({literal(parameter.name, self._draft)})"
             if parameter.value is not None:
-                tests.append(f"{given} == {text.string(parameter.value)}")
+                tests.append(f"{given} == {literal(parameter.value, self._draft)}")
             elif parameter.hole in wanted:
                 variable = f"query_{variable_name(parameter.hole or '')}"
                 values[parameter.hole or ""] = variable
@@ -223,10 +230,19 @@ class _Emitter:
             )
             self._draft.helper("language", LANGUAGE)
             self._draft.helper("speaks", SPEAKS)
-            tests.append(f"speaks(req, {_tuple(rule.languages)})")
+            tests.append(f"speaks(req, {self._tuple('LANGUAGES', rule.languages)})")
         if rule.cookies:
-            several = [f"req.cookie({text.string(name)}) is not None" for name in rule.cookies]
-            tests.append(several[0] if len(several) == 1 else f"({' or '.join(several)})")
+            self._draft.helper("has_cookie", HAS_COOKIE)
+            tests.append(f"has_cookie(req, {self._tuple('COOKIES', rule.cookies)})")
+
+    def _tuple(self, name: str, items: Sequence[str]) -> str:
+        """A tuple of words: as it is, or a constant when it is long."""
+        words = [text.string(item) for item in items]
+        inside = ", ".join(words) + ("," if len(words) == 1 else "")
+        if len(inside) <= MAX_LITERAL_CHARS:
+            return f"({inside})"
+        lines = text.call("", " = (", words)
+        return self._draft.constant_like(name, lines if len(words) > 1 else [f" = ({inside})"])
 
     def _action(self, rule: Rule, values: dict[str, str], indent: str) -> list[str]:
         if rule.is_proxy:
@@ -258,12 +274,14 @@ class _Emitter:
         self._draft.use("proxy")
         origin, rest = split_url(rule.target)
         url = self._url(rule, rest, values)
-        lines = []
-        if rule.query:
-            lines += text.call(indent, "req.rewrite(", [url])
-        else:
+        asked = "{}"
+        if not rule.query:
             self._draft.helper("with_query", WITH_QUERY)
-            lines += text.call(indent, "req.rewrite(", [f"with_query({url}, req.query)"])
+            asked = "with_query({}, req.query)"
+        lines = [f"{indent}req.rewrite({asked.format(url)})"]
+        if len(lines[0]) > text.WIDTH:
+            ending = f"{indent}req.rewrite({asked.format('target')})"
+            lines = [*text.assign(indent, "target", url), ending]
         return [*lines, *text.call(indent, "return proxy(", [text.formatted(origin, values)])]
 
     def _url(self, rule: Rule, target: Pieces, values: dict[str, str]) -> str:
@@ -349,8 +367,3 @@ def _target(rule: Rule) -> str:
 
 def _holes(target: Pieces) -> set[str]:
     return {piece.name for piece in target if isinstance(piece, Hole)}
-
-
-def _tuple(items: Sequence[str]) -> str:
-    inside = ", ".join(map(text.string, items))
-    return f"({inside},)" if len(items) == 1 else f"({inside})"

@@ -13,7 +13,7 @@ from zeroserve.config import paths
 from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft
 from zeroserve.config.emit.text import INDENT
-from zeroserve.config.paths import Path
+from zeroserve.config.paths import Path, expression
 from zeroserve.config.values import WILD as HOLE
 
 CODINGS = (".br", ".zst", ".gz")
@@ -157,19 +157,6 @@ def _constant(pattern: str, draft: Draft) -> str:
 def _shared(draft: Draft, name: str, expression: str) -> str:
     value = f" = re.compile({text.raw(expression)}, re.DOTALL)"
     return draft.constant_like(name, [value])
-
-
-def expression(pattern: str) -> str:
-    """A pattern as a regular expression."""
-    parts, end = "", 0
-    for hole in HOLE.finditer(pattern):
-        literal = pattern[end : hole.start()]
-        is_last = hole[0] == "*" and hole.end() == len(pattern) and literal.endswith("/")
-        if is_last and len(parts + literal) > 1:
-            return f"{parts}{re.escape(literal[:-1])}(?:/(.*))?"
-        parts += re.escape(literal) + ("(.*)" if hole[0] == "*" else "([^/]+)")
-        end = hole.end()
-    return parts + re.escape(pattern[end:])
 
 
 # --- as guards see it -----------------------------------------------------------------------------

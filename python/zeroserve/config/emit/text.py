@@ -63,7 +63,7 @@ def call(indent: str, start: str, arguments: Sequence[str], end: str = ")") -> l
     if len(line) <= WIDTH or not arguments:
         return [line]
     deeper = indent + INDENT
-    if len(arguments) > 1 and len(deeper + inside) <= WIDTH and end.startswith(")"):
+    if len(deeper + inside) <= WIDTH and end.startswith(")"):
         return [indent + start, deeper + inside, indent + end]
     comma = "," if len(arguments) > 1 or end[0] in "]}" or "(" in start else ""
     return [indent + start, *(f"{deeper}{one}{comma}" for one in arguments), indent + end]
@@ -80,7 +80,7 @@ def assign(indent: str, name: str, value: str) -> list[str]:
 def condition(indent: str, parts: Sequence[str], keyword: str = "if") -> list[str]:
     """An ``if`` with all of these."""
     line = f"{indent}{keyword} {' and '.join(parts)}:"
-    if len(line) <= WIDTH or (len(parts) == 1 and " or " not in parts[0]):
+    if len(line) <= WIDTH or len(parts) == 1:
         return [line]
     first, *rest = parts
     deeper = indent + INDENT
