@@ -34,7 +34,7 @@ def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def init(name: str) -> None:
-    done = command("init", "demo", "--template", name)
+    done = command("init", "--template", name, "demo")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert len(lines) == 2 and " files in demo: " in lines[0]
