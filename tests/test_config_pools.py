@@ -233,7 +233,7 @@ def test_check(site: Path, tmp_path: Path) -> None:
     assert command("check", site).returncode == 0
     config.write_text(BAD)
     done = command("check", site)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == (
         f"{site}: error: entry '.zeroserve/zeroserve.toml': line 3: pools.api.polcy: unknown key "
         "(did you mean policy?)\n"
@@ -264,7 +264,7 @@ def test_an_archive_with_a_bad_file_is_refused(site: Path, tmp_path: Path) -> No
     archive = tmp_path / "site.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(site, ".")
-    assert command("check", archive).returncode == 1
+    assert command("check", archive).returncode == 2
     done = command(archive, "--addr", "127.0.0.1:0")
     assert done.returncode == 1
     assert "zeroserve.toml:3: pools.api.polcy: unknown key (and 1 more)" in done.stderr

@@ -15,7 +15,7 @@ from zeroserve._core import Error
 from zeroserve.config import emit, headers, interpret, redirects
 from zeroserve.config.model import REDIRECTS, Dialect, Rules
 from zeroserve.script import Request
-from zeroserve.script.files import file_exists, looking
+from zeroserve.script.files import file_exists, looking, site_path
 from zeroserve.script.request import Arrived
 from zeroserve.script.response import Response
 from zeroserve.testing import Client
@@ -81,7 +81,7 @@ def said(rules: Rules, req: Request) -> tuple[Any, ...]:
         return "redirect", status, verdict.url
     if verdict.rule.is_proxy:
         return "proxy", verdict.url
-    return ("page", status, verdict.url) if verdict.url else ("words", status)
+    return ("page", status, site_path(verdict.url)) if verdict.url else ("words", status)
 
 
 def done(answer: Response | None, req: Request) -> tuple[Any, ...]:
@@ -91,7 +91,7 @@ def done(answer: Response | None, req: Request) -> tuple[Any, ...]:
     if answer.upstream is not None:
         return "proxy", answer.upstream + req.raw_path + ("?" + req.query if req.query else "")
     if answer.file is not None:
-        return "page", answer.status, answer.file
+        return "page", answer.status, site_path(answer.file)
     if answer.header("location") is not None:
         return "redirect", answer.status, answer.header("location")
     return "words", answer.status

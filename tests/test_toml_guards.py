@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from support.configured import Both, script, site
 from support.server import executable
 from zeroserve import _core
-from zeroserve.config import values
-from zeroserve.config.emit import tables
+from zeroserve.config import paths, values
 from zeroserve.script import Request, clock
 from zeroserve.script.limiter import counting
 
@@ -88,7 +87,7 @@ def test_what_a_guard_lets_through_is_no_file_behind_it(path: str) -> None:
         return
     names = [found, found.rstrip("/") + "/index.html", found + ".html", found + ".br"]
     behind = any(name == "/admin.html" or name.startswith("/admin/") for name in names)
-    key = tables.plain(found)
+    key = paths.plain(found)
     if behind:
         assert key == "/admin" or key.startswith("/admin/")
 
@@ -104,7 +103,7 @@ def module(toml: str) -> ModuleType:
 
 def status(rules: ModuleType, **given: Any) -> int:
     """What the guards answer; 200 when they let it through."""
-    hook = getattr(rules, "rules", None) or rules.addresses
+    hook = rules.guards
     answer = hook(Request(**given))
     return 200 if answer is None else int(answer.status)
 

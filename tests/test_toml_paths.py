@@ -1,5 +1,6 @@
 """What the keys of a site's zeroserve.toml do, in both engines."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -301,3 +302,32 @@ max_age_s = 5
     refused = ask("/", "OPTIONS", {**asked, "origin": "https://evil.example"})
     assert refused.status == 204
     assert not [name for name in refused.headers if name.startswith("access-control")]
+
+
+# --- listings -------------------------------------------------------------------------------------
+
+
+def test_listings_of_some(tmp_path: Path) -> None:
+    toml = 'spa = true\n[paths."/data/*"]\nlisting = true\n[paths."/data/sub/*"]\nlisting = false\n'
+    ask = both(tmp_path, toml)
+    page = ask("/data/")
+    assert (page.status, page.headers["vary"]) == (200, "Accept")
+    assert b'href="0.0"' in page.body
+    assert b'href="sub/"' in page.body
+    listed = json.loads(ask("/data/", headers={"accept": "application/json"}).body)
+    assert [entry["name"] for entry in listed["entries"]] == ["0.0", "sub"]
+    assert ask("/data/", headers={"accept": "application/json, text/html"}).body == page.body
+    assert ask("/data/", "HEAD").status == 200
+    assert ask("/data/sub/").status == 404
+    assert ask("/data/none/", headers=HTML).status == 404
+    assert ask("/assets/").status == 404
+    assert ask("/docs/").body == b"docs"
+
+
+def test_listings_everywhere_but(tmp_path: Path) -> None:
+    ask = both(tmp_path, 'listing = true\n[paths."/admin/*"]\nlisting = false\n')
+    assert b"Index of /assets/" in ask("/assets/").body
+    assert ask("/").body == b"home"
+    assert ask("/.zeroserve/").status == 404
+    assert ask("/none/").status == 404
+    assert ask("/assets/", "POST").status == 405

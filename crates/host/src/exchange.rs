@@ -14,7 +14,7 @@ use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
 use crate::limits::{MAX_REQUEST_BODY_BYTES, MAX_URI_BYTES};
-use crate::python::State;
+use crate::python::{State, pairs};
 
 /// Where metadata for response headers is kept.
 pub(crate) const RESPONSE_HEADER: &str = "zs.response.header.";
@@ -80,6 +80,13 @@ pub enum Answer {
         /// With 200 it is looked up as requests for it are; otherwise it is a page under that
         /// status.
         status: u16,
+    },
+    /// With what lies in a directory of the site.
+    Listing {
+        /// Its path, as that of a file, with its slash or without.
+        path: Vec<u8>,
+        /// Whether for programs.
+        as_json: bool,
     },
     /// Not at all.
     Abort,
@@ -427,6 +434,18 @@ impl Exchange {
     /// Path and query.
     pub fn target(&self) -> &str {
         &self.request.target
+    }
+
+    /// The first value of a parameter of the query, decoded; `None` if it is not UTF-8.
+    pub fn query_param(&self, name: &str) -> Option<String> {
+        let mut pairs = pairs(self.request.parts().1.as_bytes(), true);
+        let (_, value) = pairs.find(|(key, _)| key == name.as_bytes())?;
+        String::from_utf8(value).ok()
+    }
+
+    /// The path that the client sent, decoded and normalised, unless scripts have changed it since.
+    pub fn sent_path(&self) -> Option<String> {
+        self.normal_path().filter(|_| !self.target_changed())
     }
 
     /// The path decoded, as it is looked up, with a leading slash; `None` if it is not UTF-8.

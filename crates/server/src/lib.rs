@@ -19,6 +19,7 @@ pub mod h2;
 pub mod inquiry;
 pub mod limits;
 pub mod listen;
+mod listing;
 pub mod live;
 pub mod metrics;
 pub mod notice;

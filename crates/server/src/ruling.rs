@@ -132,6 +132,16 @@ fn decided(
             }
             return Ok(Ruling::Answer(Answer { status, body }));
         }
+        Some(Decided::Listing { path, as_json }) => {
+            let start = out.len();
+            let around = Around { view, request, now, loaded };
+            let answer = around.listing(exchange, &path, as_json, scratch, out);
+            let answer = answer.inspect_err(|_| {
+                exchange.put_answer(Decided::Listing { path, as_json });
+            })?;
+            sending::amend(exchange, &answer, now, start, out);
+            return Ok(Ruling::Answer(answer));
+        }
         Some(Decided::File { path, status: 200 }) => {
             let start = out.len();
             let target = sending::target(&path, exchange);
@@ -395,12 +405,19 @@ pub fn finish(
         out.extend_from_slice(&made);
         return Ok(());
     }
+    let exchange = &scripted.exchange;
+    let untouched = exchange
+        .response()
+        .is_some_and(|seen| seen.status == answer.status && !seen.headers.changed())
+        && !exchange.has_response_headers();
+    if untouched && scripted.stopped().is_none() {
+        return Ok(());
+    }
     let head = out.split_off(start);
     if let Some(status) = scripted.stopped() {
         *answer = pipeline::text(status, now, request.method, out);
         return Ok(());
     }
-    let exchange = &scripted.exchange;
     if let Some(response) = exchange.response() {
         answer.status = response.status;
     }

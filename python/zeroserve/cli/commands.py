@@ -182,6 +182,17 @@ MAN_FLAGS = (
 )
 
 
+EJECT_FLAGS = (
+    Flag(
+        "--stdout",
+        "",
+        False,
+        "print the script, and change nothing; SITE may be an archive",
+        "output",
+    ),
+    Flag("--yes", "", False, "remove the files without asking", "output"),
+)
+
 SERVE = Command(
     "",
     "[SITE]",
@@ -276,6 +287,18 @@ COMMANDS: tuple[Command, ...] = (
         "server; with --asm, all of its instructions instead.",
         lambda: EXPLAIN_FLAGS,
         "zeroserve.cli.explain",
+    ),
+    Command(
+        "eject",
+        "[SITE]",
+        0,
+        1,
+        "turn the rules of a site into a script",
+        "Write what _redirects and _headers of SITE, a directory (default: the current one), say\n"
+        "as a script in Python to .zeroserve/scripts/50-rules.py, and remove these files. The\n"
+        "site behaves as before; from then on the script is yours to edit.",
+        lambda: EJECT_FLAGS,
+        "zeroserve.cli.eject",
     ),
     Command(
         "dev-cert",

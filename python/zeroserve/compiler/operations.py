@@ -261,6 +261,7 @@ zeroserve.script.Response(status: int, body: any = '', *, content_type: str? = N
 zeroserve.script.redirect(url: str, status: int = 302) -> Response !ValueError = zs_py_redirect
 zeroserve.script.proxy(url: str, *, cache: bool = False) -> Response !ValueError = zs_py_proxy_cached
 zeroserve.script.send_file(path: str, status: int = 200) -> Response !ValueError = zs_py_send_file
+zeroserve.script.send_listing(path: str, *, as_json: bool = False) -> Response !ValueError = zs_py_send_listing
 zeroserve.script.file_exists(path: str) -> bool = zs_py_file_exists
 zeroserve.script.verify_password(password: str, hash: str) -> bool !ValueError = zs_py_verify_password
 zeroserve.script.abort() -> Response = zs_py_abort

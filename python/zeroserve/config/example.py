@@ -12,9 +12,6 @@ TEXT = """\
 # A missing file, such as /assets/x.js, stays 404.
 #spa = "/index.html"
 
-# Directories without an index.html are listed, as HTML or JSON.
-#listing = true
-
 # Whose meaning _redirects and _headers have where they differ.
 #rules = "cloudflare"
 
@@ -42,7 +39,8 @@ TEXT = """\
 #[paths."/blog/:year/:name"]
 #redirect = { to = "/articles/:name", status = 301 }
 
-# Zarr, Parquet, PMTiles ... read by pages of other sites.
+# Zarr, Parquet, PMTiles ... read by pages of other sites. `listing` lists directories that have no
+# index.html, as HTML or JSON; as a line at the top it does so everywhere.
 #[paths."/data/*"]
 #cors = "data"
 #cache = 3600

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from zeroserve._core import Archive, Error
 from zeroserve.config import keys, paths, process
-from zeroserve.config.faults import Fault, Faults, lines
+from zeroserve.config.faults import HEADER, Fault, Faults, lines, parts
 from zeroserve.config.pools import Pool, as_json, read_pools
 from zeroserve.config.site import Settings, Shared
 from zeroserve.words import quoted, reason
@@ -69,6 +69,24 @@ def decides(site: str) -> bool:
     except Error:
         return False
     return not faults.found and config.decides
+
+
+def without_rules(text: str, config: Config) -> str:
+    """A file with everything commented out but its pools; raises ``Error`` when that can't be told
+    line by line."""
+    kept, in_pools = [], False
+    for line in text.splitlines(keepends=True):
+        header = HEADER.match(line)
+        if header:
+            in_pools = parts(header[1])[:1] == ("pools",)
+        stays = in_pools or not line.strip() or line.lstrip().startswith("#")
+        kept.append(line if stays else f"#{line}")
+    made = "".join(kept)
+    left, faults = read(made.encode(), NAME)
+    if faults.found or left.decides or left.pools != config.pools:
+        hint = "move [pools] to the end of the file, each in tables of its own"
+        raise Error(f"its rules can't be told from its pools: {quoted(NAME)}", hint)
+    return made
 
 
 def shared_scripts(config: Config, path: str) -> list[tuple[str, bytes]]:
@@ -178,6 +196,9 @@ def _known(of: type, *tables: str) -> list[str]:
 def _site(values: dict[str, Any], faults: Faults) -> Config:
     own = {name: values[name] for name in _known(Settings) if name in values and name != "pools"}
     found = keys.read(Settings, own, (), faults)
+    if found.listing and found.spa is not None:
+        message = "for all paths, it leaves nothing to `spa`"
+        faults.add(("listing",), message, "have it for some of them: [paths] has it, too")
     paths.check(found.paths, faults)
     return Config(settings=found)
 

@@ -3,12 +3,10 @@
 import ipaddress
 import re
 from collections.abc import Callable, Collection, Iterator
-from functools import cache
 
-from zeroserve.config.emit import tables
 from zeroserve.config.faults import Fault
 from zeroserve.config.file import NAME, Config
-from zeroserve.config.paths import BasicAuth, Path, decoded, place_of, references
+from zeroserve.config.paths import BasicAuth, Path, Places, decoded, is_guarded, references
 from zeroserve.config.values import WILD
 
 Has = Callable[[str], bool]
@@ -17,10 +15,11 @@ Has = Callable[[str], bool]
 def notes(config: Config, entries: Collection[str]) -> Iterator[Fault]:
     """What to look at again. ``entries``: names of the site's files."""
     has = _finder(config, entries)
+    places = Places(config.settings.paths)
     yield from _pages(config, entries)
     for pattern, path in config.settings.paths.items():
         for key, message in (
-            *_targets(pattern, path, config, has),
+            *_targets(path, config, has, places),
             *_addresses(path),
             *_around(pattern, path, config),
         ):
@@ -47,7 +46,9 @@ def _finder(config: Config, entries: Collection[str]) -> Has:
 
 def _pages(config: Config, entries: Collection[str]) -> Iterator[Fault]:
     said = config.settings
-    pages = [(("error_pages", status), page) for status, page in said.error_pages.items()]
+    pages: list[tuple[tuple[str, ...], str]] = [
+        (("error_pages", status), page) for status, page in said.error_pages.items()
+    ]
     if said.spa is not None:
         pages.append((("spa",), said.spa))
     if said.maintenance is not None and said.maintenance.page is not None:
@@ -57,20 +58,20 @@ def _pages(config: Config, entries: Collection[str]) -> Iterator[Fault]:
             yield _note(config, place, f"no such file in the site: {page}")
 
 
-def _targets(pattern: str, path: Path, config: Config, has: Has) -> Iterator[tuple[str, str]]:
+def _targets(path: Path, config: Config, has: Has, places: Places) -> Iterator[tuple[str, str]]:
     said = config.settings
     if path.proxy is not None and path.proxy.to.startswith("pool:"):
         name = path.proxy.to.removeprefix("pool:")
         if name not in config.pools:
             yield "proxy", f"no [pools.{name}] here: the process has to have it"
-    for key, target in (
-        ("redirect", path.redirect and path.redirect.to),
-        ("rewrite", path.rewrite),
-    ):
+    targets: list[tuple[str, str | None]] = [("rewrite", path.rewrite)]
+    if path.redirect is not None:
+        targets.append(("redirect", path.redirect.to))
+    for key, target in targets:
         if target is None or "://" in target or references(target) or path.proxy is not None:
             continue
         found = decoded(re.split("[?#]", target)[0])
-        other = None if key == "rewrite" else place_of(found, said.paths)
+        other = None if key == "rewrite" else places.of(found)
         if other is not None and said.paths[other].redirect is not None:
             yield key, f"sends clients on to {found}, from where {other} sends them on again"
         elif other is None and not has(found) and not (said.spa or said.listing):
@@ -98,21 +99,10 @@ def _around(pattern: str, path: Path, config: Config) -> Iterator[tuple[str, str
     target = _sample(path.rewrite.partition("?")[0])
     for other, guard in config.settings.paths.items():
         guards = guard.deny or guard.allow or isinstance(guard.basic_auth, BasicAuth)
-        if guards and _is_behind(target, other) and not _is_behind(_sample(pattern), other):
+        if guards and is_guarded(other, target) and not is_guarded(other, _sample(pattern)):
             yield "rewrite", f"leads behind the guard of {other}, which is not asked"
 
 
 def _sample(text: str) -> str:
     """A path that a pattern matches, or a target leads to."""
     return re.sub(r":[A-Za-z][A-Za-z0-9_]*", "x", WILD.sub("x", text))
-
-
-def _is_behind(path: str, pattern: str) -> bool:
-    key = tables.plain(path)
-    expression = _guarded(pattern)
-    return any(expression.fullmatch(name) for name in (path.lower(), key, key + "/", key + ".html"))
-
-
-@cache
-def _guarded(pattern: str) -> re.Pattern[str]:
-    return re.compile(tables.expression(pattern.lower()) + "(?:/.*)?", re.DOTALL)

@@ -11,6 +11,7 @@ part between slashes. Of several that match a request, all count: ``deny``, ``al
 import dataclasses
 import re
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import unquote
 
 from zeroserve.config import values
@@ -240,8 +241,9 @@ def narrowness(pattern: str) -> tuple[int, int]:
     return int(is_exact(pattern)), len(values.WILD.sub("", pattern))
 
 
-def check(paths: dict[str, Path], faults: Faults) -> None:
+def check(paths: Mapping[str, Path], faults: Faults) -> None:
     """What can only be seen of a path as a whole."""
+    places = Places(paths)
     for pattern, path in paths.items():
         place = ("paths", pattern)
         if path.redirect is not None and (path.rewrite or path.proxy):
@@ -257,13 +259,12 @@ def check(paths: dict[str, Path], faults: Faults) -> None:
         both = [name for name in path.headers if name.lower() == "cache-control"]
         if both and path.cache is not None:
             faults.add((*place, "cache"), f"beside {both[0]} in `headers`", "one of them is enough")
-        _check_targets(pattern, paths, place, faults)
+        _check_targets(pattern, path, places, place, faults)
 
 
 def _check_targets(
-    pattern: str, paths: Mapping[str, Path], place: tuple[str, ...], faults: Faults
+    pattern: str, path: Path, places: "Places", place: tuple[str, ...], faults: Faults
 ) -> None:
-    path = paths[pattern]
     known = names(pattern)
     targets = {"redirect": path.redirect.to if path.redirect else None, "rewrite": path.rewrite}
     for name, target in targets.items():
@@ -274,18 +275,24 @@ def _check_targets(
     if path.redirect is not None and path.redirect.to.startswith("/"):
         goal = decoded(re.split("[?#]", path.redirect.to)[0])
         goal = re.sub(r":[A-Za-z][A-Za-z0-9_]*", "x", goal)
-        if place_of(goal, paths) == pattern:
+        if places.of(goal) == pattern:
             faults.add((*place, "redirect"), "leads to itself, again and again")
 
 
-def place_of(path: str, found: Mapping[str, Path]) -> str | None:
-    """The pattern that says where a path goes: the narrowest one that matches and says so."""
-    going = [
-        pattern
-        for pattern, one in found.items()
-        if (one.redirect or one.rewrite or one.proxy) and re.fullmatch(expression(pattern), path)
-    ]
-    return max(going, key=narrowness, default=None)
+class Places:
+    """Which pattern says where a path goes: the narrowest one that matches and says so."""
+
+    def __init__(self, found: Mapping[str, Path]) -> None:
+        going = [one for one, path in found.items() if path.redirect or path.rewrite or path.proxy]
+        self._exact = {one for one in going if is_exact(one)}
+        others = sorted((one for one in going if one not in self._exact), key=narrowness)
+        self._others = [(one, re.compile(expression(one), re.DOTALL)) for one in others[::-1]]
+
+    def of(self, path: str) -> str | None:
+        """The pattern; None where no one says anything."""
+        if path in self._exact:
+            return path
+        return next((one for one, match in self._others if match.fullmatch(path)), None)
 
 
 def expression(pattern: str) -> str:
@@ -299,6 +306,50 @@ def expression(pattern: str) -> str:
         parts += re.escape(literal) + ("(.*)" if hole[0] == "*" else "([^/]+)")
         end = hole.end()
     return parts + re.escape(pattern[end:])
+
+
+GUARDS = ("deny", "allow", "rate_limit", "basic_auth", "methods", "max_body")
+"""Keys that hold for all that leads to the same file."""
+
+
+def spoken(pattern: str, keys: Path, path: str) -> list[str]:
+    """The keys of a pattern's table that concern a request for a path."""
+    is_meant = re.fullmatch(expression(pattern), path, re.DOTALL) is not None
+    is_behind = is_meant or is_guarded(pattern, path)
+    found = []
+    for field in dataclasses.fields(keys):
+        value = getattr(keys, field.name)
+        concerned = is_behind if field.name in GUARDS and value is not False else is_meant
+        if concerned and value not in (None, (), {}):
+            found.append(field.name)
+    return found
+
+
+def is_guarded(pattern: str, path: str) -> bool:
+    """Whether guards of a pattern hold for a path."""
+    key = plain(path)
+    names = (path.lower(), key, key + "/", key + ".html", key + "/index.html")
+    if not is_exact(pattern):
+        return any(guard_expression(pattern).fullmatch(name) for name in names)
+    own = plain(pattern)
+    return key == own or key.startswith(own + "/")
+
+
+@cache
+def guard_expression(pattern: str) -> re.Pattern[str]:
+    """A pattern as guards see it."""
+    return re.compile(expression(pattern.lower()) + "(?:/.*)?", re.DOTALL)
+
+
+CODINGS = (".br", ".zst", ".gz")
+
+
+def plain(path: str) -> str:
+    """A path as guards see it, and the script's function of that name does."""
+    path = path.lower().removesuffix("/")
+    for coding in CODINGS:
+        path = path.removesuffix(coding)
+    return path.removesuffix(".html").removesuffix("/index").removesuffix("/")
 
 
 def references(target: str) -> list[str]:

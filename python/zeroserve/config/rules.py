@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from zeroserve import object_cache
-from zeroserve._core import Error
+from zeroserve._core import Archive, Error
 from zeroserve.config import file, headers, redirects
 from zeroserve.config.lines import Lines, Mistake, refusal
 from zeroserve.config.model import Block, Dialect, Rule, Rules
@@ -63,9 +63,14 @@ working: Callable[[str], AbstractContextManager[object]] = nullcontext
 """Around what may take long; the command line shows it on a terminal."""
 
 
+def sources_of(site: str) -> list[str]:
+    """Where the files of rules of a directory would be."""
+    return [os.path.join(site, name) for name in FILES]  # noqa: PTH118
+
+
 def files_of(site: str) -> tuple[str, ...]:
     """Paths of the files of rules of a directory, and of what else decides what they mean."""
-    found = [os.path.join(site, name) for name in (*FILES, file.NAME)]  # noqa: PTH118
+    found = (*sources_of(site), os.path.join(site, file.NAME))  # noqa: PTH118
     return tuple(path for path in found if os.path.lexists(path))
 
 
@@ -118,17 +123,60 @@ def _version() -> str:
     return digest.hexdigest()[:16]
 
 
+def dialect_of(config: file.Config) -> Dialect:
+    """What a configuration says about dialects."""
+    return "netlify" if config.settings.rules == "netlify" else "cloudflare"
+
+
+def source_of_archive(archive: Archive, shown: str) -> str | None:
+    """As ``source``, of an archive; ``shown`` is its name in messages."""
+    from zeroserve.config import emit
+
+    config = config_of_archive(archive, shown)
+    text = emit.script(of_archive(archive, shown), config.settings, config.lines)
+    return text if emit.decides(text) else None
+
+
+def config_of_archive(archive: Archive, shown: str) -> file.Config:
+    """What the configuration file of an archive says; raises ``Error``."""
+    data = content_of(archive)(file.NAME)
+    if data is None:
+        return file.NOTHING
+    config, faults = file.read(data, f"{shown}: {file.NAME}")
+    if faults.found:
+        raise faults.error()
+    return config
+
+
 def of_directory(site: str, config: file.Config | None = None) -> Rules:
     """What the files of a directory say; raises ``Error`` with all that is wrong with them.
 
     ``config``: what its configuration file says, if that was read already.
     """
     said = config or file.of_directory(site)
-    dialect: Dialect = "netlify" if said.settings.rules == "netlify" else "cloudflare"
-    reading = read(lambda name: bytes_of(os.path.join(site, name)), dialect)  # noqa: PTH118
+    reading = read(lambda name: bytes_of(os.path.join(site, name)), dialect_of(said))  # noqa: PTH118
     if reading.mistakes:
         raise refusal((os.path.join(site, name), one) for name, one in reading.mistakes)  # noqa: PTH118
     return reading.rules
+
+
+def of_archive(archive: Archive, shown: str) -> Rules:
+    """As ``of_directory``, of an archive; ``shown`` is its name in messages."""
+    content = content_of(archive)
+    reading = read(content, dialect_of(config_of_archive(archive, shown)))
+    if reading.mistakes:
+        raise refusal((f"{shown}: {name}", one) for name, one in reading.mistakes)
+    return reading.rules
+
+
+def content_of(archive: Archive) -> Callable[[str], bytes | None]:
+    """The contents of entries by their names, hidden ones included."""
+
+    def content(name: str) -> bytes | None:
+        found = any(entry.name == name for entry in archive.entries(under=name))
+        return archive.read(name) if found else None
+
+    return content
 
 
 def bytes_of(path: str) -> bytes | None:

@@ -29,7 +29,7 @@ from zeroserve.script.hooks import on_request, on_response
 from zeroserve.script.limiter import rate_limit
 from zeroserve.script.passwords import verify_password
 from zeroserve.script.request import Request
-from zeroserve.script.response import Response, abort, proxy, redirect, send_file
+from zeroserve.script.response import Response, abort, proxy, redirect, send_file, send_listing
 from zeroserve.script.surroundings import env, log
 from zeroserve.script.table import Table
 
@@ -47,5 +47,6 @@ __all__ = [
     "rate_limit",
     "redirect",
     "send_file",
+    "send_listing",
     "verify_password",
 ]

@@ -45,6 +45,7 @@ pub use modules_table::MODULES;
 pub use patterns::{Patterns, check_pattern};
 pub(crate) use state::State;
 pub use text_table::TEXT;
+pub(crate) use url::pairs;
 
 /// Exceptions by the number that helpers return; the compiler has the same ones.
 pub(crate) mod exception {

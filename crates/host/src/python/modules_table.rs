@@ -226,4 +226,6 @@ pub static MODULES: &[Row] = python_rows! {
     "Most bytes that the body of the request may have.";
     1309 "zs_py_verify_password", "password, hash, out", 1000, password::verify,
     "Whether a password is that of a hash.";
+    1310 "zs_py_send_listing", "path, as_json, out", 2000, response::send_listing,
+    "What lies in a directory of the site as the answer.";
 };

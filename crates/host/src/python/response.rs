@@ -181,6 +181,13 @@ pub(crate) fn send_file(call: &mut Call<'_>) -> Reply {
     call.give(out, &[handle])
 }
 
+pub(crate) fn send_listing(call: &mut Call<'_>) -> Reply {
+    let [path, as_json, out, ..] = call.args;
+    let path = site_path(call, path)?;
+    let handle = make(call, Answer::Listing { path, as_json: as_json != 0 })?;
+    call.give(out, &[handle])
+}
+
 /// Fields that describe content, and go with it.
 const OF_CONTENT: [&str; 12] = [
     "accept-ranges",

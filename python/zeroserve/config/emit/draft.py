@@ -14,14 +14,10 @@ class Phase(IntEnum):
     """What is asked before what. Of those of requests, the first answer counts."""
 
     MAINTENANCE = 10
-    ADDRESSES = 20
-    """Who is let in by address."""
-    PREFLIGHT = 25
+    PREFLIGHT = 20
     """Questions of browsers before requests from other sites: these come without a password."""
-    RATE_LIMITS = 30
-    AUTH = 40
-    LIMITS = 50
-    """Methods, sizes of bodies."""
+    GUARDS = 30
+    """Who is let in, how often, and with what: addresses, rates, passwords, methods, bodies."""
     REDIRECTS = 70
     """Redirects, rewrites and proxies of `_redirects`."""
     PATHS = 80
@@ -148,7 +144,7 @@ class Draft:
         head = [f"@{hook}", f"def {self.free(name)}({', '.join(parameters)}) -> {result}:"]
         calls = [f.name for f in functions]
         head += _sentence("Who is asked in this order; the first answer counts.")
-        return [*blocks, [*head, *_first_of([f"{name}(req)" for name in calls])]]
+        return [*blocks, [*head, *first_of([f"{name}(req)" for name in calls])]]
 
     def _docstring(self) -> list[str]:
         first, *rest = self.doc or ("The rules of this site.",)
@@ -180,7 +176,8 @@ def _sentence(doc: str) -> list[str]:
     return [f'{INDENT}"""{doc}"""'] if doc else []
 
 
-def _first_of(calls: list[str]) -> list[str]:
+def first_of(calls: list[str]) -> list[str]:
+    """A return of the first of these that is an answer."""
     line = f"{INDENT}return {' or '.join(calls)}"
     if len(line) <= text.WIDTH:
         return [line]

@@ -54,6 +54,7 @@ def listing(everywhere: bool, found: Tables, draft: Draft) -> None:
         return
     draft.use("Request", "Response", "file_exists", "send_listing")
     draft.helper("wants_json", WANTS_JSON)
+    draft.helper("listed", LISTING)
     body = [
         f"{INDENT}path = req.path",
         f'{INDENT}if req.method not in ("GET", "HEAD") or file_exists(path):',
@@ -73,7 +74,15 @@ def listing(everywhere: bool, found: Tables, draft: Draft) -> None:
     draft.request(Phase.FALLBACKS, "listing", doc, body)
 
 
-LISTED = "send_listing(path, as_json=wants_json(req))"
+LISTED = "listed(req)"
+
+LISTING = '''
+def listed(req: Request) -> Response:
+    """What lies in a directory, in the form that the client names."""
+    answer = send_listing(req.path, as_json=wants_json(req))
+    answer.append_header("Vary", "Accept")
+    return answer
+'''
 
 
 def spa(page: str | None, draft: Draft) -> None:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from zeroserve.config.emit import text
-from zeroserve.config.emit.draft import Draft, Phase
+from zeroserve.config.emit.draft import Draft, Phase, first_of
 from zeroserve.config.emit.tables import (
+    PLAIN,
     Entry,
     Tables,
     block,
@@ -16,6 +17,7 @@ from zeroserve.config.emit.tables import (
     guards_first,
     looked_at,
     test,
+    uses_key,
 )
 from zeroserve.config.emit.text import INDENT
 from zeroserve.config.paths import BasicAuth, RateLimit
@@ -61,7 +63,9 @@ UNREADABLE = '''
 def is_unreadable(req: Request) -> bool:
     """Whether a path could not be decoded, so that nobody can tell what it leads to."""
     path = req.path
-    return path == req.raw_path and ("%" in path or "/../" in path + "/")
+    if path != req.raw_path:
+        return False
+    return "%" in path or ("/.." in path and "/../" in path + "/")
 '''
 
 CREDENTIALS = '''
@@ -104,37 +108,39 @@ def sign_in(req: Request, realm: str, password: str, hash: str) -> Response | No
 
 def emit(found: Tables, draft: Draft) -> None:
     """Give the draft what the guards of these tables take."""
-    addresses = found.having(lambda path: path.deny or path.allow)
-    rates = found.having(lambda path: path.rate_limit)
-    auth = found.having(lambda path: path.basic_auth is not None)
-    methods = found.having(lambda path: path.methods is not None)
-    bodies = found.having(lambda path: path.max_body is not None)
-    if addresses or rates or auth or methods or bodies:
-        draft.use("Request", "Response")
-        draft.helper("is_unreadable", UNREADABLE)
-        doc = "What can't be decoded could be behind any guard."
-        body = [
-            f"{INDENT}if is_unreadable(req):",
-            f'{INDENT * 2}return Response(400, "the path can\'t be decoded\\n")',
-            f"{INDENT}return None",
-        ]
-        draft.request(Phase.MAINTENANCE, "readable", doc, body)
-    if addresses:
-        _addresses(addresses, found, draft)
-    if rates:
-        _rates(rates, found, draft)
-    if any(isinstance(entry.path.basic_auth, BasicAuth) for entry in auth):
-        _auth(auth, found, draft)
-    if methods:
-        _methods(methods, found, draft)
-    if bodies:
-        _bodies(bodies, found, draft)
+    asked = [
+        _addresses(found.having(lambda path: path.deny or path.allow), found, draft),
+        _rates(found.having(lambda path: path.rate_limit), found, draft),
+        _auth(found.having(lambda path: path.basic_auth is not None), found, draft),
+        _methods(found.having(lambda path: path.methods is not None), found, draft),
+        _bodies(found.having(lambda path: path.max_body is not None), found, draft),
+    ]
+    calls = [call for call in asked if call is not None]
+    if not calls:
+        return
+    draft.use("Request", "Response")
+    draft.helper("is_unreadable", UNREADABLE)
+    body = [
+        f"{INDENT}if is_unreadable(req):",
+        f'{INDENT * 2}return Response(400, "the path can\'t be decoded\\n")',
+    ]
+    if any("key" in call for call in calls):
+        draft.helper("plain", PLAIN)
+        body.append(f"{INDENT}key = plain(req.path)")
+    doc = "Who may ask, how often, and with what; the first answer counts."
+    draft.request(Phase.GUARDS, "guards", doc, [*body, *first_of(calls)])
 
 
-def _guard(draft: Draft, phase: Phase, name: str, doc: str, body: list[str]) -> None:
+def _guard(draft: Draft, name: str, doc: str, body: list[str]) -> str:
+    """A function of one kind of guards; returns how it is called."""
     ends = re.match(rf"{INDENT}(return|\))", body[-1]) is not None and "limit_body" not in body[-1]
     ending = [] if ends else [f"{INDENT}return None"]
-    draft.request(phase, name, doc, [*looked_at(body, draft), *body, *ending])
+    before = list(looked_at(body, draft))
+    parameters = ", key: str" if uses_key([*before, *body]) else ""
+    head = f"def {name}(req: Request{parameters}) -> Response | None:"
+    lines = [head, f'{INDENT}"""{doc}"""', *before, *body, *ending]
+    draft.helper(name, "\n".join(lines))
+    return f"{name}(req, key)" if parameters else f"{name}(req)"
 
 
 def _behind(entry: Entry, draft: Draft, inside: list[str]) -> list[str]:
@@ -166,7 +172,9 @@ def networks(draft: Draft, name: str, given: Sequence[str]) -> list[str]:
     return found
 
 
-def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> None:
+def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
+    if not entries:
+        return None
     draft.import_from("ipaddress", "ip_address")
     draft.helper("client", CLIENT)
     draft.helper("forbidden", FORBIDDEN)
@@ -186,27 +194,27 @@ def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> None:
                     inside += _if(deeper, tests, "or")
                 inside.append(f"{deeper}{INDENT}return forbidden()")
         body += [found.note(INDENT, entry), *_behind(entry, draft, inside)]
-    unknown = _unknown(entries, draft)
-    first = [
+    meant = [guarded(entry.pattern, draft) for entry in entries]
+    first: list[str] = []
+    if None not in meant:
+        # Most requests are for other paths, and addresses take some reading.
+        several = " or ".join(one for one in meant if one is not None)
+        first = [
+            f"{INDENT}is_meant = {several}",
+            f"{INDENT}if not is_meant:",
+            f"{INDENT * 2}return None",
+        ]
+        if len(first[0]) > text.WIDTH:
+            parts = several.split(" or ")
+            rows = [f"{INDENT * 2}{parts[0]}", *(f"{INDENT * 2}or {one}" for one in parts[1:])]
+            first[:1] = [f"{INDENT}is_meant = (", *rows, f"{INDENT})"]
+    first += [
         f"{INDENT}ip = client(req)",
-        *unknown,
+        f'{INDENT}if ip == "":',
+        f"{INDENT * 2}return forbidden()  # a Unix socket: nobody knows who that is",
         f"{INDENT}address = ip_address(ip)",
     ]
-    used = list(looked_at([*unknown, *body], draft))
-    doc = "Who may not come; nobody knows who is behind a Unix socket."
-    ending = [f"{INDENT}return None"]
-    draft.request(Phase.ADDRESSES, "addresses", doc, [*used, *first, *body, *ending])
-
-
-def _unknown(entries: list[Entry], draft: Draft) -> list[str]:
-    tests = [guarded(entry.pattern, draft) for entry in entries]
-    if None in tests:
-        return [f'{INDENT}if ip == "":', f"{INDENT * 2}return forbidden()"]
-    several = " or ".join(one for one in tests if one is not None)
-    lines = [f'{INDENT}if ip == "":']
-    lines += condition(INDENT * 2, several)
-    lines += [f"{INDENT * 3}return forbidden()", f"{INDENT * 2}return None"]
-    return lines
+    return _guard(draft, "addresses", "Who may not come.", [*first, *body])
 
 
 def _if(indent: str, tests: list[str], word: str) -> list[str]:
@@ -233,7 +241,9 @@ def use_bucket(draft: Draft) -> None:
     draft.helper("bucket", BUCKET)
 
 
-def _rates(entries: list[Entry], found: Tables, draft: Draft) -> None:
+def _rates(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
+    if not entries:
+        return None
     use_bucket(draft)
     draft.use("rate_limit")
     body: list[str] = []
@@ -247,7 +257,7 @@ def _rates(entries: list[Entry], found: Tables, draft: Draft) -> None:
             who = f"same(req, req.header({text.string(rate.by.partition(' ')[2])}))"
         inside = _counted(f"{found.file} {_short(entry.pattern)}", who, rate)
         body += [found.note(INDENT, entry, "rate_limit"), *_behind(entry, draft, inside)]
-    _guard(draft, Phase.RATE_LIMITS, "limited", "Who asks too often has to wait.", body)
+    return _guard(draft, "limited", "Who asks too often has to wait.", body)
 
 
 def _short(pattern: str) -> str:
@@ -276,7 +286,9 @@ def _counted(name: str, who: str, rate: RateLimit) -> list[str]:
 # --- passwords ------------------------------------------------------------------------------------
 
 
-def _auth(entries: list[Entry], found: Tables, draft: Draft) -> None:
+def _auth(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
+    if not any(isinstance(entry.path.basic_auth, BasicAuth) for entry in entries):
+        return None
     use_bucket(draft)
     draft.use("Table", "verify_password")
     for module in ("base64", "time"):
@@ -299,7 +311,7 @@ def _auth(entries: list[Entry], found: Tables, draft: Draft) -> None:
             body += [found.note(INDENT, entry, "basic_auth"), *block(entry.pattern, draft, inside)]
             if test(entry.pattern, draft) is None:
                 break
-    _guard(draft, Phase.AUTH, "authenticated", "The narrowest pattern says who may come.", body)
+    return _guard(draft, "authenticated", "The narrowest pattern says who may come.", body)
 
 
 def _asked(auth: BasicAuth, draft: Draft) -> list[str]:
@@ -337,7 +349,9 @@ def _rows(values: dict[str, str]) -> Iterable[str]:
 # --- what comes -----------------------------------------------------------------------------------
 
 
-def _methods(entries: list[Entry], found: Tables, draft: Draft) -> None:
+def _methods(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
+    if not entries:
+        return None
     body: list[str] = []
     for entry in guards_first(entries):
         allowed = list(dict.fromkeys(entry.path.methods or ()))
@@ -360,10 +374,12 @@ def _methods(entries: list[Entry], found: Tables, draft: Draft) -> None:
         body += [found.note(INDENT, entry, "methods"), *_behind(entry, draft, inside)]
         if guarded(entry.pattern, draft) is None:
             break
-    _guard(draft, Phase.LIMITS, "methods", "The narrowest pattern says what may be done.", body)
+    return _guard(draft, "methods", "The narrowest pattern says what may be done.", body)
 
 
-def _bodies(entries: list[Entry], found: Tables, draft: Draft) -> None:
+def _bodies(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
+    if not entries:
+        return None
     body: list[str] = []
     ordered = guards_first(entries)
     for entry in ordered:
@@ -373,4 +389,4 @@ def _bodies(entries: list[Entry], found: Tables, draft: Draft) -> None:
         body += [found.note(INDENT, entry, "max_body"), *_behind(entry, draft, inside)]
         if guarded(entry.pattern, draft) is None:
             break
-    _guard(draft, Phase.LIMITS, "bodies", "The narrowest pattern says how much may come.", body)
+    return _guard(draft, "bodies", "The narrowest pattern says how much may come.", body)

@@ -109,7 +109,7 @@ def _table(blocks: list[Block], draft: Draft) -> list[str]:
     if directories:
         name = draft.constant("HEADERS", [f": {kind} = {{", *_rows(above, order), "}"])
         nearest = directory_lookup(draft, name, list(directories))
-        find.append(f"{name}.get({nearest}(path))")
+        find.append(f"{name}.get({nearest})")
     lines.append(f"{INDENT}found = {find[0]}")
     if len(find) > 1:
         lines.append(f"{INDENT}if found is None:")

@@ -8,14 +8,14 @@ from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft
 from zeroserve.config.pattern import SPLAT, Hole, Pattern, Pieces
 
-MAX_NAME_CHARS = 32
+MAX_NAME_CHARS = 24
 """Of a constant."""
 
 MAX_LITERAL_CHARS = 36
 """Longer texts in tests are constants, so that the test fits on a line."""
 
 _OF_SCRIPTS = """
-path req res target status found matched named row directory name value yields answer re
+path req res target status found row directory name value yields answer re
 quote escaped with_query added folded language speaks redirects rules headers finish redirect proxy
 send_file file_exists abort env log rate_limit on_request on_response
 """
@@ -75,17 +75,18 @@ class Match:
         if not self._wanted & set(names):
             self.tests.append(f"{constant}.fullmatch({subject})")
             return
-        match = "matched" if subject == "path" else "named"
+        match = f"{constant.lower()}_match"  # of a type of its own: it has its number of groups
         if self._indent:
             self.before.append(f"{self._indent}{match} = {constant}.fullmatch({subject})")
         self.tests.append(f"{match} is not None")
         variables = [variable_name(one) if one in self._wanted else "_" for one in names]
         self.values.update(zip(names, variables, strict=True))
         used = [number for number, one in enumerate(variables, 1) if one != "_"]
-        if len(used) == 1:
-            self.setup.append(f"{variables[used[0] - 1]} = {match}.group({used[0]})")
+        together = f"{', '.join(variables)} = {match}.groups()"
+        if len(used) == 1 or len(together) > text.WIDTH - 2 * len(text.INDENT):
+            self.setup += [f"{variables[n - 1]} = {match}.group({n})" for n in used]
         else:
-            self.setup.append(f"{', '.join(variables)} = {match}.groups()")
+            self.setup.append(together)
 
 
 def literal(value: str, draft: Draft) -> str:

@@ -78,10 +78,14 @@ class _Emitter:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._body: list[str] = []
-        self._path_used = False
+        self._mixed = False
+        """Whether files go before some rows of tables, and not before others."""
 
     def emit(self, rules: Sequence[Rule]) -> None:
-        for stage in stages(rules):
+        plan = stages(rules)
+        tabled = [rule for stage in plan if stage.kind != "code" for rule in stage.rules]
+        self._mixed = len({rule.yields for rule in tabled}) > 1
+        for stage in plan:
             if stage.kind == "exact":
                 self._exact(stage)
             elif stage.kind == "prefix":
@@ -114,21 +118,20 @@ class _Emitter:
         nearest = directory_lookup(
             self._draft, table, [rule.pattern.prefix or "" for rule in rules]
         )
-        self._body.append(f"{INDENT}directory = {nearest}(path)")
+        self._body.append(f"{INDENT}directory = {nearest}")
         self._body.append(f"{INDENT}row = {table}.get(directory)")
         holes = any(_holes(rule.target) for rule in rules)
         self._found(rules, holes=holes)
 
     def _table(self, name: str, rules: dict[str, Rule]) -> str:
-        mixed = len({rule.yields for rule in rules.values()}) > 1
         lines = []
         for key, rule in rules.items():
             parts = [text.string(_target(rule)), str(rule.status)]
-            if mixed:
+            if self._mixed:
                 parts.append(str(rule.yields))
             value = f"({', '.join(parts)})"
             lines += text.entry(text.string(key), value, str(rule.origin), parts)
-        kind = "tuple[str, int, bool]" if mixed else "tuple[str, int]"
+        kind = "tuple[str, int, bool]" if self._mixed else "tuple[str, int]"
         return self._draft.constant(name, [f": dict[str, {kind}] = {{", *lines, "}"])
 
     def _found(self, rules: Sequence[Rule], *, holes: bool = False) -> None:
@@ -137,16 +140,16 @@ class _Emitter:
         test = "row is not None"
         names = "target, status"
         body = []
-        if yields == {True}:
+        if yields == {True} and not self._mixed:
             self._draft.use("file_exists")
             test += " and not file_exists(path)"
         self._body.append(f"{INDENT}if {test}:")
         indent = INDENT * 2
-        if len(yields) > 1:
+        if self._mixed:
             self._draft.use("file_exists")
             names += ", yields"
         body.append(f"{indent}{names} = row")
-        if len(yields) > 1:
+        if self._mixed:
             body.append(f"{indent}if not yields or not file_exists(path):")
             indent += INDENT
         if holes:
@@ -311,10 +314,12 @@ class _Emitter:
 
 
 def directory_lookup(draft: Draft, table: str, directories: Sequence[str]) -> str:
-    """A function that says which directory of a table is nearest to a path; returns its name."""
-    name = draft.free(f"nearest_of_{table.lower()}")
+    """An expression for the directory of a table that is nearest to ``path``."""
     depth = max(directory.count("/") for directory in directories) - 1
     root = "/" in directories
+    if depth == 1 and not root:
+        return 'path[: path.find("/", 1) + 1]'
+    name = draft.free(f"nearest_of_{table.lower()}")
     source = f'''
 def {name}(path: str) -> str:
     """The directory of the table that is nearest to a path; empty without one."""
@@ -328,7 +333,7 @@ def {name}(path: str) -> str:
     return found
 '''
     draft.helper(name, source)
-    return name
+    return f"{name}(path)"
 
 
 def reason(status: int) -> str:

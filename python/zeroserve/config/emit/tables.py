@@ -13,10 +13,8 @@ from zeroserve.config import paths
 from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft
 from zeroserve.config.emit.text import INDENT
-from zeroserve.config.paths import Path, expression
+from zeroserve.config.paths import Path, expression, plain
 from zeroserve.config.values import WILD as HOLE
-
-CODINGS = (".br", ".zst", ".gz")
 
 PLAIN = '''
 def plain(path: str) -> str:
@@ -162,14 +160,6 @@ def _shared(draft: Draft, name: str, expression: str) -> str:
 # --- as guards see it -----------------------------------------------------------------------------
 
 
-def plain(path: str) -> str:
-    """What the function of that name in the script does."""
-    path = path.lower().removesuffix("/")
-    for coding in CODINGS:
-        path = path.removesuffix(coding)
-    return path.removesuffix(".html").removesuffix("/index").removesuffix("/")
-
-
 def guarded(pattern: str, draft: Draft) -> str | None:
     """Whether `key`, or one of `names`, is behind the pattern; None if each path is."""
     prefix = _directory(pattern)
@@ -197,14 +187,16 @@ def _guard_constant(pattern: str, draft: Draft) -> str:
 
 
 def looked_at(body: list[str], draft: Draft) -> Iterator[str]:
-    """Statements before those of a guard, by what these use."""
+    """Statements before those of a guard, by what these use; `key` is given."""
     used = "\n".join(body)
-    if re.search(r"\bkey\b", used):
-        draft.helper("plain", PLAIN)
-        yield f"{INDENT}key = plain(req.path)"
     if re.search(r"\bnames\b", used):
         draft.helper("plain", PLAIN)
         draft.helper("spellings", SPELLINGS)
         yield f"{INDENT}names = spellings(req.path)"
     if re.search(r"\bpath\b", used):
         yield f"{INDENT}path = req.path"
+
+
+def uses_key(body: list[str]) -> bool:
+    """Whether a guard looks at `key`."""
+    return re.search(r"\bkey\b", "\n".join(body)) is not None

@@ -312,6 +312,14 @@ cases! {
             let raised = one(&mut rig, "zs_py_send_file", &[word, 200]).unwrap_err();
             assert!(raised.starts_with("ValueError: "), "{raised}");
         }
+        for as_json in [0, 1] {
+            let handle = one(&mut rig, "zs_py_send_listing", &[path, as_json]).unwrap();
+            call(&mut rig, "zs_py_answer", &[handle]);
+            let listing = Answer::Listing { path: b"a/b%".to_vec(), as_json: as_json == 1 };
+            assert_eq!(rig.exchange.take_answer(), Some(listing));
+        }
+        let bad = s(&mut rig, "a");
+        assert!(one(&mut rig, "zs_py_send_listing", &[bad, 0]).is_err());
         let long = s(&mut rig, &"/a".repeat(5000));
         assert_eq!(call(&mut rig, "zs_py_file_exists", &[long]), 0);
         assert!(trap(&mut rig, "zs_py_send_file", &[long, 200]).contains("longer than 8192"));
