@@ -234,7 +234,7 @@ def test_data(demo: Path) -> None:
         whole = fetch(server.address, "/data/stations.csv")
         rows = list(csv.DictReader(io.StringIO(text_of(whole))))
         assert len(rows) == 480
-        assert whole.header("cache-control") == "max-age=3600"
+        assert whole.header("cache-control") == "public, max-age=3600"
         origin = {"Origin": "https://elsewhere.example"}
         part = fetch(server.address, "/data/stations.csv", {"Range": "bytes=100-199", **origin})
         assert (part.status, part.body) == (206, whole.body[100:200])
