@@ -125,6 +125,7 @@ def _import_late_ones() -> None:
     import watchfiles
 
     from zeroserve import clang, compiler, object_cache, overlay, scripts
+    from zeroserve.config import emit, rules
 
     next(clang.compilers(), None)
     codecs.lookup("utf-8-sig")
@@ -132,7 +133,7 @@ def _import_late_ones() -> None:
         compiler.version()
     # Named, so that what they are for is seen.
     _ = difflib, importlib.util, json, platform, shutil, tempfile, watchfiles
-    _ = object_cache, overlay, scripts
+    _ = object_cache, overlay, scripts, emit, rules
 
 
 class Sandbox(NamedTuple):
@@ -197,6 +198,10 @@ def clean_up(sandbox: Sandbox | None) -> None:
 def needs_compiler(site: str, plugins: Iterable[str]) -> bool:
     """Whether a reload compiles scripts."""
     if any(path.endswith(SOURCES) for path in (site, *plugins)):
+        return True
+    from zeroserve import scripts
+
+    if scripts.rules_of(site) is not None:
         return True
     try:
         names = os.listdir(os.path.join(site, ".zeroserve", "scripts"))  # noqa: PTH118, PTH208
