@@ -184,7 +184,8 @@ def read(data: bytes, path: str, *, of_process: bool = False) -> tuple[Config, F
             faults.add((name,), f"only in {where}")
         else:
             faults.add_unknown((name,), known)
-    pools = read_pools(values.get("pools", {}), faults)
+    folder = os.path.dirname(os.path.abspath(path)) if of_process else None  # noqa: PTH100, PTH120
+    pools = read_pools(values.get("pools", {}), faults, folder=folder)
     found = _process(values, path, faults) if of_process else _site(values, faults)
     return found._replace(pools=pools, lines=lines(text)), faults
 
