@@ -91,7 +91,9 @@ class _Reader:
             return
         if text.startswith("!"):
             name = text[1:].strip(" \t")
-            if self._name(name, at + len(text) - len(name)):
+            if not name:
+                self._lines.add(at + 1, "no name after !", "! Name removes a header")
+            elif self._name(name, at + len(text) - len(name)):
                 self._fields.append(Field(name, None, origin))
             return
         name, colon, value = text.partition(":")

@@ -75,7 +75,10 @@ def applies(rule: Rule, req: Request) -> dict[str, str] | None:
 
 def names_pages(rule: Rule) -> bool:
     """Whether what clients sent is part of the path that a rule asks for in their place."""
-    return rule.status not in REDIRECTS and any(isinstance(p, Hole) for p in rule.target)
+    if rule.status in REDIRECTS:
+        return False
+    target = rule.target if rule.is_proxy else local_path(rule.target)
+    return any(isinstance(piece, Hole) for piece in target)
 
 
 def language(accept: str) -> str:

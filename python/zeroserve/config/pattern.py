@@ -127,12 +127,10 @@ class Pattern:
             if matched is None:
                 return None
             found.update(zip(_names(self.host), matched.groups(), strict=True))
-        if self.loose:
-            path = folded(path)
-        # Most patterns are a path, or the beginning of one.
+        # Most patterns are a path.
         if self.exact is not None:
-            return found if path == self.exact else None
-        matched = self._path.fullmatch(path)
+            return found if (folded(path) if self.loose else path) == self.exact else None
+        matched = self._path.fullmatch(slashed(path) if self.loose else path)
         if matched is None:
             return None
         found.update(zip(_names(self.path), matched.groups(), strict=True))
@@ -142,11 +140,9 @@ class Pattern:
 
     def matches_path(self, path: str) -> bool:
         """Whether it matches that path of some host."""
-        if self.loose:
-            path = folded(path)
         if self.exact is not None:
-            return path == self.exact
-        return self._path.fullmatch(path) is not None
+            return (folded(path) if self.loose else path) == self.exact
+        return self._path.fullmatch(slashed(path) if self.loose else path) is not None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pattern) and self.key == other.key
@@ -159,7 +155,8 @@ class Pattern:
 
     @cached_property
     def _path(self) -> re.Pattern[str]:
-        return re.compile(self.expression, re.DOTALL)
+        flags = re.DOTALL | re.IGNORECASE if self.loose else re.DOTALL
+        return re.compile(self.expression, flags)
 
     @cached_property
     def _host(self) -> re.Pattern[str]:
@@ -196,8 +193,12 @@ def folded(path: str) -> str:
     >>> folded("/Docs"), folded("/")
     ('/docs/', '/')
     """
-    lower = path.lower()
-    return lower if lower.endswith("/") else lower + "/"
+    return slashed(path.lower())
+
+
+def slashed(path: str) -> str:
+    """The path with a slash at its end."""
+    return path if path.endswith("/") else path + "/"
 
 
 def parse(text: str, *, loose: bool = False) -> Pattern:
@@ -234,7 +235,7 @@ def parse(text: str, *, loose: bool = False) -> Pattern:
 
 def _once(name: str) -> str:
     if name == SPLAT:
-        return "one * stands for anything, slashes included; name single parts :like-this"[:-5]
+        return "one * stands for anything; write :name for a part between slashes"
     return "give the second one another name"
 
 
@@ -258,14 +259,16 @@ def _host(text: str, at: int) -> Pieces:
 
 def _path(text: str, at: int) -> Pieces:
     for what, message, hint in (
-        ("?", "a query in a pattern", "queries are matched by NAME=VALUE behind the path"),
+        ("?", "a query in a pattern", "a pattern is a path; rules may have name=value behind it"),
         ("//", "an empty part between two slashes", "paths are matched with single slashes"),
     ):
         if what in text:
             raise BadPattern(at + text.index(what), message, hint)
     for part in re.finditer(r"[^/]+", text):
         if unquote(part[0]) in (".", ".."):
-            raise BadPattern(at + part.start(), f"{part[0]} in a pattern", "paths have none left")
+            raise BadPattern(
+                at + part.start(), f"{part[0]} in a pattern", "paths are matched without such parts"
+            )
     stray = re.search(r"%(?![0-9A-Fa-f]{2})", text)
     if stray:
         message = "a % without two hexadecimal digits"

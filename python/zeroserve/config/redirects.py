@@ -274,6 +274,8 @@ class _Line:
             elif any(isinstance(p, Hole) and p.name == found[1] for p in pieces):
                 message = f"{found[0]} in the host: clients would choose where they are sent"
                 raise _Refused(word.at + start + found.start(), message, "write a slash before it")
+        if not text:
+            raise _Refused(word.at + start, "no host after ://")
         if not AUTHORITY.fullmatch(plain):
             raise _Refused(word.at + start, f"not a host: {text}")
 

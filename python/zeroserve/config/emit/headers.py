@@ -1,5 +1,6 @@
 """The phase of `_headers`: all blocks that match, in the order of the file."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from zeroserve.config.emit import text
@@ -14,6 +15,9 @@ from zeroserve.config.pattern import Hole, Pieces
 FEWEST_BLOCKS = 12
 """Blocks become a table from this number on; fewer read better as code."""
 
+PATH = re.compile(r"(?<![.\w])path\b")
+"""The variable, where a line needs it."""
+
 COOKIE = "set-cookie"
 """The one header whose values can't be joined."""
 
@@ -23,11 +27,16 @@ def added(before: str, value: str) -> str:
     return f"{before}, {value}" if before else value
 '''
 
+SLASHED = '''
+def slashed(path: str) -> str:
+    """The path with a slash at its end."""
+    return path if path.endswith("/") else path + "/"
+'''
+
 FOLDED = '''
 def folded(path: str) -> str:
     """The path without regard to case, and to a slash at its end."""
-    lower = path.lower()
-    return lower if lower.endswith("/") else lower + "/"
+    return slashed(path.lower())
 '''
 
 
@@ -42,9 +51,12 @@ def emit(blocks: Sequence[Block], draft: Draft) -> None:
         body += _table(tabled, draft)
     if coded:
         body += _Code(coded, draft).lines()
-    if any("path" in line for line in body):
+    if any("slashed(" in line for line in body):
+        draft.helper("slashed", SLASHED)
+    if any(PATH.search(line) for line in body):
         path = "req.path"
         if blocks[0].pattern.loose:
+            draft.helper("slashed", SLASHED)
             draft.helper("folded", FOLDED)
             path = "folded(req.path)"
         body.insert(0, f"{INDENT}path = {path}")

@@ -16,8 +16,8 @@ MAX_LITERAL_CHARS = 36
 
 _OF_SCRIPTS = """
 path req res target status found row directory name value yields answer re
-quote escaped with_query added folded language speaks redirects rules headers finish redirect proxy
-send_file file_exists abort env log rate_limit on_request on_response
+quote escaped with_query added folded slashed language speaks redirects rules headers finish
+redirect proxy send_file file_exists abort env log rate_limit on_request on_response
 """
 RESERVED = frozenset(_OF_SCRIPTS.split()) | frozenset(dir(builtins))
 """Names that scripts have for something else."""
@@ -47,18 +47,21 @@ class Match:
 
     def _path(self, pattern: Pattern) -> None:
         prefix = pattern.prefix
+        in_path = {piece.name for piece in pattern.path if isinstance(piece, Hole)}
         if pattern.exact is not None:
             self.tests.append(f"path == {literal(pattern.exact, self._draft)}")
-        elif prefix is None:
-            self._whole(pattern.path, pattern.expression, "path", constant_name(pattern.text))
-            if pattern.loose and SPLAT in self._wanted and Hole(SPLAT) in pattern.path:
+        elif prefix is None or (pattern.loose and self._wanted & in_path):
+            # What is found keeps its case.
+            subject = "slashed(req.path)" if pattern.loose else "path"
+            self._whole(pattern.path, pattern.expression, subject, constant_name(pattern.text))
+            if pattern.loose and SPLAT in self._wanted & in_path:
                 self.setup.append('splat = splat.removesuffix("/")')
         else:
             if prefix != "/":
                 self.tests.append(f"path.startswith({literal(prefix, self._draft)})")
             if SPLAT in self._wanted:
-                end = '.removesuffix("/")' if pattern.loose else ""
-                self.setup.append(f"splat = path.removeprefix({literal(prefix, self._draft)}){end}")
+                start = literal(prefix, self._draft)
+                self.setup.append(f"splat = path.removeprefix({start})")
                 self.values[SPLAT] = "splat"
 
     def _whole(self, pieces: Pieces, expression: str, subject: str, constant: str) -> None:
@@ -68,9 +71,14 @@ class Match:
             return
         self._draft.import_from("re")
         arguments = [text.raw(expression)]
-        if Hole(SPLAT) in pieces:
-            arguments.append("re.DOTALL")
-        constant = self._draft.constant(constant, text.call("", " = re.compile(", arguments))
+        flags = ["re.DOTALL"] if Hole(SPLAT) in pieces else []
+        if subject.startswith("slashed"):
+            flags.append("re.IGNORECASE")
+        if flags:
+            arguments.append(" | ".join(flags))
+        constant = self._draft.free(constant)
+        lines = text.call("", f"{constant} = re.compile(", arguments)
+        self._draft.constant(constant, _unnamed(constant, lines))
         names = [piece.name for piece in pieces if isinstance(piece, Hole)]
         if not self._wanted & set(names):
             self.tests.append(f"{constant}.fullmatch({subject})")
@@ -93,7 +101,14 @@ def literal(value: str, draft: Draft) -> str:
     """A text in a test: as it is, or a constant when it is long."""
     if len(value) <= MAX_LITERAL_CHARS:
         return text.string(value)
-    return draft.constant_like(constant_name(value), text.assign("", "", text.string(value)))
+    name = draft.free(constant_name(value))
+    lines = text.assign("", name, text.string(value))
+    return draft.constant_like(name, _unnamed(name, lines))
+
+
+def _unnamed(name: str, lines: list[str]) -> list[str]:
+    """The lines of a constant without its name, which was there to see what fits."""
+    return [lines[0].removeprefix(name), *lines[1:]]
 
 
 def variable_name(name: str) -> str:

@@ -8,7 +8,7 @@ from zeroserve.config.emit.draft import Draft, Phase
 from zeroserve.config.emit.match import MAX_LITERAL_CHARS, Match, literal, variable_name
 from zeroserve.config.emit.stages import Stage, stages
 from zeroserve.config.emit.text import INDENT
-from zeroserve.config.interpret import may_begin_with_slash
+from zeroserve.config.interpret import may_begin_with_slash, names_pages
 from zeroserve.config.model import REDIRECTS, REWRITE, Rule, local_path
 from zeroserve.config.pattern import Hole, Pieces
 
@@ -95,12 +95,12 @@ class _Emitter:
         body = self._body
         if not body[-1].startswith(f"{INDENT}return "):
             body.append(f"{INDENT}return None")
-        if any("path" in line for line in body):
-            start = [f"{INDENT}path = req.path"]
-            if any(rule.status not in REDIRECTS and _holes(rule.target) for rule in rules):
-                start.append(f'{INDENT}if "/../" in path + "/":  # leads out of the site')
-                start.append(f"{INDENT * 2}return None")
-            body[:0] = start
+        guarded = any(map(names_pages, rules))
+        start = [f"{INDENT}path = req.path"] if guarded or any("path" in li for li in body) else []
+        if guarded:
+            start.append(f'{INDENT}if "/../" in path + "/":  # leads out of the site')
+            start.append(f"{INDENT * 2}return None")
+        body[:0] = start
         doc = "The first rule that applies decides."
         self._draft.request(Phase.REDIRECTS, "redirects", doc, body)
 
@@ -244,8 +244,11 @@ class _Emitter:
         inside = ", ".join(words) + ("," if len(words) == 1 else "")
         if len(inside) <= MAX_LITERAL_CHARS:
             return f"({inside})"
-        lines = text.call("", " = (", words)
-        return self._draft.constant_like(name, lines if len(words) > 1 else [f" = ({inside})"])
+        constant = self._draft.free(name)
+        lines = [f" = ({inside})"]
+        if len(constant + lines[0]) > text.WIDTH:
+            lines = [" = (", *(f"{INDENT}{word}," for word in words), ")"]
+        return self._draft.constant_like(constant, lines)
 
     def _action(self, rule: Rule, values: dict[str, str], indent: str) -> list[str]:
         if rule.is_proxy:
