@@ -408,12 +408,9 @@ impl Inquiry {
 
     /// The content of an upstream's answer was replaced: the next answer that is asked for has what
     /// is sent instead.
-    pub fn replaced(&mut self, worker: &Worker, line: Option<Line>) {
+    pub fn replaced(&mut self, line: Option<Line>) {
         self.elsewhere = None;
-        self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
-            asked.until = Some(worker.clock.precise());
-            asked
-        });
+        self.asked = line.and_then(|line| line.upstream);
     }
 
     /// The upstream that was asked in vain, for the access log.

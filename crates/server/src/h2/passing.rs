@@ -177,9 +177,12 @@ impl<S: Stream> Connection<S> {
             Passed::Replaced => {
                 worker.head_text.replace(text);
                 let line = passing.line.take();
-                job.inquiry.replaced(&worker, line);
+                job.inquiry.replaced(line);
                 job.upload.is_past = true;
-                job.state = State::Runnable;
+                let state = std::mem::replace(&mut job.state, State::Runnable);
+                if let State::Passing(passing) = state {
+                    passing.passage.let_go(&worker);
+                }
                 return self.resume(job);
             }
             Passed::Instead(Answer { status, body }) => (status, Some(body)),
