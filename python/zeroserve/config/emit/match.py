@@ -85,7 +85,8 @@ class Match:
             return
         match = f"{constant.lower()}_match"  # of a type of its own: it has its number of groups
         if self._indent:
-            self.before.append(f"{self._indent}{match} = {constant}.fullmatch({subject})")
+            start = f"{match} = {constant}.fullmatch("
+            self.before += text.call(self._indent, start, [subject])
         self.tests.append(f"{match} is not None")
         variables = [variable_name(one) if one in self._wanted else "_" for one in names]
         self.values.update(zip(names, variables, strict=True))
@@ -118,6 +119,7 @@ def variable_name(name: str) -> str:
 
 def constant_name(text: str) -> str:
     """A constant for a pattern: ``BLOG_YEAR`` for ``/blog/:year/*``."""
-    words = re.findall(r"[A-Za-z0-9]+", text)
+    path = re.sub(r"^[a-z]+://[^/]*", "", text, flags=re.IGNORECASE)
+    words = re.findall(r"[A-Za-z0-9]+", path)
     word = "_".join(words).upper()[:MAX_NAME_CHARS].rstrip("_")
     return word if word and not word[0].isdigit() else f"PATTERN_{word}".rstrip("_")
