@@ -99,7 +99,7 @@ def blocks(draw: st.DrawFn) -> str:
             lines.append(f"  ! {name}")
             continue
         value = draw(st.sampled_from(["1", "max-age=5", 'say "hi" {x}', "it's"]))
-        if names and draw(st.integers(0, 1)):
+        if names and draw(st.integers(0, 1)) == 1:
             value = f"</:{names[0]}>; {value}"
         lines.append(f"  {name}: {value}")
     return "\n".join(lines)
