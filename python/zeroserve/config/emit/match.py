@@ -114,7 +114,9 @@ def _unnamed(name: str, lines: list[str]) -> list[str]:
 
 def variable_name(name: str) -> str:
     """A variable for what is open, or for a header."""
-    return f"{name}_" if name in RESERVED or keyword.iskeyword(name) else name
+    # Results of patterns end in _match, parameters of a query begin with query_.
+    taken = name in RESERVED or name.endswith("_match") or name.startswith("query_")
+    return f"{name}_" if taken or keyword.iskeyword(name) else name
 
 
 def constant_name(text: str) -> str:
