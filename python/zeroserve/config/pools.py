@@ -3,7 +3,7 @@
     [pools.api]
     upstreams = ["http://10.0.0.1:9000", "http://10.0.0.2:9000"]
 
-The defaults are those of ``crates/proxy``, which reads what ``as_json`` makes of all this.
+The defaults are those of ``crates/proxy``, which reads what ``written`` makes of all this.
 """
 
 import dataclasses
