@@ -15,6 +15,7 @@ damaged without harm. Where nothing has changed, the compiler is not even import
 import hashlib
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -76,6 +77,39 @@ def compile(path: str | os.PathLike[str]) -> Made:
         if place:
             _save(place, script, digests, made)
     digests = _digests(made.files, version)
+    if digests is not None:
+        if len(_kept) >= MAX_KEPT:
+            _kept.clear()
+        _kept[script] = digests, made
+    return made
+
+
+def compile_made(name: str, files: tuple[str, ...], salt: str, make: Callable[[], str]) -> Made:
+    """As ``compile``, of a script that is made of other files.
+
+    ``name``: the path that it would have; ``salt``: changes when the way it is made does;
+    ``make`` gives its text, and is only called when there is no object yet.
+    """
+    script = os.path.abspath(name)  # noqa: PTH100
+    version = f"{_version()}:{salt}"
+    own = tuple(os.path.abspath(file) for file in files)  # noqa: PTH100
+    digests = _digests(own, version)
+    known = _kept.get(script)
+    if known is not None and known[1].files == own and digests == known[0]:
+        return known[1]
+    place = _place(script, "\0".join(digests or ()).encode(), version)
+    made = _load(place, script, version) if place else None
+    if made is None or made.files != own:
+        began_ns = time.time_ns() - CLOCK_TICK_NS
+        from zeroserve import compiler
+
+        object = compiler.compile_text(make(), os.path.basename(name))  # noqa: PTH119
+        made = Made(object, own, 1)
+        after = _digests(own, version)
+        if digests != after or any(_changed_ns(file) >= began_ns for file in own):
+            return made
+        if place and digests is not None:
+            _save(place, script, digests, made)
     if digests is not None:
         if len(_kept) >= MAX_KEPT:
             _kept.clear()

@@ -7,11 +7,15 @@ becomes of their decision is the business of the same code as in the server.
 import builtins
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from zeroserve._core import Archive, Error
+from zeroserve.config.fetch import Fetch
+from zeroserve.fetching import Fetcher
+from zeroserve.script import fetching
 from zeroserve.script.files import Has, looking
 from zeroserve.script.hooks import Hooks, OnRequest, OnResponse, hooks_of
 from zeroserve.script.limiter import RateLimiter, counting
@@ -45,8 +49,9 @@ class Script(NamedTuple):
 class Scripts:
     """The scripts of a site, loaded anew, and what they share between requests."""
 
-    def __init__(self, site: str | os.PathLike[str]) -> None:
-        """``site``: a directory, a ``.py`` file, or an archive without scripts.
+    def __init__(self, site: str | os.PathLike[str], rules: Sequence[Fetch] = ()) -> None:
+        """``site``: a directory, a ``.py`` file, or an archive without scripts. ``rules``: which
+        servers they may ask.
 
         Raises ``Error`` for a script that can't be imported, and for one that is not Python.
         """
@@ -54,9 +59,10 @@ class Scripts:
         modules = _Modules(_sources(path))
         alone = path.suffix == ".py" and path.is_file()
         # The order of their objects in an archive.
-        names = (
-            [path.stem] if alone else sorted(modules.sources, key=lambda n: os.fsencode(f"{n}.o"))
-        )
+        names = [path.stem] if alone else list(modules.sources)
+        if not alone and path.is_dir():
+            names += modules.add_rules(path)
+        names.sort(key=lambda name: os.fsencode(f"{name}.o"))
         found = [Script(name, hooks_of(modules.load(name))) for name in names]
         self.list = [script for script in found if any(script.hooks)]
         """Those with hooks; other files are there to be imported."""
@@ -66,6 +72,7 @@ class Scripts:
                 "write @on_request before the function that looks at requests",
             )
         self.limiter = RateLimiter()
+        self.fetcher = Fetcher(rules)
         self.has: Has | None = None
         """Knows the files of the site."""
         self.errors: list[BaseException] = []
@@ -83,6 +90,7 @@ class Conversation:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self._request: Arrived | None = None
+        self._fetches = [0]
         self.sees_responses = any(script.hooks.on_response for script in scripts.list)
 
     def request(
@@ -103,6 +111,7 @@ class Conversation:
         of the body.
         """
         major, minor = version
+        self._fetches = [0]
         self._request = req = Arrived(
             method,
             target,
@@ -116,7 +125,7 @@ class Conversation:
         )
         for name, hooks in self._scripts.list:
             for hook in hooks.on_request:
-                with _Run(self._scripts, name, hook) as run:
+                with _Run(self._scripts, name, hook, self._fetches) as run:
                     answer = hook(req)
                     _require(answer, Response)
                 if run.status is not None:
@@ -141,7 +150,7 @@ class Conversation:
         res = Shown(status, fields, upstream_error)
         for name, hooks in self._scripts.list:
             for hook in hooks.on_response:
-                with answered(), _Run(self._scripts, name, hook) as run:
+                with answered(), _Run(self._scripts, name, hook, None) as run:
                     result: object = hook(req, res)
                     _require(result, None)
                 if run.status is not None:
@@ -152,12 +161,25 @@ class Conversation:
 class _Run:
     """A hook runs; an exception in it is the status to answer."""
 
-    def __init__(self, scripts: Scripts, name: str, hook: OnRequest | OnResponse) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        name: str,
+        hook: OnRequest | OnResponse,
+        fetches: list[int] | None,
+    ) -> None:
+        """``fetches``: how many there were; None in a response hook."""
         self.status: int | None = None
         self._scripts = scripts
         self._name = name
         self._hook = hook
-        self._around = (running(name), counting(scripts.limiter), looking(scripts.has))
+        self._around = (
+            running(name),
+            counting(scripts.limiter),
+            looking(scripts.has),
+            fetching.answering(scripts.fetcher),
+            fetching.counting(fetches, in_hook=fetches is None),
+        )
 
     def __enter__(self) -> "_Run":
         for manager in self._around:
@@ -243,8 +265,27 @@ class _Modules:
 
     def __init__(self, sources: dict[str, Path]) -> None:
         self.sources = sources
+        self._texts: dict[str, bytes] = {}
+        """Of those that are no files."""
         self._loaded: dict[str, ModuleType] = {}
         self._builtins = {**vars(builtins), "__import__": self._import, _MARK: True}
+
+    def add_rules(self, site: Path) -> list[str]:
+        """The script that the files of rules of a site become; returns its name."""
+        from zeroserve import scripts
+
+        entries = [(DIRECTORY + path.name, str(path)) for path in self.sources.values()]
+        found = scripts.places(entries, rules_of=scripts.rules_of(str(site)))
+        if not any(place.rules_of for place in found):
+            return []
+        from zeroserve.config import rules
+
+        source = rules.source(str(site))
+        if source is None:
+            return []
+        self.sources[scripts.RULES] = site / rules.ENTRY
+        self._texts[scripts.RULES] = source.encode()
+        return [scripts.RULES]
 
     def load(self, name: str) -> ModuleType:
         """The module of a file, run when it is asked for first."""
@@ -257,7 +298,8 @@ class _Modules:
         before = sys.modules.get(name)
         sys.modules[name] = module  # some decorators look for the module of what they decorate
         try:
-            exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
+            code = self._texts[name] if name in self._texts else path.read_bytes()
+            exec(compile(code, path, "exec", dont_inherit=True), vars(module))
         except OSError as error:
             raise Error(f"can't read {quoted(str(path))}: {reason(error)}") from error
         except Error:

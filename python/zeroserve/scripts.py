@@ -57,6 +57,12 @@ NO_ENTRY_HINTS = {
 
 NEVER_RUNS = "no function is a hook, and no script imports it: it never runs"
 
+RULES = "50-rules"
+"""The script that the files of rules of a site become."""
+
+RULE_FILES = ("_redirects", "_headers")
+"""At the root of a site; they are never served."""
+
 MAX_SCRIPTS = 256
 """Scripts of one site: all of them run for every request."""
 
@@ -79,6 +85,8 @@ class Place(NamedTuple):
     """Name inside the site: ``.zeroserve/scripts/guard.c``."""
     path: str | None
     """The file; None inside an archive."""
+    rules_of: str | None = None
+    """The directory whose files of rules it is made of; it is no file then."""
 
 
 def objects(
@@ -94,7 +102,7 @@ def objects(
     alone = split(path) is not None
     archive = None if alone or os.path.isdir(path) else Archive(path)  # noqa: PTH112
     found = []
-    for place in places(files(path, archive)):
+    for place in places(files(path, archive), rules_of=rules_of(path)):
         try:
             object = _object(place, archive, seen)
         except Error as error:
@@ -102,6 +110,8 @@ def objects(
                 if seen is not None:
                     seen(diagnostic.path)
             raise
+        if place.rules_of is not None and not object:
+            continue  # files without rules
         load(object, place.path or place.entry)
         found.append(Script(place.name, object))
     return found
@@ -110,7 +120,7 @@ def objects(
 def problems(site: str | os.PathLike[str], archive: Archive | None) -> Iterator[Problem]:
     """Everything that is wrong with the scripts of a site; ``archive`` as for ``files``."""
     try:
-        found = places(files(os.fspath(site), archive))
+        found = places(files(os.fspath(site), archive), rules_of=rules_of(os.fspath(site)))
     except Error as error:
         yield Problem("error", DIRECTORY, 0, str(error.args[0]))
         return
@@ -126,14 +136,19 @@ def problems(site: str | os.PathLike[str], archive: Archive | None) -> Iterator[
                 object = compiled.object
             else:
                 object = _object(place, archive, imported.add)
-            load(object, place.path or place.entry)
+            if object or place.rules_of is None:
+                load(object, place.path or place.entry)
         except Error as error:
             refused = True
             several = diagnostics(error)
-            for one in several:
+            for one in several if place.rules_of is None else ():
                 file = "" if one.path == place.path else f"{os.path.basename(one.path)}, "  # noqa: PTH119
                 text = f"{file}line {one.line}: {one.message}"
                 yield Problem("error", place.entry, 0, text)
+            for one in several if place.rules_of is not None else ():
+                hint = f" ({one.hint})" if one.hint else ""
+                text = f"line {one.line}, column {one.column}: {one.message}{hint}"
+                yield Problem("error", os.path.basename(one.path), 0, text)  # noqa: PTH119
             if not several:
                 yield Problem("error", place.entry, 0, _without_place(place, str(error.args[0])))
     # One that is refused may be the one that imports it.
@@ -152,6 +167,19 @@ def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
     if not os.path.isdir(site):  # noqa: PTH112
         return [(DIRECTORY + os.path.basename(site), site)]  # noqa: PTH119
     return [file for file in _of_directory(site) if not is_helper(file[1])]
+
+
+def rules_of(site: str) -> str | None:
+    """The site, if it is a directory with files of rules, or a configuration that has some."""
+    if not os.path.isdir(site):  # noqa: PTH112
+        return None
+    if any(os.path.lexists(os.path.join(site, name)) for name in RULE_FILES):  # noqa: PTH118
+        return site
+    if not os.path.lexists(os.path.join(site, ".zeroserve", "zeroserve.toml")):  # noqa: PTH118
+        return None
+    from zeroserve.config import file  # late: most sites have no such file
+
+    return site if file.decides(site) else None
 
 
 def lost(files: Iterable[tuple[str, str]], imported: Collection[str]) -> list[str]:
@@ -184,10 +212,11 @@ def _is_looked_at(entry: os.DirEntry[str]) -> bool:
     return True
 
 
-def places(files: Iterable[tuple[str, str | None]]) -> list[Place]:
+def places(files: Iterable[tuple[str, str | None]], *, rules_of: str | None = None) -> list[Place]:
     """The scripts among these files of a site, in the order in which they run.
 
-    Raises ``Error`` when two have one name, or for one that can't be run.
+    ``rules_of``: the site, when it is a directory with files of rules. Raises ``Error`` when two
+    have one name, or for one that can't be run.
     """
     found: dict[str, Place] = {}
     for entry, file in files:
@@ -204,6 +233,13 @@ def places(files: Iterable[tuple[str, str | None]]) -> list[Place]:
             pair = " and ".join(sorted([quoted(found[name].entry), quoted(entry)]))
             raise Error(f"two scripts with one name: {pair}", "rename or remove one of them")
         found[name] = Place(name, entry, file)
+    if rules_of is not None:
+        if RULES in found:
+            raise Error(
+                f"rules beside the script that such rules become: {quoted(found[RULES].entry)}",
+                "remove the script, or the files of rules",
+            )
+        found[RULES] = Place(RULES, f"{DIRECTORY}{RULES}.py", None, rules_of)
     if len(found) > MAX_SCRIPTS:
         raise Error(f"more than {MAX_SCRIPTS} scripts: {len(found)}")
     return sorted(found.values(), key=lambda place: f"{place.name}.o".encode())
@@ -299,6 +335,14 @@ def _of_site(entry: str) -> tuple[str, str] | None:
 def _object(
     place: Place, archive: Archive | None, seen: Callable[[str], object] | None = None
 ) -> bytes:
+    if place.rules_of is not None:
+        from zeroserve.config import rules  # late: most sites have none
+
+        if seen is not None:
+            for path in rules.files_of(place.rules_of):
+                seen(path)
+        built = rules.made(place.rules_of)
+        return built.object if built is not None else b""
     if place.path is not None:
         if seen is not None:
             seen(place.path)

@@ -30,7 +30,7 @@ pub use digest::{ContentHasher, DIGEST_LEN, Digest, digest_of, etag_of};
 pub use format::{NewEntry, encode as encode_index};
 pub use index::{Entry, EntryId, Index, Variant};
 pub use listing::{Child, Children};
-pub use name::{MAX_NAME_BYTES, is_hidden};
+pub use name::{MAX_NAME_BYTES, RULES, is_hidden};
 pub use problem::{Error, Problem, Severity, plain};
 pub use source::ReadAt;
 

@@ -44,10 +44,14 @@ pub(crate) fn is_normal(name: &str) -> bool {
         && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
-/// Whether a normalised name is never served: dot-files and `.zeroserve/`, but not `.well-known/`.
+/// Files of rules at the root of a site: they are for the server, not for clients.
+pub const RULES: [&str; 2] = ["_redirects", "_headers"];
+
+/// Whether a normalised name is never served: dot-files and `.zeroserve/`, but not `.well-known/`;
+/// and files of rules.
 pub fn is_hidden(name: &str) -> bool {
     let visible = name.strip_prefix(".well-known/").unwrap_or(name);
-    visible.starts_with('.') || visible.contains("/.")
+    visible.starts_with('.') || visible.contains("/.") || RULES.contains(&name)
 }
 
 #[cfg(test)]
@@ -70,6 +74,9 @@ mod tests {
         for hidden in [".env", "a/.git/config", ".zeroserve/index", ".well-known/.x", ".well-known"]
         {
             assert!(is_hidden(hidden), "{hidden}");
+        }
+        for hidden in RULES {
+            assert!(is_hidden(hidden) && !is_hidden(&format!("docs/{hidden}")), "{hidden}");
         }
         for shown in [".well-known/acme-challenge/x", "a/b.c", "a.", "a../b"] {
             assert!(!is_hidden(shown), "{shown}");

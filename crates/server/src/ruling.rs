@@ -405,12 +405,19 @@ pub fn finish(
         out.extend_from_slice(&made);
         return Ok(());
     }
+    let exchange = &scripted.exchange;
+    let untouched = exchange
+        .response()
+        .is_some_and(|seen| seen.status == answer.status && !seen.headers.changed())
+        && !exchange.has_response_headers();
+    if untouched && scripted.stopped().is_none() {
+        return Ok(());
+    }
     let head = out.split_off(start);
     if let Some(status) = scripted.stopped() {
         *answer = pipeline::text(status, now, request.method, out);
         return Ok(());
     }
-    let exchange = &scripted.exchange;
     if let Some(response) = exchange.response() {
         answer.status = response.status;
     }

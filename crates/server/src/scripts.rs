@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, LazyLock};
 
-use zeroserve_archive::{Archive, EntryId, Error, Problem, Severity};
+use zeroserve_archive::{Archive, EntryId, Error, Problem, RULES, Severity};
 use zeroserve_host::Patterns;
 use zeroserve_vm::limits::MAX_OBJECT_BYTES;
 use zeroserve_vm::{Engine, HelperTable, LoadError, Program};
@@ -15,6 +15,9 @@ static NO_CODE: Notice = Notice::new();
 
 /// Where an archive keeps its scripts.
 pub const FOLDER: &str = ".zeroserve/scripts/";
+
+/// What files of rules at the root of a site are compiled to.
+const COMPILED_RULES: &str = ".zeroserve/scripts/50-rules.o";
 
 /// Section of the functions that see each request.
 const REQUEST: &str = "zeroserve.request";
@@ -108,6 +111,14 @@ impl Scripts {
                 })?;
                 scripts.add(entry.name, &bytes, engine)?;
             }
+        }
+        let uncompiled = RULES.into_iter().find(|name| archive.index().find(name).is_some());
+        if let Some(name) = uncompiled
+            && !archive.is_directory()
+            && archive.index().find(COMPILED_RULES).is_none()
+        {
+            let why = "rules that were not compiled; make the archive with `zeroserve pack`";
+            return Err(refused(name, why));
         }
         Ok(if scripts.list.is_empty() { None } else { Some(scripts) })
     }

@@ -4,29 +4,36 @@ import io
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 from zeroserve import _core, scripts
 from zeroserve._core import Archive, Entry, Problem
 from zeroserve.cli.flags import Options
 from zeroserve.codings import CODINGS, Coding
-from zeroserve.config import file
+from zeroserve.config import file, rules
+from zeroserve.config.lines import Mistake
 from zeroserve.words import plural, printable, problem, quoted
+
+WRITTEN = (*scripts.RULE_FILES, file.NAME)
+"""Files of configuration: what is wrong with them is wrong usage, code 2."""
 
 MAX_DECODE_BYTES = 64 << 20
 """Larger files are not held in memory to compare their siblings with them."""
 
 
 def run(options: Options) -> int:
-    """Print all problems; returns 1 when an error is among them."""
+    """Print all problems; returns 1 when an error is among them, 2 when one of configuration."""
     site = options.operands[0] if options.operands else "."
     found = _problems(site)
     errors = sum(1 for one in found if one.severity == "error")
     for one in found:
         sys.stdout.write(f"{printable(site)}: {one.severity}: {problem(one)}\n")
+    # As of whoever writes a command that is none: what is wrong was written by hand.
+    malformed = any(one.severity == "error" and one.entry in WRITTEN for one in found)
     summary = f"{plural(errors, 'error')}, {plural(len(found) - errors, 'warning')}"
     sys.stdout.write(f"{summary}\n")
     sys.stdout.flush()
-    return 1 if errors else 0
+    return 2 if malformed else 1 if errors else 0
 
 
 def _problems(site: str) -> list[Problem]:
@@ -44,6 +51,7 @@ def _problems(site: str) -> list[Problem]:
     if directory:
         found.extend(archive.warnings)
     found.extend(_configuration(site, None if directory else archive))
+    found.extend(_rules(site, archive))
     found.extend(_stale_siblings(archive))
     found.extend(scripts.problems(site, None if directory else archive))
     return found
@@ -54,6 +62,55 @@ def _configuration(site: str, archive: Archive | None) -> Iterator[Problem]:
         line = "" if fault.line is None else f"line {fault.line}: "
         hint = f" ({fault.hint})" if fault.hint else ""
         yield Problem("error", file.NAME, 0, f"{line}{fault.said}{hint}")
+    config = file.of_site(site, archive)
+    if config is None or not config.decides:
+        return
+    from zeroserve.config.notes import notes  # late: most sites have nothing of it
+
+    entries = {entry.name for entry in (archive or Archive(site)).entries()}
+    for fault in notes(config, entries):
+        line = "" if fault.line is None else f"line {fault.line}: "
+        yield Problem("warning", file.NAME, 0, f"{line}{fault.said}")
+
+
+def _rules(site: str, archive: Archive) -> Iterator[Problem]:
+    """What is wrong with the rules of a site, and what was surely not meant."""
+    directory = os.path.isdir(site)  # noqa: PTH112
+    content = rules.content_of(archive)
+    if directory:
+        content = partial(_content, site)
+    if not any(content(name) is not None for name in scripts.RULE_FILES):
+        return
+    from zeroserve.config.review import review  # late: most sites have no rules
+
+    config = file.of_site(site, None if directory else archive) or file.NOTHING
+    reading = rules.read(content, rules.dialect_of(config))
+    # Those of a directory are found when its scripts are compiled.
+    for name, mistake in () if directory else reading.mistakes:
+        yield Problem("error", name, 0, _said(mistake))
+    for name, note in reading.notes:
+        yield Problem("warning", name, 0, _said(note))
+    names = {entry.name for entry in archive.entries() if not entry.hidden}
+
+    def exists(path: str) -> bool:
+        name = path.removeprefix("/")
+        index = f"{name.removesuffix('/')}/index.html".removeprefix("/")
+        return name in names or index in names or f"{name}.html" in names
+
+    for remark in review(reading.rules, exists):
+        text = f"line {remark.origin.line}: {remark.text}"
+        yield Problem(
+            "error" if remark.severity == "error" else "warning", remark.origin.file, 0, text
+        )
+
+
+def _content(site: str, name: str) -> bytes | None:
+    return rules.bytes_of(os.path.join(site, name))  # noqa: PTH118
+
+
+def _said(mistake: Mistake) -> str:
+    hint = f" ({mistake.hint})" if mistake.hint else ""
+    return f"line {mistake.line}, column {mistake.column}: {mistake.message}{hint}"
 
 
 def _stale_siblings(archive: Archive) -> Iterator[Problem]:

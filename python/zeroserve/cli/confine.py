@@ -125,6 +125,7 @@ def _import_late_ones() -> None:
     import watchfiles
 
     from zeroserve import clang, compiler, object_cache, overlay, scripts
+    from zeroserve.config import emit, rules
 
     next(clang.compilers(), None)
     codecs.lookup("utf-8-sig")
@@ -132,7 +133,7 @@ def _import_late_ones() -> None:
         compiler.version()
     # Named, so that what they are for is seen.
     _ = difflib, importlib.util, json, platform, shutil, tempfile, watchfiles
-    _ = object_cache, overlay, scripts
+    _ = object_cache, overlay, scripts, emit, rules
 
 
 class Sandbox(NamedTuple):
@@ -159,6 +160,7 @@ def confine(
     Raises ``Error`` when ``--sandbox require`` was given and something is missing.
     """
     compiles = any(needs_compiler(site, options.plugin or ()) for site in sites)
+    compiles = compiles or has_shared_rules(options.config)
     scratch = _make_scratch() if compiles else None
     read = (*sites, *_values(options), *also_read)
     grants = [*_grants(options, read, addresses, log), *_for_compiler(scratch)]
@@ -198,11 +200,25 @@ def needs_compiler(site: str, plugins: Iterable[str]) -> bool:
     """Whether a reload compiles scripts."""
     if any(path.endswith(SOURCES) for path in (site, *plugins)):
         return True
+    from zeroserve import scripts
+
+    if scripts.rules_of(site) is not None:
+        return True
     try:
         names = os.listdir(os.path.join(site, ".zeroserve", "scripts"))  # noqa: PTH118, PTH208
     except OSError:
         return False
     return any(name.endswith(SOURCES) for name in names)
+
+
+def has_shared_rules(config: str | None) -> bool:
+    """Whether the file of the process says anything of requests."""
+    if config is None:
+        return False
+    from zeroserve.config import file
+    from zeroserve.config.site import Shared
+
+    return file.load(config).shared != Shared()
 
 
 def _grants(

@@ -7,6 +7,7 @@ from typing import Any
 
 from zeroserve import sdk
 from zeroserve._core import Site
+from zeroserve.cli import explain_rules
 from zeroserve.cli.flags import Options, UsageError
 from zeroserve.cli.sources import Sources
 from zeroserve.scripts import DIRECTORY
@@ -35,6 +36,7 @@ def run(options: Options, site: str, method: str, path: str) -> int:
         configure=configuration(site),
     )
     answer, record = _explained(opened, request, lines=options.trace)
+    decided = list(explain_rules.lines(site, opened, method, path, options.header or ()))
     head, _, body = answer.partition(b"\r\n\r\n")
     response = head.decode("latin-1").splitlines()
     if options.json:
@@ -42,10 +44,12 @@ def run(options: Options, site: str, method: str, path: str) -> int:
 
         whole = {"request": {"method": method, "path": path}, **record}
         whole["response"] = _response(response, body)
+        whole["rules"] = decided
         lines: Iterable[str] = [json.dumps(whole, ensure_ascii=False)]
     else:
         folders = [os.path.dirname(plugin) for plugin in plugins]  # noqa: PTH120
-        lines = _report(record, response, body, Sources(_folder(site), *folders))
+        report = _report(record, response, body, Sources(_folder(site), *folders))
+        lines = [*(f"rule {line}" for line in decided), *report]
     for line in lines:
         sys.stdout.write(line + "\n")
     return 0

@@ -75,7 +75,8 @@ def _start() -> "subprocess.Popen[bytes]":
             raise Error(
                 f"the backend of the compiler can't be started: {reason(error)}: "
                 f"{quoted(sys.executable)}",
-                "whom --user names has to be able to run Python; archives hold compiled scripts",
+                "a server that began without scripts and rules has to be started again for the "
+                "first; whom --user names has to be able to run Python",
             ) from None
     return _process
 

@@ -7,16 +7,20 @@ The defaults are those of ``crates/proxy``, which reads what ``as_json`` makes o
 """
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zeroserve.config.faults import Faults
 from zeroserve.config.keys import (
+    Kind,
+    Schema,
     choice,
     flag,
     key,
+    kind,
+    parsed,
     read,
+    rows,
     several,
     shown,
     statuses,
@@ -47,8 +51,9 @@ def _count(default: int | None, least: int, most: int, doc: str) -> Any:
     return key(default, whole(least, most), f"{least} to {most}", doc)
 
 
+@kind({**text.schema, "pattern": "^(http|https|h2|h2c)://[^? ]+$|^unix:/[^? ]*$"})
 def _url(value: object) -> str:
-    url = text(value)
+    url: str = text(value)
     if not url.startswith(SCHEMES):
         raise ValueError(f"an upstream begins with {', '.join(SCHEMES)}: {shown(url)}")
     if "?" in url or " " in url:
@@ -56,26 +61,30 @@ def _url(value: object) -> str:
     return url
 
 
+@kind({**text.schema, "pattern": "^/[^ #]*$"})
 def _path(value: object) -> str:
-    path = text(value)
+    path: str = text(value)
     if not path.startswith("/") or not path.isascii() or set(path) & set(" #"):
         raise ValueError(f"not a path that begins with a slash: {shown(path)}")
     return path
 
 
+@kind({**text.schema, "pattern": "^[^ ]+$"})
 def _host(value: object) -> str:
-    host = text(value)
+    host: str = text(value)
     if not host.isascii() or " " in host:
         raise ValueError(f"not a host: {shown(host)}")
     return host
 
 
+@kind({**text.schema, "pattern": "^(source|(header|cookie) [^ ]+)$"})
 def _hash(value: object) -> str:
     kind, _, name = text(value).partition(" ")
     named = kind in ("header", "cookie") and _is_token(name)
     if not named and value != "source":
         raise ValueError(f"not `source`, `header NAME` or `cookie NAME`: {shown(value)}")
-    return text(value)
+    found: str = text(value)
+    return found
 
 
 def _is_token(name: str) -> bool:
@@ -182,12 +191,22 @@ def _upstreams(value: object) -> tuple[Upstream, ...]:
     raise NotImplementedError  # read by hand, for the places inside
 
 
+def _upstream_schema() -> Schema:
+    keys = {field.name: row.kind.schema for field, row in rows(Upstream) if row.kind is not None}
+    whole = {"type": "object", "properties": keys, "required": ["url"]}
+    one = {"oneOf": [_url.schema, {**whole, "additionalProperties": False}]}
+    return {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_UPSTREAMS}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pool:
     """Several upstreams under one name, which scripts call ``pool:NAME``."""
 
     upstreams: tuple[Upstream, ...] = key(
-        (), _upstreams, f"1 to {MAX_UPSTREAMS}", "URLs, or tables as below; there has to be one"
+        (),
+        Kind(_upstreams, _upstream_schema()),
+        f"1 to {MAX_UPSTREAMS}",
+        "URLs, or tables as below; there has to be one",
     )
     policy: str = key(
         "round_robin",
@@ -216,6 +235,14 @@ class Pool:
     keepalive: Keepalive = table(Keepalive, "connections without a request")
 
 
+@kind({"type": "string", "pattern": "^[-_.0-9A-Za-z]{1,200}$"})
+def pool_name(value: object) -> str:
+    """The name of a pool."""
+    if not isinstance(value, str) or not 0 < len(value) <= 200 or not set(value) <= NAME:
+        raise ValueError("a name is letters, digits, `-`, `_` and `.`")
+    return value
+
+
 def read_pools(values: object, faults: Faults) -> dict[str, Pool]:
     """All pools of a file; what is wrong with them goes to ``faults``."""
     place = ("pools",)
@@ -227,10 +254,8 @@ def read_pools(values: object, faults: Faults) -> dict[str, Pool]:
         return {}
     pools = {}
     for name, value in values.items():
-        if not name or len(name) > 200 or not set(name) <= NAME:
-            faults.add((*place, name), "a name is letters, digits, `-`, `_` and `.`")
-            continue
-        pools[name] = _pool(value, (*place, name), faults)
+        if parsed(pool_name, name, (*place, name), faults) is not None:
+            pools[name] = _pool(value, (*place, name), faults)
     return pools
 
 
@@ -271,8 +296,3 @@ def _list(value: object, place: tuple[str, ...], faults: Faults) -> list[Upstrea
             faults.add(own, f"named twice: {shown(upstream.url)}")
         found.append(upstream)
     return found
-
-
-def as_json(pools: Mapping[str, Pool]) -> str:
-    """The pools for ``crates/proxy``."""
-    return json.dumps({name: dataclasses.asdict(pool) for name, pool in pools.items()})

@@ -97,7 +97,7 @@ def pack(
     configuration.of_directory(root)  # refused now rather than by whoever serves it
     tree = walk(root, skip=target, latest=_source_date_epoch())
     with tempfile.TemporaryDirectory(prefix="zeroserve-") as workshop:
-        sources, warnings = scripts.compiled(tree.sources, Path(workshop))
+        sources, warnings = scripts.compiled(tree.sources, Path(workshop), root)
         members = plan(sources, compress=compress)
         with open_output(target) as stream:
             writer = ArchiveWriter(stream)

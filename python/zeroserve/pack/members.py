@@ -6,6 +6,7 @@ from typing import NamedTuple
 from zeroserve import _core
 from zeroserve.codings import CODINGS, Coding, split_sibling
 from zeroserve.pack.walk import Source
+from zeroserve.scripts import RULE_FILES
 
 MIN_COMPRESS_BYTES = 256
 """Below this the head of a response outweighs what could be saved."""
@@ -50,8 +51,9 @@ def plan(sources: list[Source], *, compress: bool) -> list[Member]:
 def _worth_it(source: Source) -> bool:
     if not MIN_COMPRESS_BYTES <= source.size <= MAX_COMPRESS_BYTES:
         return False
-    # What lies in .zeroserve is never sent to anybody.
-    return _core.compressible(source.name) and not source.name.startswith(".zeroserve/")
+    # What lies in .zeroserve is never sent to anybody, nor are files of rules.
+    hidden = source.name.startswith(".zeroserve/") or source.name in RULE_FILES
+    return _core.compressible(source.name) and not hidden
 
 
 def _slashes(name: str) -> Iterator[int]:
