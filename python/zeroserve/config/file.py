@@ -10,7 +10,7 @@ from zeroserve._core import Archive, Error
 from zeroserve.config import keys, paths, process
 from zeroserve.config.faults import HEADER, Fault, Faults, lines, parts
 from zeroserve.config.fetch import Fetch, read_fetch
-from zeroserve.config.pools import Pool, read_pools
+from zeroserve.config.pools import Pool, read_pools, written
 from zeroserve.config.site import Settings, Shared
 from zeroserve.words import quoted, reason
 
@@ -53,7 +53,7 @@ class Config(NamedTuple):
         """What the engine takes of it; None when that is nothing."""
         if not self.pools and self.fetch == Fetch():
             return None
-        pools = {name: dataclasses.asdict(pool) for name, pool in self.pools.items()}
+        pools = {name: written(pool) for name, pool in self.pools.items()}
         return json.dumps({"pools": pools, "fetch": dataclasses.asdict(self.fetch)})
 
 
@@ -193,7 +193,8 @@ def read(data: bytes, path: str, *, of_process: bool = False) -> tuple[Config, F
             faults.add((name,), f"only in {where}")
         else:
             faults.add_unknown((name,), known)
-    pools = read_pools(values.get("pools", {}), faults)
+    folder = os.path.dirname(os.path.abspath(path)) if of_process else None  # noqa: PTH100, PTH120
+    pools = read_pools(values.get("pools", {}), faults, folder=folder)
     found = _process(values, path, faults) if of_process else _site(values, faults)
     fetch = read_fetch(values.get("fetch", {}), faults, of_site=not of_process)
     return found._replace(pools=pools, fetch=fetch, lines=lines(text)), faults

@@ -36,15 +36,19 @@ def of_process() -> Schema:
             "maxProperties": process.MAX_SITES,
         },
     }
-    return _document("configuration of a zeroserve process (--config)", properties)
+    title = "configuration of a zeroserve process (--config)"
+    return _document(title, properties, names_files=True)
 
 
-def _document(title: str, properties: dict[str, Schema]) -> Schema:
+def _document(title: str, properties: dict[str, Schema], *, names_files: bool = False) -> Schema:
+    pool = {**_table(Pool), "required": ["upstreams"]}
+    if not names_files:
+        pool["properties"] = {k: v for k, v in pool["properties"].items() if k != "tls"}
     pools = {
         "type": "object",
         "description": "upstreams under a name",
         "propertyNames": pool_name.schema,
-        "additionalProperties": {**_table(Pool), "required": ["upstreams"]},
+        "additionalProperties": pool,
         "maxProperties": MAX_POOLS,
     }
     fetch = {"description": "which servers scripts may ask", **_table(Fetch)}

@@ -15,7 +15,7 @@ mod words;
 use std::cell::OnceCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -59,7 +59,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 pub struct Shared {
     system: System,
     names: Names,
-    base: Base,
+    base: Arc<Base>,
     /// For upstreams of which nothing is said.
     tls: Result<Tls, String>,
     /// Of upstreams that no pool has.
@@ -70,10 +70,10 @@ impl Shared {
     /// Read the system's name servers, hosts and authorities. What is missing is said when a
     /// connection needs it.
     pub fn new() -> Self {
-        Self::with(System::read(), Base::read())
+        Self::with(System::read(), Arc::clone(&BASE))
     }
 
-    fn with(system: System, base: Base) -> Self {
+    fn with(system: System, base: Arc<Base>) -> Self {
         let tls = base.load(&TlsOptions::default());
         Self { system, names: Names::default(), base, tls, tallies: Tallies::default() }
     }
@@ -87,6 +87,14 @@ impl Shared {
     pub fn tls(&self, options: &TlsOptions) -> Result<Tls, String> {
         self.base.load(options)
     }
+}
+
+/// The system's authorities, read once: the process may not be able to later.
+static BASE: LazyLock<Arc<Base>> = LazyLock::new(|| Arc::new(Base::read()));
+
+/// Read what the options of a pool name; the error names the file.
+pub fn tls(options: &TlsOptions) -> Result<Tls, String> {
+    BASE.load(options)
 }
 
 impl Default for Shared {
