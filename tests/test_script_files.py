@@ -478,3 +478,9 @@ def test_the_access_log_names_the_upstream(directory: Path, tmp_path: Path) -> N
         assert (line["status"], line["bytes"]) == (500, len(GONE))
         assert line["upstream"] == upstream.url
         assert line["upstream_us"] <= line["duration_us"]
+
+
+def test_explain_says_what_was_sent(directory: Path) -> None:
+    done = command("explain", directory, "GET", "/gone")
+    assert done.returncode == 0, done.stderr
+    assert "sent the file /errors/gone.html with 410" in done.stdout

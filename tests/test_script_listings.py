@@ -256,3 +256,9 @@ def test_over_http2(server: Server) -> None:
         got = two.get("/data/")
         assert links(got.body.decode()) == ["../", "a.bin", "b/", "z.json"]
         assert json.loads(two.get("/json/data/b").body)["path"] == "/data/b/"
+
+
+def test_explain_says_what_was_listed(directory: Path) -> None:
+    done = command("explain", directory, "GET", "/data/")
+    assert done.returncode == 0, done.stderr
+    assert "listed /data/" in done.stdout

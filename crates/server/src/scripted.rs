@@ -82,7 +82,7 @@ pub struct Scripted {
     /// A helper that waits for the body, or for another server.
     waiting: Option<(u32, [u64; 5])>,
     /// The password and the hash that it waits for.
-    password: Option<(Vec<u8>, String)>,
+    password: Option<Box<(Vec<u8>, String)>>,
     /// What is answered instead of all that scripts decided.
     stopped: Option<u16>,
     /// Functions started.
@@ -178,7 +178,7 @@ impl Scripted {
 
     /// The password that is to be verified, and the hash.
     pub fn take_password(&mut self) -> Option<(Vec<u8>, String)> {
-        self.password.take()
+        self.password.take().map(|asked| *asked)
     }
 
     /// Go on with those that see the response.
@@ -242,7 +242,7 @@ impl Scripted {
                         }
                         Outcome::Password { password, hash } => {
                             self.waiting = Some((number, args));
-                            self.password = Some((password, hash));
+                            self.password = Some(Box::new((password, hash)));
                             return Progress::Password;
                         }
                         Outcome::Body { limit } => {

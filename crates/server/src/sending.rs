@@ -114,6 +114,10 @@ impl Around<'_, '_, '_> {
         scratch: &mut Scratch,
         out: &mut Vec<u8>,
     ) -> Result<Answer, Missing> {
+        if ruling::has_no_content(status) {
+            write_start(out, status, self.now);
+            return Ok(Answer { status, body: Body::Empty });
+        }
         let Some(content) = self.content(exchange, path, scratch)? else {
             return Ok(pipeline::text(status, self.now, self.request.method, out));
         };
