@@ -29,6 +29,7 @@ TABLES = (
     pools.Breaker,
     pools.Queue,
     pools.Keepalive,
+    pools.Tls,
 )
 
 EVERYTHING = """\
@@ -68,7 +69,8 @@ def faults(text: str) -> list[str]:
 
 def accepted(configured: dict[str, pools.Pool]) -> None:
     """By the engine, too; it raises ``Error`` otherwise."""
-    _core.Server(addrs=["127.0.0.1:0"], threads=1).set_pools(pools.as_json(configured))
+    config = file.Config(configured).json or "{}"
+    _core.Server(addrs=["127.0.0.1:0"], threads=1).set_config(config)
 
 
 def test_everything() -> None:
@@ -233,7 +235,7 @@ def test_check(site: Path, tmp_path: Path) -> None:
     assert command("check", site).returncode == 0
     config.write_text(BAD)
     done = command("check", site)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stdout == (
         f"{site}: error: entry '.zeroserve/zeroserve.toml': line 3: pools.api.polcy: unknown key "
         "(did you mean policy?)\n"
@@ -264,7 +266,7 @@ def test_an_archive_with_a_bad_file_is_refused(site: Path, tmp_path: Path) -> No
     archive = tmp_path / "site.tar"
     with tarfile.open(archive, "w") as tar:
         tar.add(site, ".")
-    assert command("check", archive).returncode == 1
+    assert command("check", archive).returncode == 2
     done = command(archive, "--addr", "127.0.0.1:0")
     assert done.returncode == 1
     assert "zeroserve.toml:3: pools.api.polcy: unknown key (and 1 more)" in done.stderr
@@ -304,6 +306,6 @@ def test_the_page_has_all_keys() -> None:
 def test_defaults_are_written_out() -> None:
     """The engine gets every key, so that no default can differ."""
     pool = pools.Pool(upstreams=(pools.Upstream(url="http://a"),), health=pools.Health())
-    text = json.loads(pools.as_json({"p": pool}))["p"]
-    assert set(text) == {field.name for field in dataclasses.fields(pools.Pool)}
+    text = json.loads(file.Config({"p": pool}).json or "")["pools"]["p"]
+    assert {*text, "tls"} == {field.name for field in dataclasses.fields(pools.Pool)}
     assert text["health"]["interval_ms"] == 5_000

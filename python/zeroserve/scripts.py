@@ -170,10 +170,16 @@ def files(site: str, archive: Archive | None) -> list[tuple[str, str | None]]:
 
 
 def rules_of(site: str) -> str | None:
-    """The site, if it is a directory with files of rules."""
+    """The site, if it is a directory with files of rules, or a configuration that has some."""
     if not os.path.isdir(site):  # noqa: PTH112
         return None
-    return site if any(os.path.lexists(os.path.join(site, name)) for name in RULE_FILES) else None  # noqa: PTH118
+    if any(os.path.lexists(os.path.join(site, name)) for name in RULE_FILES):  # noqa: PTH118
+        return site
+    if not os.path.lexists(os.path.join(site, ".zeroserve", "zeroserve.toml")):  # noqa: PTH118
+        return None
+    from zeroserve.config import file  # late: most sites have no such file
+
+    return site if file.decides(site) else None
 
 
 def lost(files: Iterable[tuple[str, str]], imported: Collection[str]) -> list[str]:

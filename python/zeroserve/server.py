@@ -164,6 +164,7 @@ class Server:
         )
         self._report = report or _log
         paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
+        self._shared: list[tuple[str, bytes]] = []
         # A later chdir() by the program around must not change what is served.
         self._reloaders: list[Reloader] = []
         self._folder: hosts.Folder | None = None
@@ -173,10 +174,10 @@ class Server:
             path = os.path.join(here, shown)  # noqa: PTH118
             if name is None and hosts.is_folder(path):
                 # Without a reference to this server: what it holds open goes when it does.
-                every = partial(SiteScripts, plugins=paths)
+                every = partial(SiteScripts, plugins=paths, shared=self._shared)
                 self._folder = hosts.Folder(self._core, path, shown, self._report, every)
                 continue
-            scripts = SiteScripts(path, paths)
+            scripts = SiteScripts(path, paths, self._shared)
             reloader = Reloader(
                 self._core, path, shown, self._report, scripts, host=name, live=live_reload
             )
@@ -330,17 +331,21 @@ class Server:
 
         False when one was refused.
         """
-        # All of them, whatever becomes of the first.
-        outcomes = [reloader.attempt() for reloader in self._all()]
+        # First, since sites are opened with what it says; and all, whatever becomes of the first.
+        outcomes = [self._try_configure()]
+        outcomes += [reloader.attempt() for reloader in self._all()]
         if self._app is not None:
             outcomes.append(self._app.reload())
-        return self._try_configure() and all(outcomes)
+        return all(outcomes)
 
     def _configure(self) -> None:
         if self._config is not None:
             from zeroserve.config import file  # late: most servers have none
 
-            self._core.set_pools(file.load(self._config).pools_json or "{}")
+            found = file.load(self._config)
+            scripts = file.shared_scripts(found, self._config)
+            self._core.set_config(found.json or "{}")
+            self._shared[:] = scripts
 
     def _try_configure(self) -> bool:
         try:
@@ -429,9 +434,16 @@ class Server:
 class SiteScripts:
     """Makes what runs before the scripts of an archive: plugins, then those of any other site."""
 
-    def __init__(self, site: str, plugins: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        site: str,
+        plugins: Sequence[str] = (),
+        shared: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
+        """``shared``: names and objects of what runs before all of them; it may change."""
         self._site = site
         self._plugins = tuple(plugins)
+        self._shared = shared
         self._files: set[str] = set()
 
     @property
@@ -447,7 +459,7 @@ class SiteScripts:
         places = [*self._plugins, *([site] if own else [])]
         if not places:
             self._files = set()
-            return []
+            return [*self._shared]
         from zeroserve import scripts  # late: most sites have none
 
         before, self._files = self._files, set()
@@ -461,7 +473,7 @@ class SiteScripts:
             # Behind the first that is refused nothing was looked at.
             self._files |= before
             raise
-        return found
+        return [*self._shared, *found]
 
 
 def loaded(site: str, plugins: Sequence[str] = ()) -> list[tuple[str, bytes]]:
@@ -475,14 +487,15 @@ def configuration(site: str) -> Callable[[bytes], str | None]:
     def configure(data: bytes) -> str | None:
         from zeroserve.config import file  # late: most sites have no such file
 
-        return file.pools_json(data, site)
+        return file.site_json(data, site, site)
 
     return configure
 
 
 def _has_scripts(site: str) -> bool:
     """Whether a directory keeps scripts, or rules; to be kept from looking is no answer."""
-    rules = (os.path.join(site, name) for name in ("_redirects", "_headers"))  # noqa: PTH118
+    files = ("_redirects", "_headers", os.path.join(".zeroserve", "zeroserve.toml"))  # noqa: PTH118
+    rules = (os.path.join(site, name) for name in files)  # noqa: PTH118
     if os.path.isdir(site) and any(map(os.path.lexists, rules)):  # noqa: PTH112
         return True
     try:

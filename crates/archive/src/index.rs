@@ -190,6 +190,16 @@ impl Index {
         ids.take_while(move |id| self.name(id.0).starts_with(prefix))
     }
 
+    /// Position of the first entry whose name is not before this one.
+    pub(crate) fn position(&self, name: &[u8]) -> u32 {
+        self.records.partition_point(|record| self.bytes_of(record) < name) as u32
+    }
+
+    /// The entry at a position, if there is one.
+    pub(crate) fn name_at(&self, at: u32) -> Option<(EntryId, &str)> {
+        ((at as usize) < self.records.len()).then(|| (EntryId(at), self.name(at)))
+    }
+
     /// Every entry in byte order of the names.
     pub fn ids(&self) -> impl Iterator<Item = EntryId> + use<> {
         (0..self.records.len() as u32).map(EntryId)

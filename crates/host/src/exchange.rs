@@ -10,11 +10,13 @@ use std::ops::Bound;
 use serde_json::Value;
 use zeroserve_http::path::resolve;
 
+use crate::fetch::{FetchError, Fetched, Fetches};
 use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
 use crate::limits::{MAX_REQUEST_BODY_BYTES, MAX_URI_BYTES};
-use crate::python::State;
+use crate::oidc::Login;
+use crate::python::{State, pairs};
 
 /// Where metadata for response headers is kept.
 pub(crate) const RESPONSE_HEADER: &str = "zs.response.header.";
@@ -81,6 +83,13 @@ pub enum Answer {
         /// status.
         status: u16,
     },
+    /// With what lies in a directory of the site.
+    Listing {
+        /// Its path, as that of a file, with its slash or without.
+        path: Vec<u8>,
+        /// Whether for programs.
+        as_json: bool,
+    },
     /// Not at all.
     Abort,
 }
@@ -108,6 +117,17 @@ pub enum Body {
     Missing,
 }
 
+/// What became of a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verification {
+    /// It is that of the hash.
+    Right,
+    /// It is another.
+    Wrong,
+    /// Nobody had the time to look.
+    Busy,
+}
+
 /// The response, while hooks run on it.
 #[derive(Debug, Default)]
 pub struct Response {
@@ -130,6 +150,8 @@ pub struct Exchange {
     pub(crate) body_limit: u64,
     /// The same for a body that goes to an upstream.
     upload_limit: u64,
+    /// What became of the password that a helper waits for.
+    verdict: Option<Verification>,
     /// The client's address where that is not the peer's.
     pub(crate) client_ip: Option<IpAddr>,
     pub(crate) meta: BTreeMap<String, String>,
@@ -141,6 +163,10 @@ pub struct Exchange {
     pub(crate) raised: Raised,
     /// Values and responses of compiled Python.
     pub(crate) python: State,
+    /// What scripts ask other servers.
+    pub(crate) fetches: Fetches,
+    /// A login while its script waits.
+    pub(crate) login: Login,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
@@ -218,6 +244,7 @@ impl Default for Exchange {
             body_limit: MAX_REQUEST_BODY_BYTES,
             upload_limit: u64::MAX,
             client_ip: None,
+            verdict: None,
             meta: BTreeMap::new(),
             meta_bytes: 0,
             answer: None,
@@ -226,6 +253,8 @@ impl Default for Exchange {
             log_lines: 0,
             raised: Raised::default(),
             python: State::default(),
+            fetches: Fetches::default(),
+            login: Login::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -273,6 +302,7 @@ impl Exchange {
         self.body_limit = MAX_REQUEST_BODY_BYTES;
         self.upload_limit = u64::MAX;
         self.client_ip = None;
+        self.verdict = None;
         self.meta.clear();
         self.meta_bytes = 0;
         self.answer = None;
@@ -281,6 +311,8 @@ impl Exchange {
         self.log_lines = 0;
         self.raised.kind = 0;
         self.python.clear();
+        self.fetches.clear();
+        self.login = Login::default();
         self.response.headers.clear();
         self.response.file = None;
         self.response.upstream_error = None;
@@ -291,6 +323,16 @@ impl Exchange {
     /// Say whose request it is, if that is not who connected.
     pub fn set_client_ip(&mut self, ip: IpAddr) {
         self.client_ip = Some(ip);
+    }
+
+    /// Say what became of the password of [`crate::Outcome::Password`].
+    pub fn set_verdict(&mut self, verdict: Verification) {
+        self.verdict = Some(verdict);
+    }
+
+    /// The same, once.
+    pub(crate) fn take_verdict(&mut self) -> Option<Verification> {
+        self.verdict.take()
     }
 
     /// Bound the body, whoever reads it.
@@ -308,6 +350,11 @@ impl Exchange {
     pub fn set_body(&mut self, body: Body) {
         self.body = body;
     }
+
+    /// Say what became of the request that [`crate::Outcome::Fetch`] asked for.
+    pub fn set_fetched(&mut self, result: Result<Fetched, FetchError>) {
+        self.fetches.set(result);
+    }
 }
 
 /// For the driver: which script runs.
@@ -316,6 +363,8 @@ impl Exchange {
     pub fn start(&mut self, script: &str) {
         self.handles.restart();
         self.python.restart();
+        self.fetches.restart();
+        self.login = Login::default();
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
             None => self.scripts.push(script.to_owned()),
@@ -335,6 +384,7 @@ impl Exchange {
     pub fn leave(&mut self, returned: u64) -> Option<Value> {
         let value = self.handles.get(returned).cloned();
         self.handles.leave();
+        self.fetches.leave(self.handles.depth());
         if self.scripts.len() > 1 {
             self.scripts.pop();
         }
@@ -402,6 +452,18 @@ impl Exchange {
     /// Path and query.
     pub fn target(&self) -> &str {
         &self.request.target
+    }
+
+    /// The first value of a parameter of the query, decoded; `None` if it is not UTF-8.
+    pub fn query_param(&self, name: &str) -> Option<String> {
+        let mut pairs = pairs(self.request.parts().1.as_bytes(), true);
+        let (_, value) = pairs.find(|(key, _)| key == name.as_bytes())?;
+        String::from_utf8(value).ok()
+    }
+
+    /// The path that the client sent, decoded and normalised, unless scripts have changed it since.
+    pub fn sent_path(&self) -> Option<String> {
+        self.normal_path().filter(|_| !self.target_changed())
     }
 
     /// The path decoded, as it is looked up, with a leading slash; `None` if it is not UTF-8.

@@ -9,12 +9,15 @@
 
 mod elsewhere;
 mod exchange;
+mod fetch;
 mod fields;
 mod guest;
 mod handles;
 mod helpers;
 pub mod limits;
 mod measure;
+mod oidc;
+pub mod passwords;
 mod python;
 mod rate_limit;
 mod row;
@@ -26,9 +29,11 @@ mod words;
 mod world;
 
 pub use elsewhere::Rows;
-pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls};
+pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls, Verification};
+pub use fetch::{FetchError, FetchRequest, Fetched};
 pub use fields::Fields;
-pub use python::{MODULES, Patterns, TEXT, check_pattern};
+pub use oidc::Documents;
+pub use python::{FETCH, MODULES, Patterns, TEXT, check_pattern};
 pub use rate_limit::{MAX_BUCKETS, MAX_KEY_BYTES, RateLimiter, Verdict};
 pub use row::{Row, row, rows, table};
 pub use table::HELPERS;
@@ -50,6 +55,9 @@ pub enum Outcome {
         /// Most bytes of it.
         limit: u64,
     },
+    /// It asks another server: do that, say what came of it by [`Exchange::set_fetched`], and make
+    /// the same call again.
+    Fetch(Box<FetchRequest>),
     /// It runs the function `zeroserve.call.<function>` of another script: [`Exchange::enter`],
     /// run it, [`Exchange::leave`], and the call's result is that of [`Exchange::adopt`].
     Call {
@@ -69,6 +77,16 @@ pub enum Outcome {
         /// File and line.
         line: Option<(String, u32)>,
     },
+    /// A password has to be verified against a hash, which takes long: do so away from others, give
+    /// the result to [`Exchange::set_verdict`], and make the same call again.
+    Password {
+        /// What the client says.
+        password: Vec<u8>,
+        /// What it is to be; it was checked.
+        hash: String,
+    },
+    /// There is too much to do: the client is told so, by 503, and no further script runs.
+    Busy,
     /// The script needs a request body that is too large, or was not kept: the client is told so,
     /// by 413, and no further script runs.
     BodyTooLarge,

@@ -7,6 +7,7 @@ mod configure;
 mod dev;
 mod helpers;
 mod oracle;
+mod passwords;
 mod program;
 mod sandbox;
 mod serve;
@@ -53,6 +54,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     program::add(module)?;
     helpers::add(module)?;
     dev::add(module)?;
+    passwords::add(module)?;
     Ok(())
 }
 

@@ -85,6 +85,7 @@ impl Oracle for Conversation {
                 let answer = match kind.as_str() {
                     "respond" => Answer::Respond { status, body, content_type: of(&text) },
                     "proxy" => Answer::ReverseProxy { url: text, cache: false },
+                    "listing" => Answer::Listing { path: body, as_json: status != 0 },
                     "file" => Answer::File { path: body, status },
                     "cached" => Answer::ReverseProxy { url: text, cache: true },
                     _ => Answer::Abort,

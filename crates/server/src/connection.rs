@@ -22,8 +22,9 @@ use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
 use crate::endpoints::{Made, Reply};
+use crate::fetching::Fetching;
 use crate::h2;
-use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Waiting};
+use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Verifying, Waiting};
 use crate::live::{self, Watch};
 use crate::passing::{self, Kind};
 use crate::peer::Peer;
@@ -95,10 +96,14 @@ enum Step {
     ReadBody { say_continue: bool, keep: Option<(u64, Option<Waiting>)> },
     /// The other connections of the worker have their turn.
     Yield,
+    /// Another server, which a script asks.
+    Fetch(Fetching),
     /// A representation.
     Load(Missing),
     /// Another version of the site.
     Wait(Watch),
+    /// A password.
+    Verify(Verifying),
     /// An endpoint.
     Make(Pin<Box<dyn Future<Output = Made>>>),
     /// An upstream.
@@ -166,6 +171,15 @@ impl<S: Stream> Connection<S> {
                         return self.close().await;
                     }
                 }
+                Step::Fetch(fetching) => {
+                    self.flush().await?;
+                    let outcome = fetching.await;
+                    self.inquiry.set_fetched(outcome);
+                    if self.answered == 0 {
+                        // What the other server took is not ours.
+                        self.began_ns = 0;
+                    }
+                }
                 Step::Load(missing) => {
                     // What has been answered does not wait for it, nor do other connections.
                     let generation = self.inquiry.generation();
@@ -183,6 +197,11 @@ impl<S: Stream> Connection<S> {
                     self.flush().await?;
                     live::wait(Rc::clone(&self.worker), watch).await;
                     self.inquiry.waited();
+                }
+                Step::Verify(verifying) => {
+                    self.flush().await?;
+                    let verdict = verifying.await;
+                    self.inquiry.set_verdict(verdict);
                 }
                 Step::Make(answer) => {
                     self.flush().await?;
@@ -281,6 +300,11 @@ impl<S: Stream> Connection<S> {
             match self.inquiry.run_scripts(&worker, &request, &self.peer) {
                 Progress::Done => {}
                 Progress::Slice => return Step::Yield,
+                Progress::Password => return Step::Verify(self.inquiry.verify_password()),
+                Progress::Fetch => match self.inquiry.fetch(&worker) {
+                    Some(fetching) => return Step::Fetch(fetching),
+                    None => continue,
+                },
                 Progress::Body(_) if !framed => {
                     self.inquiry.set_body(ScriptBody::Whole(Vec::new()));
                     continue;

@@ -4,12 +4,13 @@
 //! had loaded. The request itself is parsed anew after each wait, from bytes that the connection
 //! keeps.
 
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming};
+use zeroserve_host::{Answer as Decided, Body as ScriptBody, Incoming, Verification};
 use zeroserve_http::request::Target;
 use zeroserve_http::{Method, Reject, Request};
 use zeroserve_proxy::Head;
@@ -18,9 +19,11 @@ use crate::access_log::{Asked, Line};
 use crate::cached::{self, Answering, Look};
 use crate::client_ip::client_ip;
 use crate::clock::Now;
+use crate::fetching::{self, Fetching};
 use crate::limits::Limits;
 use crate::live::{self, Live, Watch};
 use crate::passing;
+use crate::passwords;
 use crate::peer::Peer;
 use crate::pipeline::{self, Answer, Scratch};
 use crate::pools::Pools;
@@ -30,7 +33,7 @@ use crate::site::Generation;
 use crate::view::{Loaded, Missing, View};
 use crate::worker::Worker;
 
-/// Script functions that may wait for a request body at a time, in all workers. Each holds two
+/// Script functions that may wait for a request body or another server at a time, in all workers. Each holds two
 /// mappings of the about 65,000 that the system allows a process; a slow client may take minutes.
 const MAX_WAITING_FUNCTIONS: usize = 4096;
 
@@ -71,6 +74,9 @@ pub enum Passed {
     /// Others have their turn before scripts have seen it.
     Slice,
 }
+
+/// A password that is being verified.
+pub(crate) type Verifying = Pin<Box<dyn Future<Output = Verification>>>;
 
 /// A request on its way.
 #[derive(Default)]
@@ -194,6 +200,40 @@ impl Inquiry {
     pub fn set_body(&mut self, body: ScriptBody) {
         if let Some(scripted) = &mut self.scripted {
             scripted.exchange.set_body(body);
+        }
+    }
+
+    /// Look at the password that a script waits for.
+    pub(crate) fn verify_password(&mut self) -> Verifying {
+        let asked = self.scripted.as_mut().and_then(Scripted::take_password);
+        Box::pin(async move {
+            match asked {
+                Some((password, hash)) => passwords::verify(password, hash).await,
+                None => Verification::Busy,
+            }
+        })
+    }
+
+    /// What became of it.
+    pub(crate) fn set_verdict(&mut self, verdict: Verification) {
+        if let Some(scripted) = &mut self.scripted {
+            scripted.exchange.set_verdict(verdict);
+        }
+    }
+
+    /// Begin the request that a script makes to another server.
+    pub fn fetch(&mut self, worker: &Worker) -> Option<Fetching> {
+        let waiting = self.wait_for_body().ok();
+        let scripted = self.scripted.as_mut()?;
+        let request = *scripted.take_fetch()?;
+        let (generation, exchange) = (&scripted.generation, &scripted.exchange);
+        Some(fetching::start(worker, generation, exchange, request, waiting))
+    }
+
+    /// What came of it.
+    pub fn set_fetched(&mut self, outcome: fetching::Outcome) {
+        if let Some(scripted) = &mut self.scripted {
+            scripted.exchange.set_fetched(outcome);
         }
     }
 
@@ -385,12 +425,9 @@ impl Inquiry {
 
     /// The content of an upstream's answer was replaced: the next answer that is asked for has what
     /// is sent instead.
-    pub fn replaced(&mut self, worker: &Worker, line: Option<Line>) {
+    pub fn replaced(&mut self, line: Option<Line>) {
         self.elsewhere = None;
-        self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
-            asked.until = Some(worker.clock.precise());
-            asked
-        });
+        self.asked = line.and_then(|line| line.upstream);
     }
 
     /// The upstream that was asked in vain, for the access log.
@@ -438,6 +475,9 @@ impl Inquiry {
                     Progress::Done => break,
                     // The request's body is of the past.
                     Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+                    Progress::Password => scripted.exchange.set_verdict(Verification::Busy),
+                    // No helper asks for that while there is a response.
+                    Progress::Fetch => break,
                     Progress::Slice => {
                         let answer = Answer { status, body: pipeline::Body::Empty };
                         self.held = Some(Held { head: out.split_off(start), answer });
@@ -637,6 +677,9 @@ fn rule(
             Progress::Done => break,
             // The request's body is of the past.
             Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
+            Progress::Password => scripted.exchange.set_verdict(Verification::Busy),
+            // No helper asks for that while there is a response.
+            Progress::Fetch => break,
             Progress::Slice => {
                 let head = out.split_off(start);
                 return Ok(Ruled::Held(Held { head, answer }));

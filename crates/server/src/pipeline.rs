@@ -19,10 +19,10 @@ use crate::site::Generation;
 use crate::view::{Loaded, Local, Missing, View};
 
 /// Methods that files answer, as the Allow field lists them.
-const ALLOW: &str = "GET, HEAD, OPTIONS";
+pub(crate) const ALLOW: &str = "GET, HEAD, OPTIONS";
 
 /// Page that is sent with a 404 when the site has it.
-const NOT_FOUND_PAGE: &str = "404.html";
+pub(crate) const NOT_FOUND_PAGE: &str = "404.html";
 
 static UNREADABLE: Notice = Notice::new();
 

@@ -277,6 +277,9 @@ fn decision(answer: &Answer) -> Value {
         Answer::File { path, status } => {
             json!({"kind": "file", "status": status, "path": format!("/{}", path.escape_ascii())})
         }
+        Answer::Listing { path, .. } => {
+            json!({"kind": "listing", "path": format!("/{}", path.escape_ascii())})
+        }
         Answer::Abort => json!({"kind": "aborted"}),
     }
 }

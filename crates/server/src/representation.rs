@@ -21,7 +21,7 @@ const DESCRIPTOR_WEIGHT: usize = 64 * 1024;
 
 /// Times before 1980-01-02 are what archivers and reproducible builds write when they mean
 /// "no time": as validators they would keep stale copies alive.
-const FIRST_REAL_TIME_S: i64 = 315_619_200;
+pub(crate) const FIRST_REAL_TIME_S: i64 = 315_619_200;
 
 /// Whose bytes are sent for an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -132,6 +132,16 @@ fn decided(
             }
             return Ok(Ruling::Answer(Answer { status, body }));
         }
+        Some(Decided::Listing { path, as_json }) => {
+            let start = out.len();
+            let around = Around { view, request, now, loaded };
+            let answer = around.listing(exchange, &path, as_json, scratch, out);
+            let answer = answer.inspect_err(|_| {
+                exchange.put_answer(Decided::Listing { path, as_json });
+            })?;
+            sending::amend(exchange, &answer, now, start, out);
+            return Ok(Ruling::Answer(answer));
+        }
         Some(Decided::File { path, status: 200 }) => {
             let start = out.len();
             let target = sending::target(&path, exchange);

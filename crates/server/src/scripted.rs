@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use zeroserve_host::limits::{MAX_CALL_DEPTH, MAX_REQUEST_BODY_BYTES};
-use zeroserve_host::{Body, Exchange, Hook, Outcome};
+use zeroserve_host::{Body, Exchange, FetchRequest, Hook, Outcome};
 use zeroserve_vm::limits::SLICE_FUEL;
 use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
 
@@ -30,6 +30,10 @@ pub enum Progress {
     Slice,
     /// It needs the request body, at most so many bytes of it.
     Body(u64),
+    /// It needs to know of a password: [`Scripted::take_password`].
+    Password,
+    /// It asks another server: see [`Scripted::take_fetch`].
+    Fetch,
     /// All that had to run has run.
     Done,
 }
@@ -73,8 +77,12 @@ pub struct Scripted {
     used: u64,
     /// Fuel that was used when others had their turn last.
     yielded: u64,
-    /// A helper that waits for the body.
+    /// What it asks another server for.
+    fetch: Option<Box<FetchRequest>>,
+    /// A helper that waits for the body, or for another server.
     waiting: Option<(u32, [u64; 5])>,
+    /// The password and the hash that it waits for.
+    password: Option<(Vec<u8>, String)>,
     /// What is answered instead of all that scripts decided.
     stopped: Option<u16>,
     /// Functions started.
@@ -98,7 +106,9 @@ impl Scripted {
             hooks: Vec::new(),
             used: 0,
             yielded: 0,
+            fetch: None,
             waiting: None,
+            password: None,
             stopped: None,
             runs: 0,
             record: None,
@@ -147,6 +157,11 @@ impl Scripted {
         Progress::Slice
     }
 
+    /// The request that a script makes, once.
+    pub fn take_fetch(&mut self) -> Option<Box<FetchRequest>> {
+        self.fetch.take()
+    }
+
     /// How many functions run or wait for others: each holds memory of its own.
     pub fn depth(&self) -> usize {
         self.stack.len()
@@ -159,6 +174,11 @@ impl Scripted {
             && (self.exchange.has_hooks()
                 || self.oracle.as_ref().is_some_and(|oracle| oracle.sees_responses())
                 || self.generation.scripts.as_ref().is_some_and(on_response))
+    }
+
+    /// The password that is to be verified, and the hash.
+    pub fn take_password(&mut self) -> Option<(Vec<u8>, String)> {
+        self.password.take()
     }
 
     /// Go on with those that see the response.
@@ -215,9 +235,24 @@ impl Scripted {
                             self.give_up(view);
                             return Progress::Done;
                         }
+                        Outcome::Busy => {
+                            self.stopped = Some(503);
+                            self.give_up(view);
+                            return Progress::Done;
+                        }
+                        Outcome::Password { password, hash } => {
+                            self.waiting = Some((number, args));
+                            self.password = Some((password, hash));
+                            return Progress::Password;
+                        }
                         Outcome::Body { limit } => {
                             self.waiting = Some((number, args));
                             return Progress::Body(limit);
+                        }
+                        Outcome::Fetch(request) => {
+                            self.waiting = Some((number, args));
+                            self.fetch = Some(request);
+                            return Progress::Fetch;
                         }
                         Outcome::Call { script, function, input } => {
                             self.call(scripts, view, &script, &function, input)

@@ -5,9 +5,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use zeroserve_archive::{EntryId, etag_of};
-use zeroserve_host::{FileMetadata, Patterns, RateLimiter, Tables, World};
+use zeroserve_host::{Documents, FileMetadata, Patterns, RateLimiter, Tables, World};
 
 use crate::notice::{self, Flow};
+use crate::passwords;
 use crate::scripts::Script;
 use crate::site::Generation;
 use crate::view::View;
@@ -81,6 +82,10 @@ impl World for Surroundings<'_> {
         &self.view.site().tables
     }
 
+    fn documents(&self) -> &Documents {
+        &self.view.site().documents
+    }
+
     fn patterns(&self) -> Arc<Patterns> {
         let script = self.script.get();
         let scripts = self.generation.scripts.as_ref();
@@ -106,6 +111,10 @@ impl World for Surroundings<'_> {
         let entry = self.generation.archive.index().entry(self.find(path)?);
         let etag = entry.digest.map(|digest| etag_of(&digest)).unwrap_or_default();
         Some(FileMetadata { size: entry.size, etag, mtime: entry.mtime })
+    }
+
+    fn is_right(&self, password: &[u8], hash: &str) -> bool {
+        passwords::is_remembered(password, hash)
     }
 
     fn is_there(&self, path: &str) -> bool {

@@ -62,6 +62,15 @@ def _configuration(site: str, archive: Archive | None) -> Iterator[Problem]:
         line = "" if fault.line is None else f"line {fault.line}: "
         hint = f" ({fault.hint})" if fault.hint else ""
         yield Problem("error", file.NAME, 0, f"{line}{fault.said}{hint}")
+    config = file.of_site(site, archive)
+    if config is None or not config.decides:
+        return
+    from zeroserve.config.notes import notes  # late: most sites have nothing of it
+
+    entries = {entry.name for entry in (archive or Archive(site)).entries()}
+    for fault in notes(config, entries):
+        line = "" if fault.line is None else f"line {fault.line}: "
+        yield Problem("warning", file.NAME, 0, f"{line}{fault.said}")
 
 
 def _rules(site: str, archive: Archive) -> Iterator[Problem]:
@@ -74,7 +83,8 @@ def _rules(site: str, archive: Archive) -> Iterator[Problem]:
         return
     from zeroserve.config.review import review  # late: most sites have no rules
 
-    reading = rules.read(content, rules.dialect_of(content(file.NAME)))
+    config = file.of_site(site, None if directory else archive) or file.NOTHING
+    reading = rules.read(content, rules.dialect_of(config))
     # Those of a directory are found when its scripts are compiled.
     for name, mistake in () if directory else reading.mistakes:
         yield Problem("error", name, 0, _said(mistake))

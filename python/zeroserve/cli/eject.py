@@ -7,7 +7,7 @@ from contextlib import suppress
 from zeroserve._core import Archive, Error
 from zeroserve.cli.flags import Options, UsageError
 from zeroserve.cli.terminal import say
-from zeroserve.config import emit, rules
+from zeroserve.config import file, rules
 from zeroserve.scripts import DIRECTORY, RULES
 from zeroserve.words import quoted
 
@@ -26,13 +26,17 @@ def run(options: Options) -> int:
     _require_room(site)
     own = [path for path in rules.sources_of(site) if os.path.lexists(path)]
     names = " and ".join(os.path.basename(path) for path in own)  # noqa: PTH119
-    if not options.yes and not _confirmed(f"replace {names} by {rules.ENTRY}?"):
+    configuration = _without_rules(site)
+    parts = [names] if names else []
+    if configuration is not None:
+        parts.append(f"the rules in {file.NAME}")
+    if not options.yes and not _confirmed(f"replace {' and '.join(parts)} by {rules.ENTRY}?"):
         say("nothing was changed")
         return 1
     os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
-    with open(target, "x", encoding="utf-8") as file:  # noqa: PTH123
+    with open(target, "x", encoding="utf-8") as made:  # noqa: PTH123
         try:
-            file.write(text)
+            made.write(text)
         except BaseException:
             with suppress(OSError):
                 os.unlink(target)  # noqa: PTH108
@@ -40,18 +44,39 @@ def run(options: Options) -> int:
     # In this order: a server that watches refuses both together, and goes on with what it has.
     for path in own:
         os.unlink(path)  # noqa: PTH108
-    say(f"wrote {target}, removed {names}")
+    done = [f"removed {names}"] if names else []
+    if configuration is not None:
+        _replace(os.path.join(site, file.NAME), configuration)  # noqa: PTH118
+        done.append(f"commented out the rules in {file.NAME}")
+    say(f"wrote {target}, {', '.join(done)}")
     return 0
 
 
 def _script(site: str) -> str:
-    if os.path.isdir(site):  # noqa: PTH112
-        found = rules.of_directory(site)
-    else:
-        found = rules.of_archive(Archive(site), site)
-    if not found:
-        raise Error(f"there are no rules: {quoted(site)}", "they are in _redirects and _headers")
-    return emit.script(found)
+    directory = os.path.isdir(site)  # noqa: PTH112
+    found = rules.source(site) if directory else rules.source_of_archive(Archive(site), site)
+    if found is None:
+        hint = f"they are in _redirects, _headers and {file.NAME}"
+        raise Error(f"there are no rules: {quoted(site)}", hint)
+    return found
+
+
+def _without_rules(site: str) -> str | None:
+    """The configuration with its rules commented out; None when it has none."""
+    config = file.of_directory(site)
+    if not config.decides:
+        return None
+    with open(os.path.join(site, file.NAME), encoding="utf-8", newline="") as own:  # noqa: PTH118, PTH123
+        return file.without_rules(own.read(), config)
+
+
+def _replace(path: str, text: str) -> None:
+    """Another content at once, with the same rights."""
+    new = f"{path}.new"
+    with open(new, "w", encoding="utf-8", newline="") as made:  # noqa: PTH123
+        made.write(text)
+    os.chmod(new, os.stat(path).st_mode & 0o777)  # noqa: PTH101, PTH116
+    os.replace(new, path)  # noqa: PTH105
 
 
 def _require_room(site: str) -> None:

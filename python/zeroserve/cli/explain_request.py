@@ -148,6 +148,8 @@ def _result(result: dict[str, Any]) -> str:
             return f"passed on to {_short(result['url'])}"
         case "file":
             return f"sent the file {_short(result['path'])} with {result['status']}"
+        case "listing":
+            return f"listed {_short(result['path'])}"
         case "aborted":
             return "closed the connection"
         case "trapped":

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from zeroserve._core import Archive, Site
-from zeroserve.config import interpret, rules
+from zeroserve.config import file, interpret, rules
 from zeroserve.config.model import REDIRECTS, Rules
 from zeroserve.script import Request
 from zeroserve.script.files import file_exists, looking
@@ -20,10 +20,11 @@ def lines(
     Scripts that run before the rules are not considered: rules that are not reached say so by
     the functions that ran.
     """
-    found = _rules(site)
+    found, config = _rules(site)
+    req = _request(method, target, list(headers))
+    yield from tables(config, req.path)
     if not found:
         return
-    req = _request(method, target, list(headers))
     with looking(opened.has):
         verdict = interpret.decide(found.redirects, req, file_exists)
     if verdict is not None:
@@ -45,15 +46,30 @@ def _came_to(verdict: interpret.Verdict) -> str:
     return f"{status} with {verdict.url}" if verdict.url else str(status)
 
 
-def _rules(site: str) -> Rules:
+def tables(config: file.Config, path: str) -> Iterator[str]:
+    """The path tables that speak of a path, the narrowest first, and of what they speak."""
+    from zeroserve.config import paths
+
+    said = config.settings.paths
+    for pattern in sorted(said, key=paths.narrowness, reverse=True):
+        keys = paths.spoken(pattern, said[pattern], path)
+        if keys:
+            line = config.lines.get(("paths", pattern))
+            place = f"zeroserve.toml:{line}" if line is not None else "zeroserve.toml"
+            yield f"{place}: {pattern}: {', '.join(keys)}"
+
+
+def _rules(site: str) -> tuple[Rules, file.Config]:
     if os.path.isdir(site):  # noqa: PTH112
-        return rules.of_directory(site)
+        config = file.of_directory(site)
+        return rules.of_directory(site, config), config
     if not site.endswith(".tar"):
-        return Rules()
+        return Rules(), file.NOTHING
     archive = Archive(site)
+    config = rules.config_of_archive(archive, site)
     has = rules.content_of(archive)
     there = any(has(name) is not None for name in RULE_FILES)
-    return rules.of_archive(archive, site) if there else Rules()
+    return rules.of_archive(archive, site) if there else Rules(), config
 
 
 def _request(method: str, target: str, headers: list[tuple[str, str]]) -> Request:

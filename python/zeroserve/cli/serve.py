@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 DENIED_HINT = "the sandbox lets what was named at the start be read: --allow-read PATH adds to it"
 """For a link that was pointed elsewhere, say: the person in charge may not think of it."""
 
+TOGETHER = {
+    "cert": {"cert", "key"},
+    "key": {"cert", "key"},
+    "sandbox": {"sandbox", "no_sandbox"},
+}
+"""Options that only make sense together: one on the command line replaces those in the file."""
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -45,8 +52,9 @@ def run(options: Options) -> int:
     if options.version:
         print(f"zeroserve {_core.__version__}")
         return 0
-    sites = dict(options.site or ())
-    operands: list[str] = options.operands or ([] if sites else ["."])
+    otherwise, named = _configured(options)
+    sites = {**named, **dict(options.site or ())}
+    operands: list[str] = options.operands or otherwise or ([] if sites else ["."])
     site, more = (operands[0] if operands else None), operands[1:]
     if more:
         raise UsageError(
@@ -129,6 +137,25 @@ def run(options: Options) -> int:
     # Python's own end would wait for the locks of a thread that reloads or writes to a pipe that
     # nobody reads.
     os._exit(0)
+
+
+def _configured(options: Options) -> tuple[list[str], dict[str, str]]:
+    """Give options that are not on the command line the values of ``--config``.
+
+    Returns the site for all hosts that have none of their own, if it names one, and sites by host.
+    """
+    if options.config is None:
+        return [], {}
+    from zeroserve.config import file  # late: most servers have none
+    from zeroserve.config.process import DEFAULT_SITE
+
+    found = file.load(options.config)
+    for name, value in found.server.items():
+        if not options.given & TOGETHER.get(name, {name}):
+            setattr(options, name, value)
+    sites = dict(found.sites)
+    otherwise = sites.pop(DEFAULT_SITE, None)
+    return [] if otherwise is None else [otherwise], sites
 
 
 class _Signals:
@@ -292,7 +319,7 @@ def _tls(options: Options) -> _Tls:
     addrs: list[str] = options.tls_addr or []
     if not options.https:
         return _Tls(addrs, list(zip(certs, keys, strict=True)))
-    from zeroserve.cli.commands import DEV_ADDR
+    from zeroserve.cli.serve_flags import DEV_ADDR
 
     if not certs and options.cert_dir is None:
         certs, keys = ([path] for path in _dev_cert())

@@ -42,7 +42,19 @@ def account_value(text: str) -> Any:
     return account(text)
 
 
-def whole(minimum: int, maximum: int, unit: str = "") -> Callable[[str], int]:
+class Number:
+    """A parser for numbers in a range."""
+
+    def __init__(self, parse: Callable[[str], Any], minimum: float, maximum: float) -> None:
+        self._parse = parse
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def __call__(self, text: str) -> Any:
+        return self._parse(text)
+
+
+def whole(minimum: int, maximum: int, unit: str = "") -> Number:
     """A parser for whole numbers in a range."""
 
     def parse(text: str) -> int:
@@ -54,10 +66,10 @@ def whole(minimum: int, maximum: int, unit: str = "") -> Callable[[str], int]:
             raise ValueError(f"outside of {minimum} to {maximum} {unit}".rstrip() + f": {text}")
         return value
 
-    return parse
+    return Number(parse, minimum, maximum)
 
 
-def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
+def seconds(minimum: float, maximum: float) -> Number:
     """A parser for seconds, which may have decimals."""
 
     def parse(text: str) -> float:
@@ -69,7 +81,7 @@ def seconds(minimum: float, maximum: float) -> Callable[[str], float]:
             raise ValueError(f"outside of {minimum:g} to {maximum:g} seconds: {text}")
         return value
 
-    return parse
+    return Number(parse, float(minimum), float(maximum))
 
 
 def host_site(text: str) -> tuple[str, str]:
@@ -96,15 +108,16 @@ def app_name(text: str) -> str:
     return text
 
 
-def choice(*words: str) -> Callable[[str], str]:
-    """A parser for one of a few words."""
+class Choice:
+    """A parser for one of a few words, which shells complete."""
 
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"not one of {', '.join(words)}: {text!r}")
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def __call__(self, text: str) -> str:
+        if text not in self.words:
+            raise ValueError(f"not one of {', '.join(self.words)}: {text!r}")
         return text
-
-    return parse
 
 
 def file_name(text: str) -> str:

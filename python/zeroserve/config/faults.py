@@ -101,19 +101,20 @@ def lines(text: str) -> dict[tuple[str, ...], int]:
     for number, line in enumerate(text.splitlines(), 1):
         header = HEADER.match(line)
         if header:
-            table = _parts(header[1])
+            table = parts(header[1])
             for end in range(1, len(table) + 1):
                 found.setdefault(table[:end], number)
             continue
         assignment = ASSIGNMENT.match(line)
         if assignment:
-            names = _parts(assignment[1])
+            names = parts(assignment[1])
             for end in range(1, len(names) + 1):
                 found.setdefault(table + names[:end], number)
     return found
 
 
-def _parts(dotted: str) -> tuple[str, ...]:
+def parts(dotted: str) -> tuple[str, ...]:
+    """The names of a dotted key."""
     return tuple(next(filter(None, match.groups()), "") for match in PART.finditer(dotted))
 
 

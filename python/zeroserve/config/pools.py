@@ -3,20 +3,25 @@
     [pools.api]
     upstreams = ["http://10.0.0.1:9000", "http://10.0.0.2:9000"]
 
-The defaults are those of ``crates/proxy``, which reads what ``as_json`` makes of all this.
+The defaults are those of ``crates/proxy``, which reads what ``written`` makes of all this.
 """
 
 import dataclasses
-import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from zeroserve.config.faults import Faults
 from zeroserve.config.keys import (
+    Kind,
+    Schema,
     choice,
     flag,
     key,
+    kind,
+    parsed,
     read,
+    rows,
     several,
     shown,
     statuses,
@@ -47,8 +52,9 @@ def _count(default: int | None, least: int, most: int, doc: str) -> Any:
     return key(default, whole(least, most), f"{least} to {most}", doc)
 
 
+@kind({**text.schema, "pattern": "^(http|https|h2|h2c)://[^? ]+$|^unix:/[^? ]*$"})
 def _url(value: object) -> str:
-    url = text(value)
+    url: str = text(value)
     if not url.startswith(SCHEMES):
         raise ValueError(f"an upstream begins with {', '.join(SCHEMES)}: {shown(url)}")
     if "?" in url or " " in url:
@@ -56,26 +62,30 @@ def _url(value: object) -> str:
     return url
 
 
+@kind({**text.schema, "pattern": "^/[^ #]*$"})
 def _path(value: object) -> str:
-    path = text(value)
+    path: str = text(value)
     if not path.startswith("/") or not path.isascii() or set(path) & set(" #"):
         raise ValueError(f"not a path that begins with a slash: {shown(path)}")
     return path
 
 
+@kind({**text.schema, "pattern": "^[^ ]+$"})
 def _host(value: object) -> str:
-    host = text(value)
+    host: str = text(value)
     if not host.isascii() or " " in host:
         raise ValueError(f"not a host: {shown(host)}")
     return host
 
 
+@kind({**text.schema, "pattern": "^(source|(header|cookie) [^ ]+)$"})
 def _hash(value: object) -> str:
     kind, _, name = text(value).partition(" ")
     named = kind in ("header", "cookie") and _is_token(name)
     if not named and value != "source":
         raise ValueError(f"not `source`, `header NAME` or `cookie NAME`: {shown(value)}")
-    return text(value)
+    found: str = text(value)
+    return found
 
 
 def _is_token(name: str) -> bool:
@@ -178,8 +188,39 @@ class Keepalive:
     idle_timeout_ms: int = _time(60_000, "time after which they are closed")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tls:
+    """How TLS is spoken to upstreams; in the file of the process only, which may name files."""
+
+    ca: str | None = key(
+        None, text, "FILE", "authorities to trust, PEM; by default those of the system"
+    )
+    client_cert: str | None = key(
+        None, text, "FILE", "this server's certificate chain, PEM, for upstreams that ask for one"
+    )
+    client_key: str | None = key(
+        None, text, "FILE", "its key, PEM; by default in the file of the chain"
+    )
+    server_name: str | None = key(
+        None, _host, "a name", "whose certificate it is; by default the name that it is reached by"
+    )
+    verify: bool = key(True, flag, "true, false", "whether its certificate has to be valid")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that it names."""
+        return tuple(filter(None, (self.ca, self.client_cert, self.client_key)))
+
+
 def _upstreams(value: object) -> tuple[Upstream, ...]:
     raise NotImplementedError  # read by hand, for the places inside
+
+
+def _upstream_schema() -> Schema:
+    keys = {field.name: row.kind.schema for field, row in rows(Upstream) if row.kind is not None}
+    whole = {"type": "object", "properties": keys, "required": ["url"]}
+    one = {"oneOf": [_url.schema, {**whole, "additionalProperties": False}]}
+    return {"type": "array", "items": one, "minItems": 1, "maxItems": MAX_UPSTREAMS}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -187,7 +228,10 @@ class Pool:
     """Several upstreams under one name, which scripts call ``pool:NAME``."""
 
     upstreams: tuple[Upstream, ...] = key(
-        (), _upstreams, f"1 to {MAX_UPSTREAMS}", "URLs, or tables as below; there has to be one"
+        (),
+        Kind(_upstreams, _upstream_schema()),
+        f"1 to {MAX_UPSTREAMS}",
+        "URLs, or tables as below; there has to be one",
     )
     policy: str = key(
         "round_robin",
@@ -214,10 +258,25 @@ class Pool:
     breaker: Breaker = table(Breaker, "when the whole pool is left alone")
     queue: Queue = table(Queue, "who waits")
     keepalive: Keepalive = table(Keepalive, "connections without a request")
+    tls: Tls | None = table(
+        Tls, "how TLS is spoken to upstreams; with `--config` only", optional=True
+    )
 
 
-def read_pools(values: object, faults: Faults) -> dict[str, Pool]:
-    """All pools of a file; what is wrong with them goes to ``faults``."""
+@kind({"type": "string", "pattern": "^[-_.0-9A-Za-z]{1,200}$"})
+def pool_name(value: object) -> str:
+    """The name of a pool."""
+    if not isinstance(value, str) or not 0 < len(value) <= 200 or not set(value) <= NAME:
+        raise ValueError("a name is letters, digits, `-`, `_` and `.`")
+    return value
+
+
+def read_pools(values: object, faults: Faults, *, folder: str | None = None) -> dict[str, Pool]:
+    """All pools of a file; what is wrong with them goes to ``faults``.
+
+    ``folder``: where that of a process lies, to which the files are relative that it names; that of
+    a site names none.
+    """
     place = ("pools",)
     if not isinstance(values, Mapping):
         faults.add(place, f"not a table: {shown(values)}")
@@ -227,14 +286,12 @@ def read_pools(values: object, faults: Faults) -> dict[str, Pool]:
         return {}
     pools = {}
     for name, value in values.items():
-        if not name or len(name) > 200 or not set(name) <= NAME:
-            faults.add((*place, name), "a name is letters, digits, `-`, `_` and `.`")
-            continue
-        pools[name] = _pool(value, (*place, name), faults)
+        if parsed(pool_name, name, (*place, name), faults) is not None:
+            pools[name] = _pool(value, (*place, name), faults, folder)
     return pools
 
 
-def _pool(value: object, place: tuple[str, ...], faults: Faults) -> Pool:
+def _pool(value: object, place: tuple[str, ...], faults: Faults, folder: str | None) -> Pool:
     if not isinstance(value, Mapping):
         faults.add(place, f"not a table: {shown(value)}")
         return Pool()
@@ -249,7 +306,32 @@ def _pool(value: object, place: tuple[str, ...], faults: Faults) -> Pool:
         faults.add((*place, "ejection", "max_ms"), message)
     if pool.health is not None and not pool.health.status:
         faults.add((*place, "health", "status"), "no answer would be a good one")
-    return dataclasses.replace(pool, upstreams=tuple(upstreams))
+    tls = pool.tls
+    if tls is not None:
+        tls = _tls(tls, upstreams, (*place, "tls"), faults, folder)
+    return dataclasses.replace(pool, upstreams=tuple(upstreams), tls=tls)
+
+
+def _tls(
+    tls: Tls, upstreams: list[Upstream], place: tuple[str, ...], faults: Faults, folder: str | None
+) -> Tls:
+    if folder is None:
+        faults.add(place, "only in --config FILE: a site names no files of the server")
+        return tls
+    if not any(one.url.startswith(("https://", "h2://")) for one in upstreams):
+        faults.add(place, "no upstream is encrypted", "write https://... or h2://...")
+    if tls.client_key is not None and tls.client_cert is None:
+        faults.add((*place, "client_key"), "a key without a certificate", "add client_cert")
+
+    def beside(file: str | None) -> str | None:
+        return None if file is None else os.path.join(folder, file)  # noqa: PTH118
+
+    return dataclasses.replace(
+        tls,
+        ca=beside(tls.ca),
+        client_cert=beside(tls.client_cert),
+        client_key=beside(tls.client_key),
+    )
 
 
 def _list(value: object, place: tuple[str, ...], faults: Faults) -> list[Upstream]:
@@ -273,6 +355,7 @@ def _list(value: object, place: tuple[str, ...], faults: Faults) -> list[Upstrea
     return found
 
 
-def as_json(pools: Mapping[str, Pool]) -> str:
-    """The pools for ``crates/proxy``."""
-    return json.dumps({name: dataclasses.asdict(pool) for name, pool in pools.items()})
+def written(pool: Pool) -> dict[str, Any]:
+    """A pool for ``crates/proxy``."""
+    found = dataclasses.asdict(pool)
+    return found if pool.tls is not None else {k: v for k, v in found.items() if k != "tls"}

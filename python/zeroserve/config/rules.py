@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tomllib
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import cache
@@ -68,19 +67,17 @@ def sources_of(site: str) -> list[str]:
 
 def files_of(site: str) -> tuple[str, ...]:
     """Paths of the files of rules of a directory, and of what else decides what they mean."""
-    found = [path for path in sources_of(site) if os.path.lexists(path)]
-    configuration = os.path.join(site, file.NAME)  # noqa: PTH118
-    if found and os.path.lexists(configuration):
-        found.append(configuration)
-    return tuple(found)
+    found = (*sources_of(site), os.path.join(site, file.NAME))  # noqa: PTH118
+    return tuple(path for path in found if os.path.lexists(path))
 
 
 def source(site: str) -> str | None:
     """The script of a directory; None when no rule needs one. Raises ``Error`` as below."""
     from zeroserve.config import emit  # late: most sites have no rules
 
-    rules = of_directory(site)
-    return emit.script(rules) if rules else None
+    config = file.of_directory(site)
+    text = emit.script(of_directory(site, config), config.settings, config.lines)
+    return text if emit.decides(text) else None
 
 
 def made(site: str) -> object_cache.Made | None:
@@ -124,23 +121,38 @@ def _version() -> str:
     return digest.hexdigest()[:16]
 
 
-def dialect_of(data: bytes | None) -> Dialect:
-    """What the configuration file of a site says about dialects; raises ``Error``."""
+def dialect_of(config: file.Config) -> Dialect:
+    """What a configuration says about dialects."""
+    return "netlify" if config.settings.rules == "netlify" else "cloudflare"
+
+
+def source_of_archive(archive: Archive, shown: str) -> str | None:
+    """As ``source``, of an archive; ``shown`` is its name in messages."""
+    from zeroserve.config import emit
+
+    config = config_of_archive(archive, shown)
+    text = emit.script(of_archive(archive, shown), config.settings, config.lines)
+    return text if emit.decides(text) else None
+
+
+def config_of_archive(archive: Archive, shown: str) -> file.Config:
+    """What the configuration file of an archive says; raises ``Error``."""
+    data = content_of(archive)(file.NAME)
     if data is None:
-        return "cloudflare"
-    try:
-        found = tomllib.loads(data.decode()).get("rules", "cloudflare")
-    except (ValueError, RecursionError):
-        return "cloudflare"  # who reads the rest of the file says what is wrong
-    if found in ("cloudflare", "netlify"):
-        return "cloudflare" if found == "cloudflare" else "netlify"
-    raise Error(f"{file.NAME}: rules: not cloudflare or netlify: {found!r}")
+        return file.NOTHING
+    config, faults = file.read(data, f"{shown}: {file.NAME}")
+    if faults.found:
+        raise faults.error()
+    return config
 
 
-def of_directory(site: str) -> Rules:
-    """What the files of a directory say; raises ``Error`` with all that is wrong with them."""
-    dialect = dialect_of(bytes_of(os.path.join(site, file.NAME)))  # noqa: PTH118
-    reading = read(lambda name: bytes_of(os.path.join(site, name)), dialect)  # noqa: PTH118
+def of_directory(site: str, config: file.Config | None = None) -> Rules:
+    """What the files of a directory say; raises ``Error`` with all that is wrong with them.
+
+    ``config``: what its configuration file says, if that was read already.
+    """
+    said = config or file.of_directory(site)
+    reading = read(lambda name: bytes_of(os.path.join(site, name)), dialect_of(said))  # noqa: PTH118
     if reading.mistakes:
         raise refusal((os.path.join(site, name), one) for name, one in reading.mistakes)  # noqa: PTH118
     return reading.rules
@@ -149,7 +161,7 @@ def of_directory(site: str) -> Rules:
 def of_archive(archive: Archive, shown: str) -> Rules:
     """As ``of_directory``, of an archive; ``shown`` is its name in messages."""
     content = content_of(archive)
-    reading = read(content, dialect_of(content(file.NAME)))
+    reading = read(content, dialect_of(config_of_archive(archive, shown)))
     if reading.mistakes:
         raise refusal((f"{shown}: {name}", one) for name, one in reading.mistakes)
     return reading.rules

@@ -25,7 +25,7 @@ def compiled(
     files = [(source.name, source.path) for source in by_name.values()]
     helpers = {name for name, path in files if scripts.is_script(name) and scripts.is_helper(path)}
     imported: set[str] = set()
-    rules = root if any(name in by_name for name in scripts.RULE_FILES) else None
+    rules = scripts.rules_of(root)
     places = scripts.places((file for file in files if file[0] not in helpers), rules_of=rules)
     for place in places:
         if place.rules_of is not None:
@@ -59,6 +59,7 @@ def compiled(
 
 def _compile_rules(root: str, by_name: dict[str, Source], workshop: Path) -> None:
     """The script of the files of rules; without rules in them, the files are left out."""
+    from zeroserve.config import file as configuration
     from zeroserve.config import rules
 
     own = [name for name in scripts.RULE_FILES if name in by_name]
@@ -71,5 +72,5 @@ def _compile_rules(root: str, by_name: dict[str, Source], workshop: Path) -> Non
     path = workshop / f"{scripts.RULES}.o"
     path.write_bytes(made.object)
     name = f"{scripts.DIRECTORY}{scripts.RULES}.o"
-    mtime = max(by_name[one].mtime for one in own)
+    mtime = max(by_name[one].mtime for one in (*own, configuration.NAME) if one in by_name)
     by_name[name] = Source(name, str(path), FileId.of(path.stat()), mtime)

@@ -24,20 +24,24 @@ What the server bounds and Python does not (bytes of a body, number of headers .
 can't catch it.
 """
 
+from zeroserve.script.fetching import Fetched, fetch
 from zeroserve.script.files import file_exists
 from zeroserve.script.hooks import on_request, on_response
 from zeroserve.script.limiter import rate_limit
+from zeroserve.script.passwords import verify_password
 from zeroserve.script.request import Request
-from zeroserve.script.response import Response, abort, proxy, redirect, send_file
+from zeroserve.script.response import Response, abort, proxy, redirect, send_file, send_listing
 from zeroserve.script.surroundings import env, log
 from zeroserve.script.table import Table
 
 __all__ = [
+    "Fetched",
     "Request",
     "Response",
     "Table",
     "abort",
     "env",
+    "fetch",
     "file_exists",
     "log",
     "on_request",
@@ -46,4 +50,6 @@ __all__ = [
     "rate_limit",
     "redirect",
     "send_file",
+    "send_listing",
+    "verify_password",
 ]

@@ -173,14 +173,15 @@ class Response:
 
         But headers that describe what is replaced go (``Content-Type``, ``Content-Encoding``,
         ``ETag`` ...): the file has its own, unless the hook sets others afterwards. ``path`` is as
-        for ``send_file``. A 304 stays as it is. If there is no such file, the status in words is
-        sent in its place, and the log says so. Raises ValueError for what is no path.
+        for ``send_file``. A 304 stays as it is, and so does a 101. If there is no such file, the
+        status in words is sent in its place, and the log says so. Raises ValueError for what is no
+        path.
 
             if res.status == 404 and req.path.startswith("/blog/"):
                 res.send_file("/blog/missing.html")
         """
         file = site_path(path)
-        if self._status == 304:
+        if self._status == 304 or self._status < 200:
             return
         self._file = file
         for name in OF_CONTENT:
@@ -194,11 +195,12 @@ class Decision(NamedTuple):
     """What the server makes of a response that a script returned."""
 
     kind: str
-    """``respond``, ``file``, ``proxy``, ``cached`` (a proxy whose answers may be kept) or
-    ``abort``."""
+    """``respond``, ``file``, ``listing``, ``proxy``, ``cached`` (a proxy whose answers may be
+    kept) or ``abort``."""
     status: int
+    """Of a listing, whether it is JSON."""
     body: bytes
-    """Or the path of the file, without its slash."""
+    """Or the path of the file or directory, without its slash."""
     text: str
     """``str`` or ``bytes`` for the type of such a body, empty when it is among the fields; or the
     URL of the upstream."""
@@ -212,6 +214,9 @@ def decision(response: Response) -> Decision:
     if response.upstream is not None:
         kind = "cached" if response.cached else "proxy"
         return Decision(kind, 0, b"", response.upstream, [])
+    if isinstance(response, _Listing):
+        rows = list(response._fields)
+        return Decision("listing", int(response.as_json), response.path, "", rows)
     if isinstance(response, _File):
         return Decision("file", response.status, response.path, "", list(response._fields))
     fields, kind = list(response._fields), response._kind
@@ -265,6 +270,12 @@ class _File(Response):
 
     def __repr__(self) -> str:
         return f"<Response {self.status}, {self.file}>"
+
+
+class _Listing(_File):
+    def __init__(self, path: str, as_json: bool) -> None:
+        super().__init__(path, 200)
+        self.as_json = as_json
 
 
 class _Upstream(Response):
@@ -330,6 +341,25 @@ def send_file(path: str, status: int = 200) -> Response:
     (503, '/errors/503.html')
     """
     return _File(path, status)
+
+
+def send_listing(path: str, *, as_json: bool = False) -> Response:
+    """Answer with what lies in a directory of the site.
+
+    A page with a link for each entry, which programs can read, too, or JSON: ``{"path": "/data/",
+    "entries": [{"name": "a.bin", "type": "file", "size": 3, "mtime": 1700000000, "etag": null},
+    {"name": "b", "type": "directory"}], "next": null}``. Sizes are bytes, times seconds since
+    1970 (None if the archive has none that means anything). Hidden entries and precompressed
+    variants are left out. It ends after 10,000 entries or 4 MiB, and goes on with
+    ``?after=NAME`` in the query, where ``next`` is that name.
+
+    ``path`` is one as ``req.path`` has them, with a slash at its end or without. Where there is no
+    such directory, the answer is the site's 404. Raises ValueError for what is no path.
+
+    >>> send_listing("/data/").file
+    '/data/'
+    """
+    return _Listing(path, as_json)
 
 
 def proxy(url: str, *, cache: bool = False) -> Response:

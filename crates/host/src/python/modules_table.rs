@@ -1,7 +1,7 @@
 //! Rows of the helpers for modules and for requests, numbered from 1201.
 
 use crate::python::{
-    codecs, datetime, hashing, ip, json, re, request, response, server, shared, url,
+    codecs, datetime, hashing, ip, json, password, re, request, response, server, shared, url,
 };
 use crate::row::{Row, python_rows};
 
@@ -224,4 +224,8 @@ pub static MODULES: &[Row] = python_rows! {
     "Where an upstream failed, or 0.";
     1308 "zs_py_req_limit_body", "max_bytes", 60, request::limit_body,
     "Most bytes that the body of the request may have.";
+    1309 "zs_py_verify_password", "password, hash, out", 1000, password::verify,
+    "Whether a password is that of a hash.";
+    1310 "zs_py_send_listing", "path, as_json, out", 2000, response::send_listing,
+    "What lies in a directory of the site as the answer.";
 };

@@ -181,6 +181,13 @@ pub(crate) fn send_file(call: &mut Call<'_>) -> Reply {
     call.give(out, &[handle])
 }
 
+pub(crate) fn send_listing(call: &mut Call<'_>) -> Reply {
+    let [path, as_json, out, ..] = call.args;
+    let path = site_path(call, path)?;
+    let handle = make(call, Answer::Listing { path, as_json: as_json != 0 })?;
+    call.give(out, &[handle])
+}
+
 /// Fields that describe content, and go with it.
 const OF_CONTENT: [&str; 12] = [
     "accept-ranges",
@@ -201,8 +208,8 @@ pub(crate) fn replace_content(call: &mut Call<'_>) -> Reply {
     seen(call)?;
     let path = site_path(call, call.args[0])?;
     let response = seen(call)?;
-    // What the client has is as good as ever.
-    if response.status == 304 {
+    // What the client has is as good as ever; and what becomes another protocol has no content.
+    if response.status == 304 || response.status < 200 {
         return Ok(0);
     }
     response.file = Some(path);

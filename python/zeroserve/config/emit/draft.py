@@ -14,14 +14,10 @@ class Phase(IntEnum):
     """What is asked before what. Of those of requests, the first answer counts."""
 
     MAINTENANCE = 10
-    ADDRESSES = 20
-    """Who is let in by address."""
-    RATE_LIMITS = 30
-    AUTH = 40
-    LIMITS = 50
-    """Methods, sizes of bodies."""
-    PREFLIGHT = 60
-    """Questions of browsers before requests from other sites."""
+    PREFLIGHT = 20
+    """Questions of browsers before requests from other sites: these come without a password."""
+    GUARDS = 30
+    """Who is let in, how often, and with what: addresses, rates, passwords, methods, bodies."""
     REDIRECTS = 70
     """Redirects, rewrites and proxies of `_redirects`."""
     PATHS = 80
@@ -30,6 +26,8 @@ class Phase(IntEnum):
     """For what nothing else has answered: listings, single-page applications."""
 
     ERROR_PAGES = 110
+    TABLES = 115
+    """CORS, caches and headers of path tables."""
     HEADERS = 120
     """Blocks of `_headers`: they have the last word."""
 
@@ -112,7 +110,7 @@ class Draft:
         blocks = [
             *self._helpers.values(),
             *self._hooks(before, "rules", "on_request"),
-            *self._hooks(after, "finish", "on_response"),
+            *self._hooks(after, "answer", "on_response"),
         ]
         lines = [*self._docstring(), "", *self._import_lines()]
         apart = True  # what goes over several lines stands apart
@@ -132,7 +130,8 @@ class Draft:
         if not functions:
             return []
         self.use(hook, "Request", "Response")
-        alone = len(functions) == 1
+        # What a response hook gets can't be given to another function.
+        alone = len(functions) == 1 or hook == "on_response"
         blocks = []
         for function in functions:
             head = [f"@{hook}"] if alone else []
@@ -144,12 +143,8 @@ class Draft:
         parameters, result = _SIGNATURES[hook]
         head = [f"@{hook}", f"def {self.free(name)}({', '.join(parameters)}) -> {result}:"]
         calls = [f.name for f in functions]
-        if hook == "on_request":
-            head += _sentence("Who is asked in this order; the first answer counts.")
-            blocks.append([*head, *_first_of([f"{name}(req)" for name in calls])])
-        else:
-            blocks.append([*head, *(f"{INDENT}{name}(req, res)" for name in calls)])
-        return blocks
+        head += _sentence("Who is asked in this order; the first answer counts.")
+        return [*blocks, [*head, *first_of([f"{name}(req)" for name in calls])]]
 
     def _docstring(self) -> list[str]:
         first, *rest = self.doc or ("The rules of this site.",)
@@ -181,7 +176,8 @@ def _sentence(doc: str) -> list[str]:
     return [f'{INDENT}"""{doc}"""'] if doc else []
 
 
-def _first_of(calls: list[str]) -> list[str]:
+def first_of(calls: list[str]) -> list[str]:
+    """A return of the first of these that is an answer."""
     line = f"{INDENT}return {' or '.join(calls)}"
     if len(line) <= text.WIDTH:
         return [line]

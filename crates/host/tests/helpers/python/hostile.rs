@@ -53,6 +53,10 @@ proptest! {
                 Outcome::Value(_) | Outcome::Trap(_) | Outcome::Stop { .. } => {}
                 // Of a body that zs_py_req_limit_body has bounded.
                 Outcome::BodyTooLarge => {}
+                // Only of what is a hash.
+                Outcome::Password { hash, .. } => {
+                    prop_assert!(zeroserve_host::passwords::check(&hash).is_ok());
+                }
                 other => prop_assert!(false, "{}: {other:?}", row.name),
             }
         }

@@ -1,7 +1,7 @@
 //! Requests, responses, tables and what else compiled Python asks of the server.
 
 use zeroserve_host::limits::{MAX_LOG_LINES, MAX_RESPONSE_BODY_BYTES};
-use zeroserve_host::{Answer, Body, Incoming, Outcome};
+use zeroserve_host::{Answer, Body, Incoming, Outcome, Verification};
 
 use crate::cases;
 use crate::python::py::{bytes_word, call, check, content, one, shown, str_word, trap};
@@ -312,6 +312,14 @@ cases! {
             let raised = one(&mut rig, "zs_py_send_file", &[word, 200]).unwrap_err();
             assert!(raised.starts_with("ValueError: "), "{raised}");
         }
+        for as_json in [0, 1] {
+            let handle = one(&mut rig, "zs_py_send_listing", &[path, as_json]).unwrap();
+            call(&mut rig, "zs_py_answer", &[handle]);
+            let listing = Answer::Listing { path: b"a/b%".to_vec(), as_json: as_json == 1 };
+            assert_eq!(rig.exchange.take_answer(), Some(listing));
+        }
+        let bad = s(&mut rig, "a");
+        assert!(one(&mut rig, "zs_py_send_listing", &[bad, 0]).is_err());
         let long = s(&mut rig, &"/a".repeat(5000));
         assert_eq!(call(&mut rig, "zs_py_file_exists", &[long]), 0);
         assert!(trap(&mut rig, "zs_py_send_file", &[long, 200]).contains("longer than 8192"));
@@ -354,6 +362,36 @@ cases! {
         assert_eq!(rig.exchange.upload_limit(), u64::MAX);
         check(&mut rig, "zs_py_req_limit_body", &[11]).unwrap();
         assert_eq!(rig.raw("zs_py_req_limit_body", [10, 0, 0, 0, 0]), Outcome::BodyTooLarge);
+    }
+
+    fn passwords() {
+        let mut rig = Rig::new();
+        let hash = "$2b$04$EGdrhbKUv8Oc9vGiXX0HQOxSg445d458Muh7DAHskb6QbtCvdxcie";
+        let (word, right) = (s(&mut rig, hash), s(&mut rig, "remembered"));
+        let long = s(&mut rig, &"x".repeat(1025));
+        assert_eq!(one(&mut rig, "zs_py_verify_password", &[right, word]), Ok(1));
+        assert_eq!(one(&mut rig, "zs_py_verify_password", &[long, word]), Ok(0));
+        let other = s(&mut rig, "other");
+        let out = rig.put(&[0; 8]);
+        let asked = Outcome::Password { password: b"other".to_vec(), hash: hash.to_owned() };
+        assert_eq!(rig.raw("zs_py_verify_password", [other, word, out, 0, 0]), asked);
+        for (verdict, value) in [(Verification::Right, 1), (Verification::Wrong, 0)] {
+            rig.exchange.set_verdict(verdict);
+            assert_eq!(one(&mut rig, "zs_py_verify_password", &[other, word]), Ok(value));
+            // It counts once.
+            assert_eq!(rig.raw("zs_py_verify_password", [other, word, out, 0, 0]), asked);
+        }
+        rig.exchange.set_verdict(Verification::Busy);
+        let busy = rig.raw("zs_py_verify_password", [other, word, out, 0, 0]);
+        assert_eq!(busy, Outcome::Busy);
+        for bad in ["", "x", "$2b$15$EGdrhbKUv8Oc9vGiXX0HQOxSg445d458Muh7DAHskb6QbtCvdxcie"] {
+            let bad = s(&mut rig, bad);
+            let raised = one(&mut rig, "zs_py_verify_password", &[right, bad]).unwrap_err();
+            assert!(raised.starts_with("ValueError: "), "{raised}");
+        }
+        rig.exchange.begin_response(200, []);
+        let stopped = trap(&mut rig, "zs_py_verify_password", &[right, word, out]);
+        assert!(stopped.contains("takes too long"), "{stopped}");
     }
 
     fn hooks() {
