@@ -268,6 +268,28 @@ def test_many_rules_are_cheap_and_right(tmp_path: Path) -> None:
     assert client.get("/old/page-10000").status == 404
 
 
+def test_many_patterns(tmp_path: Path) -> None:
+    def write(count: int) -> None:
+        some = (f"/a{n}/:x/y /b{n}/:x\n/all/:one/{n} /c{n}/:one\n" for n in range(count))
+        (tmp_path / "_redirects").write_text("".join(some) + "/:any/last /d/:any\n")
+
+    write(100)
+    for engine in ("native", "cpython"):
+        client = Client(tmp_path, engine=engine)
+        assert client.get("/a99/q/y").headers["location"] == "/b99/q"
+        assert client.get("/all/q/99").headers["location"] == "/c99/q"
+        assert client.get("/a99/last").headers["location"] == "/d/a99"
+        assert client.get("/a99/none").status == 404
+    write(500)
+    with pytest.raises(Error, match="more than 1,000 rules that are neither for one path"):
+        Client(tmp_path)
+    (tmp_path / "_redirects").unlink()
+    many = "".join(f"/a{n}/:x\n  X-A: {n}\n" for n in range(300))
+    (tmp_path / "_headers").write_text(many)
+    with pytest.raises(Error, match="more than 256 blocks that are neither"):
+        Client(tmp_path)
+
+
 LINE = st.one_of(
     st.binary(max_size=30),
     st.text("/:*#! \t=.,%abA301?\r\0é", max_size=30).map(str.encode),

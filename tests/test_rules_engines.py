@@ -15,6 +15,7 @@ from support import rules_cases
 from zeroserve._core import Error
 from zeroserve.config import emit, headers, interpret, redirects
 from zeroserve.config.emit import headers as emitted_headers
+from zeroserve.config.emit import redirects as emitted_redirects
 from zeroserve.config.emit import stages
 from zeroserve.config.model import REDIRECTS, Dialect, Rules
 from zeroserve.script import Request
@@ -121,6 +122,7 @@ def test_three_engines_agree(site: Path, case: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages, "FEWEST_PREFIXES", fewest)
         patch.setattr(emitted_headers, "FEWEST_BLOCKS", fewest)
+        patch.setattr(emitted_redirects, "MOST_IN_A_ROW", fewest)
         source = emit.script(rules)
     shown = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", "-"],
