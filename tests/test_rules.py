@@ -268,6 +268,35 @@ def test_many_rules_are_cheap_and_right(tmp_path: Path) -> None:
     assert client.get("/old/page-10000").status == 404
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_nobody_is_sent_to_where_a_client_wants(tmp_path: Path, many: bool) -> None:
+    more = "".join(f"/more-{n}/* /:splat\n" for n in range(20 if many else 0))
+    (tmp_path / "_redirects").write_text(
+        f"/a/* /:splat 301\n/b* /:splat\n/c to=:to /:to\n/d/*/e /:splat\n{more}"
+    )
+    for engine in ("native", "cpython"):
+        client = Client(tmp_path, engine=engine)
+        for path in (
+            *("/a//evil.example/%zz", "/a/%2Fevil.example", "/a/%5C%5Cevil.example", "/a/%5Cevil"),
+            *("/b/evil.example", "/b//evil.example/%zz", "/c?to=//evil.example", "/c?to=%5C/evil"),
+            *("/d//evil.example/%zz/e", "/more-3//evil.example/%zz", "/a/..//evil.example"),
+        ):
+            location = client.get(path).headers.get("location", "/")
+            assert location.startswith("/") and location[1:2] not in ("/", "\\"), (path, location)
+
+
+def test_nor_by_tables_of_paths(tmp_path: Path) -> None:
+    (tmp_path / ".zeroserve").mkdir()
+    (tmp_path / ".zeroserve/zeroserve.toml").write_text(
+        '[paths."/a/*"]\nredirect = "/:splat"\n[paths."/b*"]\nredirect = "/:splat"\n'
+    )
+    for engine in ("native", "cpython"):
+        client = Client(tmp_path, engine=engine)
+        assert client.get("/a/x").headers["location"] == "/x"
+        assert client.get("/a//evil.example/%zz").headers["location"] == "/evil.example/%25zz"
+        assert client.get("/b/evil.example").headers["location"] == "/evil.example"
+
+
 def test_many_patterns(tmp_path: Path) -> None:
     def write(count: int) -> None:
         some = (f"/a{n}/:x/y /b{n}/:x\n/all/:one/{n} /c{n}/:one\n" for n in range(count))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote
 
-from zeroserve.config.model import Rule
+from zeroserve.config.model import REDIRECTS, Rule
 from zeroserve.config.pattern import Hole
 
 FEWEST_PREFIXES = 12
@@ -53,6 +53,8 @@ def _kind(rule: Rule) -> Kind:
 def _fits(rule: Rule) -> bool:
     """Whether putting the rest of the path in place of ``:splat`` is all that a target takes."""
     behind_query = False
+    if rule.target[0] == "/" and rule.status in REDIRECTS and len(rule.target) > 1:
+        return False  # it must not become //host
     for piece in rule.target:
         if isinstance(piece, Hole):
             if behind_query:
