@@ -18,8 +18,20 @@ from pathlib import Path
 from bench.archives import pack
 from bench.compare import Comparison, Served, Settings, Tell, run_rounds
 from bench.errors import BenchError
+from bench.rules import WHAT, compiled, nginx_rules, write_rules
 from bench.running import pinned
-from bench.servers import BUILD, REPOSITORY, Server, find_program, zeroserve_launch
+from bench.servers import (
+    BUILD,
+    NGINX_FILES,
+    NGINX_SENDFILE,
+    REPOSITORY,
+    Context,
+    Launch,
+    Server,
+    find_program,
+    nginx_launch,
+    zeroserve_launch,
+)
 from bench.site import SMALLEST, Size, write_site
 from bench.stats import Spread, spread
 from bench.webapps import granian, nginx_js, nginx_lua, uvicorn
@@ -41,7 +53,16 @@ SCRIPTS = {
 }
 # What is measured in memory as well, by what the tables call it.
 INSIDE = {"empty": "empty.c", "json": "json.c", "json in Python": "json_python.py"}
-INSIDE |= {"1,000 routes in Python": "router.py"}
+INSIDE |= {"1,000 routes in Python": "router.py", WHAT: ""}
+"""Without a script: the rules of `bench.rules`."""
+
+RULES = "zeroserve+rules"
+
+
+def nginx_plain(context: Context) -> Launch:
+    """nginx without rules, beside the one with them."""
+    return nginx_launch(context, NGINX_FILES + NGINX_SENDFILE, f"        root {context.root};")
+
 
 _MODULES = Path("/usr/lib/nginx/modules")
 _LUA, _JS = "libnginx-mod-http-lua", "libnginx-mod-http-js"
@@ -49,6 +70,9 @@ _JSON = (JSON,)
 SCRIPT_SERVERS = (
     Server("zeroserve", "zeroserve", BUILD, ("--version",), zeroserve_launch, (FILE,)),
     Server("zeroserve+empty", "zeroserve", BUILD, ("--version",), zeroserve_launch, (FILE,)),
+    Server(RULES, "zeroserve", BUILD, ("--version",), zeroserve_launch, (FILE,)),
+    Server("nginx", "nginx", "apt-get install nginx", ("-v",), nginx_plain, (FILE,)),
+    Server("nginx+rules", "nginx", "apt-get install nginx", ("-v",), nginx_rules, (FILE,)),
     Server("zeroserve+json", "zeroserve", BUILD, ("--version",), zeroserve_launch, _JSON),
     Server("zeroserve+python", "zeroserve", BUILD, ("--version",), zeroserve_launch, _JSON),
     Server(
@@ -119,20 +143,30 @@ def prepare(work: Path, programs: dict[str, Path]) -> Served:
     """The files, and an archive for each of the rows of zeroserve."""
     root = work / "site"
     write_site(root, (SMALLEST,))
-    for server in ("zeroserve", *SCRIPTS):
+    for server in ("zeroserve", *SCRIPTS, RULES):
         if server in programs:
-            pack_with(programs[server], root, SCRIPTS.get(server), work / f"{server}.tar")
+            pack_with(
+                programs[server],
+                root,
+                SCRIPTS.get(server),
+                work / f"{server}.tar",
+                rules=server == RULES,
+            )
     return Served(root, lambda server: work / f"{server.name}.tar")
 
 
-def pack_with(zeroserve: Path, root: Path, script: str | None, archive: Path) -> None:
-    """Pack `root` with a script of `PROGRAMS`, compiled while packing."""
+def pack_with(
+    zeroserve: Path, root: Path, script: str | None, archive: Path, *, rules: bool = False
+) -> None:
+    """Pack `root` with a script of `PROGRAMS`, or with rules, compiled while packing."""
     with tempfile.TemporaryDirectory(prefix="bench-") as directory:
         tree = Path(directory) / "site"
         shutil.copytree(root, tree)
         if script is not None:
             (tree / FOLDER).mkdir(parents=True)
             shutil.copy(PROGRAMS / script, tree / FOLDER)
+        if rules:
+            write_rules(tree)
         pack(zeroserve, tree, archive)
 
 
@@ -172,7 +206,11 @@ def inside(pipeline: Path, zeroserve: Path, rounds: int, core: int) -> Inside:
         pack(zeroserve, work / "site", work / "site.tar")
         objects = []
         for number, (name, script) in enumerate(INSIDE.items()):
-            _compile(zeroserve, PROGRAMS / script, work / f"{number}.o")
+            if script:
+                _compile(zeroserve, PROGRAMS / script, work / f"{number}.o")
+            else:
+                pack_with(zeroserve, work / "site", None, work / "rules.tar", rules=True)
+                compiled(work / "rules.tar", work / f"{number}.o")
             objects.append(f"{name}={number}.o")
         words = ["site.tar", f"/{FILE.name}", str(INSIDE_REQUESTS), str(rounds), *objects]
         command = pinned([str(pipeline), *words], core)

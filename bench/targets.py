@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from bench.compare import Comparison
 from bench.proxies import CACHED, CACHED_100K, FILES_ONLY, HTTP2, HTTPS, MIB10, UPLOAD, Proxied
-from bench.scripts import JSON, Scripted
+from bench.rules import WHAT as RULES_WHAT
+from bench.scripts import FILE, JSON, RULES, Scripted
 from bench.site import SIZES
 from bench.startup import SMALL_ENTRIES, Startup
 from bench.tls import CASES as TLS_CASES
@@ -68,6 +69,8 @@ EMPTY_SCRIPT_US = 0.15
 # Of scripts in Python: the same JSON beside the script in C, and 1,000 exact routes.
 PYTHON_JSON_RATIO = 1.15
 ROUTER_US = 0.5
+
+RULES_US = 0.6
 
 JIT_RATIO = 2.0
 PYTHON_RATIO = 3.0
@@ -176,6 +179,10 @@ def scripts_targets(result: Scripted) -> list[Target]:
     routed = result.inside.added_us("1,000 routes in Python") if result.inside else None
     what = "CPU per request that 1,000 exact routes in Python add, inside of the server"
     targets.append(_at_most(what, routed.median if routed else None, ROUTER_US, "µs", note))
+    ruled = result.inside.added_us(RULES_WHAT) if result.inside else None
+    what = f"CPU per request that rules add ({RULES_WHAT}), inside of the server"
+    targets.append(_at_most(what, ruled.median if ruled else None, RULES_US, "µs", note))
+    targets.append(_cpu(result.rounds, RULES, FILE.label, "nginx+rules", 1.0))
     return targets
 
 

@@ -268,6 +268,57 @@ def test_many_rules_are_cheap_and_right(tmp_path: Path) -> None:
     assert client.get("/old/page-10000").status == 404
 
 
+@pytest.mark.parametrize("many", [False, True])
+def test_nobody_is_sent_to_where_a_client_wants(tmp_path: Path, many: bool) -> None:
+    more = "".join(f"/more-{n}/* /:splat\n" for n in range(20 if many else 0))
+    (tmp_path / "_redirects").write_text(
+        f"/a/* /:splat 301\n/b* /:splat\n/c to=:to /:to\n/d/*/e /:splat\n{more}"
+    )
+    for engine in ("native", "cpython"):
+        client = Client(tmp_path, engine=engine)
+        for path in (
+            *("/a//evil.example/%zz", "/a/%2Fevil.example", "/a/%5C%5Cevil.example", "/a/%5Cevil"),
+            *("/b/evil.example", "/b//evil.example/%zz", "/c?to=//evil.example", "/c?to=%5C/evil"),
+            *("/d//evil.example/%zz/e", "/more-3//evil.example/%zz", "/a/..//evil.example"),
+        ):
+            location = client.get(path).headers.get("location", "/")
+            assert location.startswith("/") and location[1:2] not in ("/", "\\"), (path, location)
+
+
+def test_nor_by_tables_of_paths(tmp_path: Path) -> None:
+    (tmp_path / ".zeroserve").mkdir()
+    (tmp_path / ".zeroserve/zeroserve.toml").write_text(
+        '[paths."/a/*"]\nredirect = "/:splat"\n[paths."/b*"]\nredirect = "/:splat"\n'
+    )
+    for engine in ("native", "cpython"):
+        client = Client(tmp_path, engine=engine)
+        assert client.get("/a/x").headers["location"] == "/x"
+        assert client.get("/a//evil.example/%zz").headers["location"] == "/evil.example/%25zz"
+        assert client.get("/b/evil.example").headers["location"] == "/evil.example"
+
+
+def test_many_patterns(tmp_path: Path) -> None:
+    def write(count: int) -> None:
+        some = (f"/a{n}/:x/y /b{n}/:x\n/all/:one/{n} /c{n}/:one\n" for n in range(count))
+        (tmp_path / "_redirects").write_text("".join(some) + "/:any/last /d/:any\n")
+
+    write(100)
+    for engine in ("native", "cpython"):
+        client = Client(tmp_path, engine=engine)
+        assert client.get("/a99/q/y").headers["location"] == "/b99/q"
+        assert client.get("/all/q/99").headers["location"] == "/c99/q"
+        assert client.get("/a99/last").headers["location"] == "/d/a99"
+        assert client.get("/a99/none").status == 404
+    write(500)
+    with pytest.raises(Error, match="more than 1,000 rules that are neither for one path"):
+        Client(tmp_path)
+    (tmp_path / "_redirects").unlink()
+    many = "".join(f"/a{n}/:x\n  X-A: {n}\n" for n in range(300))
+    (tmp_path / "_headers").write_text(many)
+    with pytest.raises(Error, match="more than 256 blocks that are neither"):
+        Client(tmp_path)
+
+
 LINE = st.one_of(
     st.binary(max_size=30),
     st.text("/:*#! \t=.,%abA301?\r\0é", max_size=30).map(str.encode),

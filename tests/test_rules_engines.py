@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from support import rules_cases
 from zeroserve._core import Error
 from zeroserve.config import emit, headers, interpret, redirects
+from zeroserve.config.emit import headers as emitted_headers
+from zeroserve.config.emit import redirects as emitted_redirects
+from zeroserve.config.emit import stages
 from zeroserve.config.model import REDIRECTS, Dialect, Rules
 from zeroserve.script import Request
 from zeroserve.script.files import file_exists, looking, site_path
@@ -28,6 +31,7 @@ CASES = st.tuples(
     rules_cases.headers,
     st.lists(rules_cases.requests(), min_size=6, max_size=6),
     st.sampled_from(["cloudflare", "netlify"]),
+    st.sampled_from([1, 3, 12]),
 )
 
 
@@ -110,11 +114,16 @@ def changed(rules: Rules, req: Request) -> dict[str, list[str]]:
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(case=CASES)
 def test_three_engines_agree(site: Path, case: Any) -> None:
-    redirect_lines, header_lines, requests, dialect = case
+    redirect_lines, header_lines, requests, dialect, fewest = case
     rules = model(redirect_lines, header_lines, dialect)
     if not rules:
         return
-    source = emit.script(rules)
+    # From so many on they become a table: few, so that tables are tested with few rules.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stages, "FEWEST_PREFIXES", fewest)
+        patch.setattr(emitted_headers, "FEWEST_BLOCKS", fewest)
+        patch.setattr(emitted_redirects, "MOST_IN_A_ROW", fewest)
+        source = emit.script(rules)
     shown = subprocess.run(
         [sys.executable, "-m", "ruff", "format", "--isolated", "--diff", "-"],
         input=source.encode(),

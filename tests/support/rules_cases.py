@@ -114,7 +114,19 @@ def requests(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
     path = draw(paths()).replace(" ", "%20")
     if draw(st.integers(0, 20)) == 0:
         path = draw(
-            st.sampled_from(["/..", "/a/../../b", "/%zz", "/a/%ff", "/a%0Ab", "//a", "/a%5Cb"])
+            st.sampled_from(
+                [
+                    "/..",
+                    "/a/../../b",
+                    "/%zz",
+                    "/a/%ff",
+                    "/a%0Ab",
+                    "//a",
+                    "/a%5Cb",
+                    "/a//b/%zz",
+                    "/b//c/%zz",
+                ]
+            )
         )
     query = draw(st.sampled_from(["", "", "?x=1", "?id=7", "?id=a%2Fb&x", "?q=a+b"]))
     sent = {"host": draw(HOSTS)}

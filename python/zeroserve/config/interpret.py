@@ -155,8 +155,8 @@ def _parts(rule: Rule, target: Pieces, found: dict[str, str]) -> Iterator[str]:
 
 
 def may_begin_with_slash(rule: Rule, name: str) -> bool:
-    """Whether what was found can make ``//host`` of a target, which leads to another site."""
-    if name != SPLAT:
-        return any(parameter.hole == name for parameter in rule.query)
-    prefix = rule.pattern.prefix
-    return prefix is None or not prefix.endswith("/")
+    """Whether what was found can make ``//host`` of a target, which leads to another site.
+
+    A path that can't be decoded stays as it was sent: ``/a//host/%zz`` is below ``/a/``.
+    """
+    return name == SPLAT or any(parameter.hole == name for parameter in rule.query)

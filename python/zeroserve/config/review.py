@@ -22,7 +22,7 @@ MAX_STEPS = 32
 """Of redirects that follow each other; browsers give up at 20."""
 
 MAX_PATTERNS = 2000
-"""Patterns that each rule is compared with: of more, only the first are."""
+"""With one first part, that a rule is compared with: of more, only the first are."""
 
 CLOUDFLARE_STATIC, CLOUDFLARE_DYNAMIC, CLOUDFLARE_BLOCKS, CLOUDFLARE_CHARS = 2000, 100, 100, 2000
 """What that host allows."""
@@ -56,7 +56,7 @@ def _shadowed(rules: Iterable[Rule]) -> Iterator[Remark]:
     """Rules that an earlier one leaves nothing."""
     exact: dict[tuple[object, ...], Rule] = {}
     prefixes: dict[str, Rule] = {}
-    patterns: list[Rule] = []
+    patterns = _Patterns()
     for rule in rules:
         before = _before(rule, exact, prefixes, patterns)
         if before is not None:
@@ -70,15 +70,35 @@ def _shadowed(rules: Iterable[Rule]) -> Iterator[Remark]:
         prefix = pattern.prefix
         if pattern.is_bare and prefix is not None and prefix.endswith("/"):
             prefixes.setdefault(prefix, rule)
-        elif pattern.exact is None and len(patterns) < MAX_PATTERNS:
-            patterns.append(rule)
+        elif pattern.exact is None:
+            patterns.add(rule)
+
+
+class _Patterns:
+    """Rules by the first part of the paths that they are for."""
+
+    def __init__(self) -> None:
+        self._rules: dict[str | None, list[Rule]] = {}
+
+    def add(self, rule: Rule) -> None:
+        """One more, unless there are too many of its kind."""
+        own = self._rules.setdefault(rule.pattern.segment, [])
+        if len(own) < MAX_PATTERNS:
+            own.append(rule)
+
+    def matching(self, path: str) -> Iterator[Rule]:
+        """Those for a path, of any host; first those that name its first part."""
+        for segment in (path[1:].partition("/")[0], None):
+            for rule in self._rules.get(segment, ()):
+                if rule.pattern.matches_path(path):
+                    yield rule
 
 
 def _before(
     rule: Rule,
     exact: dict[tuple[object, ...], Rule],
     prefixes: dict[str, Rule],
-    patterns: list[Rule],
+    patterns: _Patterns,
 ) -> Rule | None:
     """The rule that comes first in all cases."""
 
@@ -97,9 +117,9 @@ def _before(
     path = rule.pattern.exact
     if path is None:
         return None
-    for other in patterns:
+    for other in patterns.matching(path):
         same_host = other.pattern.is_bare or other.pattern.key[:2] == rule.pattern.key[:2]
-        if same_host and leaves_nothing(other) and other.pattern.matches_path(path):
+        if same_host and leaves_nothing(other):
             return other
     return None
 
@@ -144,7 +164,7 @@ class _Lookup:
     def __init__(self, rules: tuple[Rule, ...], exists: Callable[[str], bool]) -> None:
         self._order = {id(rule): number for number, rule in enumerate(rules)}
         self._exact: dict[str, Rule] = {}
-        self._others: list[Rule] = []
+        self._others = _Patterns()
         self._exists = exists
         for rule in rules:
             if rule.is_conditional or not rule.pattern.is_bare:
@@ -152,13 +172,13 @@ class _Lookup:
             path = rule.pattern.exact
             if path is not None:
                 self._exact.setdefault(path, rule)
-            elif len(self._others) < MAX_PATTERNS:
-                self._others.append(rule)
+            else:
+                self._others.add(rule)
 
     def redirect(self, path: str) -> Rule | None:
         """The rule that sends such a request on."""
         found = [self._exact[path]] if path in self._exact else []
-        found += [rule for rule in self._others if rule.pattern.matches_path(path)][:8]
+        found += self._others.matching(path)
         found.sort(key=lambda rule: self._order[id(rule)])
         for rule in found:
             if rule.yields and self._exists(path):
@@ -170,7 +190,7 @@ class _Lookup:
         """A rule for such a request, whatever it does."""
         if path in self._exact:
             return self._exact[path]
-        return next((rule for rule in self._others if rule.pattern.matches_path(path)), None)
+        return next(self._others.matching(path), None)
 
 
 def _sample(pattern: Pattern) -> str:

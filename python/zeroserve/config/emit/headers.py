@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from zeroserve._core import Error
 from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft, Phase
 from zeroserve.config.emit.match import Match, variable_name
@@ -14,6 +15,9 @@ from zeroserve.config.pattern import Hole, Pieces
 
 FEWEST_BLOCKS = 12
 """Blocks become a table from this number on; fewer read better as code."""
+
+MAX_PATTERNS = 256
+"""All of them are code of one function."""
 
 PATH = re.compile(r"(?<![.\w])path\b")
 """The variable, where a line needs it."""
@@ -46,6 +50,12 @@ def emit(blocks: Sequence[Block], draft: Draft) -> None:
     if not blocks:
         return
     tabled, coded = _divided(blocks)
+    if len(coded) > MAX_PATTERNS:
+        raise Error(
+            f"_headers: more than {MAX_PATTERNS} blocks that are neither for one path nor for one "
+            "directory",
+            "patterns are compared one after another: write /docs/* in place of many of them",
+        )
     body: list[str] = []
     if tabled:
         body += _table(tabled, draft)

@@ -78,7 +78,7 @@ class Match:
             arguments.append(" | ".join(flags))
         constant = self._draft.free(constant)
         lines = text.call("", f"{constant} = re.compile(", arguments)
-        self._draft.constant(constant, _unnamed(constant, lines))
+        constant = self._draft.constant_like(constant, _unnamed(constant, lines))
         names = [piece.name for piece in pieces if isinstance(piece, Hole)]
         if not self._wanted & set(names):
             self.tests.append(f"{constant}.fullmatch({subject})")

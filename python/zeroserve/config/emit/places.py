@@ -203,6 +203,9 @@ def _filled(pieces: Pieces, values: dict[str, str], draft: Draft) -> str:
         how = "as_value" if in_query else "escaped"
         if in_query:
             draft.helper("as_value", AS_VALUE)
-        given[hole.name] = f"{how}({values[piece.name]})"
+        value = values[piece.name]
+        if numbered == ["/"]:
+            value += ".lstrip('/')"  # two slashes would lead to another site
+        given[hole.name] = f"{how}({value})"
         numbered.append(hole)
     return text.formatted(tuple(numbered), given)

@@ -3,6 +3,7 @@
 import http
 from collections.abc import Sequence
 
+from zeroserve._core import Error
 from zeroserve.config.emit import text
 from zeroserve.config.emit.draft import Draft, Phase
 from zeroserve.config.emit.match import MAX_LITERAL_CHARS, Match, literal, variable_name
@@ -11,6 +12,12 @@ from zeroserve.config.emit.text import INDENT
 from zeroserve.config.interpret import may_begin_with_slash, names_pages
 from zeroserve.config.model import REDIRECTS, REWRITE, Rule, local_path
 from zeroserve.config.pattern import Hole, Pieces
+
+MOST_IN_A_ROW = 16
+"""Patterns compared one after another; more are told apart by the first part of the path."""
+
+MAX_PATTERNS = 1000
+"""All of them are code, and most have an expression of the 1,024 that a script may have."""
 
 WITH_QUERY = '''
 def with_query(url: str, query: str) -> str:
@@ -195,8 +202,79 @@ class _Emitter:
         self._draft.helper("with_query", WITH_QUERY)
 
     def _code(self, stage: Stage) -> None:
+        if len(stage.rules) > MAX_PATTERNS:
+            raise Error(
+                f"_redirects: more than {MAX_PATTERNS:,} rules that are neither for one path nor "
+                "for one directory",
+                "patterns are compared one after another: write /old/* in place of many of them",
+            )
+        run: list[Rule] = []
         for rule in stage.rules:
+            ends = rule.pattern.segment is None or (rule.status == REWRITE and not rule.target)
+            if not ends:
+                run.append(rule)
+                continue
+            self._run(run)
             self._body += self._rule(rule, INDENT)
+            run = []
+        self._run(run)
+
+    def _run(self, rules: list[Rule]) -> None:
+        """Rules each of which is for paths with one first part: those of others do not matter."""
+        if len(rules) <= MOST_IN_A_ROW:
+            for rule in rules:
+                self._body += self._rule(rule, INDENT)
+            return
+        sections: dict[str, list[Rule]] = {}
+        for rule in rules:
+            sections.setdefault(rule.pattern.segment or "", []).append(rule)
+        numbers: dict[str, int] = {}
+        calls: list[list[str]] = []
+        together: list[Rule] = []
+        for name, own in sections.items():
+            if together and len(together) + len(own) > MOST_IN_A_ROW:
+                calls.append(self._functions(together))
+                together = []
+            numbers[name] = len(calls) + 1
+            together += own
+        calls.append(self._functions(together))
+        rows = [
+            line
+            for name, number in numbers.items()
+            for line in text.entry(text.string(name), str(number), "")
+        ]
+        table = self._draft.constant("SECTIONS", [" = {", *rows, "}"])
+        function = self._draft.free("by_section")
+        lines = [
+            f"def {function}(req: Request, path: str) -> Response | None:",
+            f'{INDENT}"""The rules for paths with this first part."""',
+            f'{INDENT}match {table}.get(path[1:].partition("/")[0], 0):',
+        ]
+        for number, some in enumerate(calls, 1):
+            lines.append(f"{INDENT * 2}case {number}:")
+            lines += _first_of(INDENT * 3, some)
+        lines.append(f"{INDENT}return None")
+        self._draft.helper(function, "\n".join(lines))
+        self._body += [
+            f"{INDENT}answer = {function}(req, path)",
+            f"{INDENT}if answer is not None:",
+            f"{INDENT * 2}return answer",
+        ]
+
+    def _functions(self, rules: list[Rule]) -> list[str]:
+        """Calls of functions with some of these rules in each."""
+        calls = []
+        for start in range(0, len(rules), MOST_IN_A_ROW):
+            name = self._draft.free("section")
+            body = [
+                line
+                for rule in rules[start : start + MOST_IN_A_ROW]
+                for line in self._rule(rule, INDENT)
+            ]
+            head = f"def {name}(req: Request, path: str) -> Response | None:"
+            self._draft.helper(name, "\n".join([head, *body, f"{INDENT}return None"]))
+            calls.append(f"{name}(req, path)")
+        return calls
 
     def _rule(self, rule: Rule, indent: str) -> list[str]:
         wanted = _holes(rule.target)
@@ -337,6 +415,16 @@ def {name}(path: str) -> str:
 '''
     draft.helper(name, source)
     return f"{name}(path)"
+
+
+def _first_of(indent: str, calls: list[str]) -> list[str]:
+    line = f"{indent}return {' or '.join(calls)}"
+    if len(line) <= text.WIDTH:
+        return [line]
+    first, *rest = calls
+    deeper = indent + INDENT
+    lines = [f"{indent}return (", deeper + first, *(f"{deeper}or {one}" for one in rest)]
+    return [*lines, f"{indent})"]
 
 
 def reason(status: int) -> str:

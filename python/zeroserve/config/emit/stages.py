@@ -7,8 +7,10 @@ file that does. Rules that never apply, because an earlier one always does, are 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import unquote
 
-from zeroserve.config.model import Rule
+from zeroserve.config.model import REDIRECTS, Rule
+from zeroserve.config.pattern import Hole
 
 FEWEST_PREFIXES = 12
 """Prefixes become a table from this number on; fewer read better as code."""
@@ -45,7 +47,23 @@ def _kind(rule: Rule) -> Kind:
         return "exact"
     prefix = pattern.prefix
     is_directory = prefix is not None and prefix.endswith("/") and len(prefix) > 1
-    return "prefix" if is_directory and rule.target else "code"
+    return "prefix" if is_directory and rule.target and _fits(rule) else "code"
+
+
+def _fits(rule: Rule) -> bool:
+    """Whether putting the rest of the path in place of ``:splat`` is all that a target takes."""
+    behind_query = False
+    if rule.target[0] == "/" and rule.status in REDIRECTS and len(rule.target) > 1:
+        return False  # it must not become //host
+    for piece in rule.target:
+        if isinstance(piece, Hole):
+            if behind_query:
+                return False  # more of it is to be escaped there
+        else:
+            behind_query = behind_query or "?" in piece
+            if ":splat" in unquote(piece):
+                return False  # text that only looks like it
+    return True
 
 
 class _Plan:
