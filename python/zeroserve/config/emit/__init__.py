@@ -44,7 +44,7 @@ def script(rules: Rules, settings: Settings | None = None, lines: Lines | None =
     """The whole script of a site; without a hook when nothing is said."""
     draft = Draft(["What the files of rules of this site say."])
     said = settings or Settings()
-    found = path_tables(said.paths, lines or {}, FILE)
+    found = path_tables(said.paths, lines or {}, FILE, NAME)
     fallbacks.maintenance(said.maintenance, FILE, draft)
     guards.emit(found, draft)
     redirects.emit(rules.redirects, draft)
@@ -63,7 +63,7 @@ def script(rules: Rules, settings: Settings | None = None, lines: Lines | None =
 def shared(said: Shared, lines: Lines, file: str) -> str:
     """The script of a process; ``file``: its name, for comments."""
     draft = Draft([f"What {file} says of all sites."])
-    found = path_tables(said.paths, lines, file)
+    found = path_tables(said.paths, lines, file, PROCESS)
     fallbacks.maintenance(said.maintenance, file, draft)
     guards.emit(found, draft)
     places.emit(found, draft)

@@ -235,7 +235,11 @@ def _cache(found: Tables, draft: Draft) -> list[str]:
         f'{INDENT}cache = ""',
         *_chain(entries, found, draft, "cache", lines),
         *private,
-        f'{INDENT}if cache == "no-store" or (cache and res.status in (200, 206, 304)):',
+        # What an upstream or a script says itself is not widened.
+        f'{INDENT}if cache == "no-store" or (',
+        f"{INDENT * 2}cache and res.status in (200, 206, 304)"
+        ' and res.header("cache-control") is None',
+        f"{INDENT}):",
         f'{INDENT * 2}res.set_header("Cache-Control", cache)',
     ]
 

@@ -255,7 +255,7 @@ def _rates(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
             draft.import_from("hashlib")
             draft.helper("same", SAME)
             who = f"same(req, req.header({text.string(rate.by.partition(' ')[2])}))"
-        inside = _counted(f"{found.file} {_short(entry.pattern)}", who, rate)
+        inside = _counted(f"{found.script} {_short(entry.pattern)}", who, rate)
         body += [found.note(INDENT, entry, "rate_limit"), *_behind(entry, draft, inside)]
     return _guard(draft, "limited", "Who asks too often has to wait.", body)
 

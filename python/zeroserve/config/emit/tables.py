@@ -48,6 +48,8 @@ class Tables:
     """Where keys are in the file."""
     file: str
     """Its name, for comments."""
+    script: str
+    """The name of the script that they become part of, by which they count."""
 
     def narrowest_first(self) -> list[Entry]:
         """For keys of which one counts."""
@@ -66,11 +68,11 @@ class Tables:
 
 
 def path_tables(
-    found: Mapping[str, Path], lines: Mapping[tuple[str, ...], int], file: str
+    found: Mapping[str, Path], lines: Mapping[tuple[str, ...], int], file: str, script: str
 ) -> Tables:
     """The tables in the order of how much they are for."""
     ordered = sorted(found.items(), key=lambda item: paths.narrowness(item[0]))
-    return Tables(tuple(Entry(*item) for item in ordered), lines, file)
+    return Tables(tuple(Entry(*item) for item in ordered), lines, file, script)
 
 
 def guards_first(entries: list[Entry]) -> list[Entry]:
