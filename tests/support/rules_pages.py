@@ -9,6 +9,7 @@ from pathlib import Path
 from zeroserve._core import Error
 from zeroserve.config import emit, interpret, rules
 from zeroserve.config.lines import Mistake
+from zeroserve.config.model import Rules
 from zeroserve.config.review import review
 from zeroserve.script.files import file_exists, looking
 from zeroserve.script.request import Arrived
@@ -105,7 +106,7 @@ def _has(names: list[str]) -> Callable[[str], bool]:
     return has
 
 
-def _answer(client: Client, line: str, found: rules.Rules, has: Callable[[str], bool]) -> str:
+def _answer(client: Client, line: str, found: Rules, has: Callable[[str], bool]) -> str:
     """What a request gets, in lines."""
     target, _, rest = line.partition(" ")
     pairs = [field.partition(": ") for field in rest.split("|") if field]
