@@ -536,9 +536,10 @@ COMMANDS = (
         0,
         1,
         "turn the rules of a site into a script",
-        "Write what _redirects and _headers of SITE, a directory (default: the current one), say\n"
-        "as a script in Python to .zeroserve/scripts/50-rules.py, and remove these files. The\n"
-        "site behaves as before; from then on the script is yours to edit.",
+        "Write what _redirects, _headers and zeroserve.toml of SITE, a directory (default: the\n"
+        "current one), say of requests as a script in Python to .zeroserve/scripts/50-rules.py;\n"
+        "remove these files, and comment out zeroserve.toml but for its pools. The site behaves\n"
+        "as before; from then on the script is yours to edit.",
         lambda: EJECT_FLAGS,
         "zeroserve.cli.eject",
     ),
