@@ -83,7 +83,7 @@ impl Shared {
 static BASE: LazyLock<Arc<Base>> = LazyLock::new(|| Arc::new(Base::read()));
 
 /// Read what the options of a pool name; the error names the file.
-pub fn tls(options: &TlsOptions) -> Result<Tls, String> {
+pub(crate) fn tls(options: &TlsOptions) -> Result<Tls, String> {
     BASE.load(options)
 }
 
