@@ -28,7 +28,7 @@ KEYS = (
     "cache = 60",
     'cors = "data"',
     'cors = { origins = "https://a.example" }',
-    'redirect = { to = "/new/target", status = 307 }',
+    'redirect = { to = "https://example.org/new", status = 307 }',
     'rewrite = "/about.html"',
     "listing = true",
     "listing = false",
