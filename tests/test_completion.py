@@ -1,7 +1,9 @@
 """Completions: read by the shells themselves."""
 
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from support.server import command
@@ -32,6 +34,48 @@ def test_bash() -> None:
     assert completed(["zeroserve", "site.tar", "--tls-a"]) == ["--tls-addr"]
     assert "--no-watch" in completed(["zeroserve", "--no-"])
     assert "--header-timeout-s" in completed(["zeroserve", "--header-t"])
+
+    assert completed(["zeroserve", "completion", ""]) == ["bash", "zsh", "fish"]
+    assert "dev-cert" in completed(["zeroserve", "man", "d"])
+
+
+def test_bash_completes_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "kept.pem").touch()
+    monkeypatch.chdir(tmp_path)
+    assert completed(["zeroserve", "--sandbox", ""]) == ["auto", "require", "off"]
+    assert completed(["zeroserve", "--sandbox", "=", "r"]) == ["require"]
+    assert completed(["zeroserve", "--sandbox", "="]) == ["auto", "require", "off"]
+    assert sorted(completed(["zeroserve", "--cert", "k"])) == ["kept.pem", "keys"]
+    assert completed(["zeroserve", "--cert-dir", "k"]) == ["keys"]
+    assert completed(["zeroserve", "--threads", "k"]) == []
+    assert completed(["zeroserve", "compile", "--emit", "l"]) == ["llvm"]
+    assert sorted(completed(["zeroserve", "ls", "k"])) == ["kept.pem", "keys"]
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="fish is not installed")
+def test_fish_completes_values(tmp_path: Path) -> None:
+    (tmp_path / "c.fish").write_text(script("fish"), encoding="utf-8")
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "kept.pem").touch()
+
+    def offered(line: str) -> list[str]:
+        done = subprocess.run(
+            ["fish", "--no-config", "-c", f"source c.fish; complete -C '{line}'"],
+            cwd=tmp_path,
+            env={**os.environ, "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return sorted(row.partition("\t")[0] for row in done.stdout.splitlines())
+
+    assert offered("zeroserve pa") == ["pack"]
+    assert offered("zeroserve pack --no-c") == ["--no-compress"]
+    assert offered("zeroserve --sandbox ") == ["auto", "off", "require"]
+    assert offered("zeroserve completion ") == ["bash", "fish", "zsh"]
+    assert offered("zeroserve --cert k") == ["kept.pem", "keys/"]
+    assert offered("zeroserve --cert-dir k") == ["keys/"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

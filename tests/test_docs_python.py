@@ -99,9 +99,3 @@ def test_the_cookbook_has_all_scripts() -> None:
     page = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
     linked = set(re.findall(r"scripts/python/(\w+)\.py", page))
     assert linked == {path.stem for path in SCRIPTS.glob("*.py")}
-
-
-def test_subset_page() -> None:
-    command = [sys.executable, str(ROOT / "tools" / "subset_page.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr

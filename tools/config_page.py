@@ -12,12 +12,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from generated import DOCS, write_or_check
 from pools_page import shown
-from zeroserve.config import paths, process, schema, site
+from zeroserve.config import fetch, paths, process, schema, site
 from zeroserve.config.keys import rows
 
-ROOT = Path(__file__).resolve().parent.parent
-DOCS = ROOT / "docs"
 PAGE = DOCS / "zeroserve-toml.md"
 COMMAND = "python tools/config_page.py"
 BEGIN, END = f"<!-- keys: made by `{COMMAND}` -->\n", "<!-- end of keys -->\n"
@@ -31,6 +30,7 @@ SITE = {
     '`[paths."PATTERN".cors]`': paths.Cors,
     '`[paths."PATTERN".basic_auth]`': paths.BasicAuth,
     '`[paths."PATTERN".rate_limit]`': paths.RateLimit,
+    "`[fetch]`": fetch.Fetch,
 }
 
 HEAD = "| key | values | default | what |\n|---|---|---|---|"
@@ -90,14 +90,7 @@ def made() -> Iterator[tuple[Path, str]]:
 
 def main() -> int:
     """Write the files, or check them."""
-    code = 0
-    for file, text in made():
-        if "--check" not in sys.argv[1:]:
-            file.write_text(text, encoding="utf-8")
-        elif not file.exists() or file.read_text(encoding="utf-8") != text:
-            print(f"{file.relative_to(ROOT)} is not up to date: run {COMMAND}", file=sys.stderr)
-            code = 1
-    return code
+    return max([write_or_check(file, text, COMMAND) for file, text in made()])
 
 
 if __name__ == "__main__":

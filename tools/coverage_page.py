@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from pathlib import Path
 
+from generated import DOCS, write_or_check
 from zeroserve.compiler.operations import (
     ATTRIBUTES,
     EXCEPTIONS,
@@ -22,8 +22,7 @@ from zeroserve.compiler.operations import (
 )
 from zeroserve.compiler.subset import BUILTINS, METHODS, NODES, PARTLY, PARTLY_BUILTINS, REFUSED
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "scripts-coverage.md"
+PAGE = DOCS / "scripts-coverage.md"
 COMMAND = "python tools/coverage_page.py"
 
 NAMES = {"ResponseHead": "Response of a hook", "Json": "JSON value", "Qs": "parse_qs()"}
@@ -173,15 +172,7 @@ def parameters(found: tuple[Parameter, ...]) -> Iterator[str]:
 
 def main() -> int:
     """Write the page, or check it."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current != text:
-            print(f"{PAGE.relative_to(ROOT)} is not up to date: run {COMMAND}", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    return write_or_check(PAGE, page(), COMMAND)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
+from generated import DOCS, ROOT, write_or_check
 from zeroserve import _core
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "limits.md"
+PAGE = DOCS / "limits.md"
 COMMAND = "python tools/limits_page.py"
 
 CONSTANT = re.compile(
@@ -91,15 +90,7 @@ def page() -> str:
 
 def main() -> int:
     """Write the page, or check it."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current != text:
-            print(f"{PAGE.relative_to(ROOT)} is not up to date: run {COMMAND}", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    return write_or_check(PAGE, page(), COMMAND)
 
 
 if __name__ == "__main__":

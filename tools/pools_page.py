@@ -9,14 +9,13 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from generated import DOCS, write_or_check
 from zeroserve.config import pools
 from zeroserve.config.keys import rows
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "proxy-pools.md"
+PAGE = DOCS / "proxy-pools.md"
 COMMAND = "python tools/pools_page.py"
 BEGIN, END = f"<!-- keys: made by `{COMMAND}` -->\n", "<!-- end of keys -->\n"
 
@@ -69,15 +68,7 @@ def page(text: str) -> str:
 
 def main() -> int:
     """Write the page, or check it."""
-    current = PAGE.read_text(encoding="utf-8")
-    made = page(current)
-    if "--check" in sys.argv[1:]:
-        if current != made:
-            print(f"{PAGE.relative_to(ROOT)} is not up to date: run {COMMAND}", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(made, encoding="utf-8")
-    return 0
+    return write_or_check(PAGE, page(PAGE.read_text(encoding="utf-8")), COMMAND)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import sys
 from itertools import groupby
-from pathlib import Path
 
+from generated import DOCS, write_or_check
 from zeroserve.compiler.operations import ATTRIBUTES, Operation, functions, methods
 from zeroserve.compiler.subset import BUILTINS, METHODS, REFUSED
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "python-subset.md"
+PAGE = DOCS / "python-subset.md"
+COMMAND = "python tools/subset_page.py"
 
 HEAD = """\
 # What scripts in Python may use
@@ -77,14 +78,8 @@ def _methods() -> list[str]:
 
 
 def main() -> int:
-    """Write or check the page."""
-    if "--check" not in sys.argv:
-        PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page():
-        return 0
-    print("docs/python-subset.md is out of date: run python tools/subset_page.py", file=sys.stderr)
-    return 1
+    """Write the page, or check it."""
+    return write_or_check(PAGE, page(), COMMAND)
 
 
 if __name__ == "__main__":

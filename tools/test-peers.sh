@@ -3,7 +3,7 @@
 # packages, as root only. Without them those tests skip and say which package is missing.
 set -eu
 
-packages="nginx-light libarchive-tools chromium python3.11-doc git curl clang zsh fish haproxy golang-go"
+packages="nginx-light libarchive-tools chromium python3.11-doc git curl clang zsh fish mandoc man-db groff-base haproxy golang-go"
 if [ "${1:-}" = bench ]; then
     packages="$packages h2o lighttpd wrk nghttp2-client libnginx-mod-http-lua libnginx-mod-http-js gcc"
 fi

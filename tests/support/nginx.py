@@ -21,13 +21,17 @@ http {{
   if_modified_since before; max_ranges 16; absolute_redirect off;
   client_body_temp_path {work}/body; proxy_temp_path {work}/proxy;
   fastcgi_temp_path {work}/fastcgi; uwsgi_temp_path {work}/uwsgi; scgi_temp_path {work}/scgi;
+  {outside}
   server {{
     listen 127.0.0.1:{port};
-    root {root}; index index.html; error_page 404 /404.html;
-    location ~ /\\.(?!well-known/) {{ return 404; }}
+    root {root}; index index.html;
+    {inside}
   }}
 }}
 """
+
+LIKE_OURS = "error_page 404 /404.html; location ~ /\\.(?!well-known/) { return 404; }"
+"""What zeroserve does without being told."""
 
 
 def find() -> str | None:
@@ -42,13 +46,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(root: Path, work: Path) -> Iterator[Address]:
-    """nginx serving ``root`` for the time of the block."""
+def running(
+    root: Path, work: Path, inside: str = LIKE_OURS, outside: str = ""
+) -> Iterator[Address]:
+    """nginx serving ``root`` for the time of the block; its configuration is ``work/nginx.conf``.
+
+    ``inside`` stands in the server, ``outside`` before it.
+    """
     program = find()
     assert program
     address = ("127.0.0.1", free_port())
     config = work / "nginx.conf"
-    config.write_text(CONFIG.format(root=root, work=work, port=address[1]))
+    port = address[1]
+    text = CONFIG.format(root=root, work=work, port=port, inside=inside, outside=outside)
+    config.write_text(text)
     process = subprocess.Popen([program, "-c", str(config), "-e", str(work / "error.log")])
     try:
         deadline = time.monotonic() + 10

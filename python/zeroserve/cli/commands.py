@@ -1,306 +1,22 @@
-"""The table of commands and their flags: help, and later man page and completion, come from it."""
+"""The table of commands and their flags: help, manual pages and completion come from it."""
 
-from zeroserve import _core, address
-from zeroserve.cli.flags import Command, Flag
+from zeroserve.cli.flags import EXIT_CODES, Command, Flag
+from zeroserve.cli.serve_flags import SERVE_FLAGS, limit_flags
 from zeroserve.cli.values import (
     Choice,
-    account_value,
-    address_value,
-    app_name,
     connect_value,
     file_name,
     header_field,
-    host_site,
-    network,
     non_empty,
-    seconds,
-    whole,
 )
 
 MAX_SITES = 64
 """More than one are understood, so that the error can say what is missing for them."""
 
-MAX_THREADS = 1024
-
-MAX_APP_WORKERS = 256
-
-DEV_ADDR = "127.0.0.1:8443"
-"""Where --https listens."""
-
-MAX_DRAIN_TIMEOUT_S = 86_400
-
 ADMIN_DEFAULT = "127.0.0.1:9180"
 """Where the commands look for a server; serving has an admin listener only when it is told so."""
 
 VERSION = Flag("--version", "", False, "print the version and exit", "general")
-
-SERVE_FLAGS = (
-    Flag(
-        "--addr",
-        "ADDR",
-        None,
-        f"{address.FORMS}; 8080 is 127.0.0.1:8080, :8080 is 0.0.0.0:8080, port 0 is any free "
-        "one; with ,proxy behind it each connection begins with a PROXY header; may be repeated "
-        "(default: sockets passed on by systemd (LISTEN_FDS), "
-        f"else {address.DEFAULT})",
-        "listening",
-        address_value,
-        repeat=True,
-    ),
-    Flag(
-        "--tls-addr",
-        "ADDR",
-        None,
-        "as --addr, for HTTPS; without --addr it is the only listener; may be repeated",
-        "listening",
-        address_value,
-        repeat=True,
-    ),
-    Flag(
-        "--proxy-from",
-        "NETWORK",
-        None,
-        "address or network (192.0.2.0/24) that may send PROXY headers; may be repeated "
-        "(default: whoever reaches a ,proxy address)",
-        "listening",
-        network,
-        repeat=True,
-    ),
-    Flag(
-        "--trusted-proxy",
-        "NETWORK",
-        None,
-        "address or network of a proxy in front: what it says about clients (X-Forwarded-For and "
-        "the like) is passed on to upstreams; may be repeated (default: none)",
-        "listening",
-        network,
-        repeat=True,
-    ),
-    Flag(
-        "--threads",
-        "N",
-        None,
-        "workers (default: one per usable core)",
-        "listening",
-        whole(1, MAX_THREADS),
-    ),
-    Flag(
-        "--drain-timeout-s",
-        "S",
-        10.0,
-        "how long SIGTERM lets running requests finish, in seconds (default: 10); a second "
-        "signal ends it at once",
-        "listening",
-        seconds(0, MAX_DRAIN_TIMEOUT_S),
-    ),
-    Flag(
-        "--https",
-        "",
-        False,
-        f"HTTPS on this machine with a certificate as dev-cert makes it, on {DEV_ADDR} unless "
-        "--tls-addr says where",
-        "encryption",
-    ),
-    Flag(
-        "--cert",
-        "FILE",
-        None,
-        "certificate chain, PEM; may be repeated, the first is for clients that name no known host",
-        "encryption",
-        non_empty,
-        repeat=True,
-    ),
-    Flag(
-        "--key",
-        "FILE",
-        None,
-        "its key, PEM, one for each --cert in their order (default: in the file of the chain)",
-        "encryption",
-        non_empty,
-        repeat=True,
-    ),
-    Flag(
-        "--cert-dir",
-        "DIR",
-        None,
-        "directory of chains and keys (*.pem, *.crt, *.key), matched by public key, chosen by the "
-        "name that the client asks for",
-        "encryption",
-        non_empty,
-    ),
-    Flag(
-        "--redirect-https",
-        "",
-        False,
-        "answer at --addr with a redirect to HTTPS only (308); ACME challenges are served",
-        "encryption",
-    ),
-    Flag("--hsts", "", False, "tell browsers to come by HTTPS only, for a year", "encryption"),
-    Flag(
-        "--client-ca",
-        "FILE",
-        None,
-        "authorities that clients' certificates have to be signed by, PEM",
-        "encryption",
-        non_empty,
-    ),
-    Flag(
-        "--client-auth",
-        "MODE",
-        "require",
-        "with --client-ca: require a certificate, or request one",
-        "encryption",
-        Choice("require", "request"),
-    ),
-    Flag(
-        "--site",
-        "HOST=SITE",
-        None,
-        "a site for requests of one host; SITE is for all others, and without SITE they are "
-        "answered 421; may be repeated",
-        "site",
-        host_site,
-        repeat=True,
-    ),
-    Flag(
-        "--index",
-        "NAME",
-        "index.html",
-        "file that stands for its directory",
-        "site",
-        file_name,
-    ),
-    Flag("--try-html", "", False, "answer /about with about.html", "site"),
-    Flag(
-        "--plugin",
-        "PATH",
-        None,
-        "script (.py, .c or .o) that sees each request before those of SITE; may be repeated",
-        "site",
-        repeat=True,
-    ),
-    Flag(
-        "--config",
-        "FILE",
-        None,
-        "configuration (TOML) of the process: these options by their names, sites, and what is "
-        "done for all of them before their own .zeroserve/zeroserve.toml; SIGHUP reads it again "
-        "(default: none)",
-        "site",
-        non_empty,
-    ),
-    Flag(
-        "--watch",
-        "",
-        True,
-        "serve changes of SITE within a second (default: on); SIGHUP reloads in any case",
-        "site",
-        negatable=True,
-    ),
-    Flag(
-        "--live-reload",
-        "",
-        True,
-        "pages of a directory that are open in browsers on this machine load themselves anew when "
-        "it changes, and show why a script is refused; loopback addresses only (default: on)",
-        "site",
-        negatable=True,
-    ),
-    Flag(
-        "--app",
-        "MODULE:NAME",
-        None,
-        "an ASGI or WSGI application for what neither scripts nor files answer; it is kept running "
-        "in processes of its own, and needs zeroserve[app]",
-        "application",
-        app_name,
-    ),
-    Flag(
-        "--app-dir",
-        "DIR",
-        None,
-        "where its module lies (default: the current directory)",
-        "application",
-        non_empty,
-    ),
-    Flag(
-        "--app-interface",
-        "KIND",
-        "auto",
-        "asgi, wsgi, or auto: look at what it is",
-        "application",
-        Choice("auto", "asgi", "wsgi"),
-    ),
-    Flag(
-        "--app-workers",
-        "N",
-        1,
-        "its processes",
-        "application",
-        whole(1, MAX_APP_WORKERS),
-    ),
-    Flag(
-        "--admin",
-        "ADDR",
-        None,
-        "HOST:PORT or unix:PATH for metrics, status and roll back (default: none); needs no "
-        "password, so other machines are refused",
-        "admin",
-        address_value,
-    ),
-    Flag(
-        "--admin-anywhere",
-        "",
-        False,
-        "let --admin be an address that other machines reach: guard it by other means",
-        "admin",
-    ),
-    Flag(
-        "--user",
-        "NAME[:GROUP]",
-        None,
-        "become this user once the addresses are bound; all that is opened, is opened by it "
-        "(default: stay who it is)",
-        "confinement",
-        account_value,
-    ),
-    Flag(
-        "--sandbox",
-        "MODE",
-        "auto",
-        "auto: give up files and system calls as far as the system can; require: or don't "
-        "start; off (default: auto)",
-        "confinement",
-        Choice("auto", "require", "off"),
-    ),
-    Flag("--no-sandbox", "", False, "the same as --sandbox off", "confinement"),
-    Flag(
-        "--allow-read",
-        "PATH",
-        None,
-        "file or directory that the sandbox lets be read, too; may be repeated",
-        "confinement",
-        non_empty,
-        repeat=True,
-    ),
-    Flag(
-        "--access-log",
-        "PATH",
-        None,
-        "file to append to, - for stderr, or off (default: - on a terminal, else off); SIGHUP "
-        "opens it again",
-        "logging",
-        non_empty,
-    ),
-    Flag(
-        "--access-log-format",
-        "FORMAT",
-        None,
-        "json or combined (default: combined on a terminal, else json)",
-        "logging",
-        Choice("json", "combined"),
-    ),
-)
 
 PACK_FLAGS = (
     Flag(
@@ -334,6 +50,26 @@ ADMIN = Flag(
 STATUS_FLAGS = (
     ADMIN,
     Flag("--json", "", False, "one JSON object, with everything", "output"),
+)
+
+PURGE_FLAGS = (
+    ADMIN,
+    Flag(
+        "--site",
+        "SITE",
+        None,
+        "only of the site of that name in `zeroserve status` (default: of all)",
+        "what",
+        non_empty,
+    ),
+    Flag(
+        "--host",
+        "HOST",
+        None,
+        "only for that host, with its port unless that is the scheme's own (default: for all)",
+        "what",
+        non_empty,
+    ),
 )
 
 LS_FLAGS = (
@@ -408,20 +144,62 @@ SCHEMA_FLAGS = (Flag("--process", "", False, "of the file given with --config in
 
 SDK_FLAGS = (Flag("--reference", "", False, "the reference of the helpers, in Markdown", "output"),)
 
+IMPORT_FLAGS = (
+    Flag(
+        "--output",
+        "DIR",
+        None,
+        "directory of the site (default: the current one)",
+        "output",
+        non_empty,
+        short="-o",
+    ),
+    Flag("--stdout", "", False, "print the files instead of writing them", "output"),
+    Flag(
+        "--server",
+        "NAME",
+        None,
+        "of nginx.conf: the server with this server_name (default: the first)",
+        "input",
+        non_empty,
+    ),
+    Flag(
+        "--outside",
+        "",
+        False,
+        "of nginx.conf: also read what it includes from outside of its directory",
+        "input",
+    ),
+)
 
-def limit_flags() -> tuple[Flag, ...]:
-    """One flag per limit of the core: ``header_timeout_s`` is ``--header-timeout-s``."""
-    return tuple(
-        Flag(
-            "--" + limit.name.replace("_", "-"),
-            "N",
-            limit.default,
-            f"{limit.doc} ({limit.unit}, default: {limit.default})",
-            "limits",
-            whole(limit.minimum, limit.maximum, limit.unit),
-        )
-        for limit in _core.LIMITS
-    )
+TEMPLATES = ("plain", "docs", "spa", "blog", "data", "proxy")
+"""Directories of the package's templates."""
+
+INIT_FLAGS = (
+    Flag(
+        "--template",
+        "NAME",
+        "plain",
+        f"its shape: {', '.join(TEMPLATES)}",
+        "site",
+        Choice(*TEMPLATES),
+    ),
+)
+
+SHELLS = ("bash", "zsh", "fish")
+
+MAN_FLAGS = (
+    Flag(
+        "--output",
+        "DIR",
+        None,
+        "write the pages of all commands there instead, as zeroserve.1, zeroserve-pack.1 ...; "
+        "their date is SOURCE_DATE_EPOCH or today",
+        "output",
+        non_empty,
+        short="-o",
+    ),
+)
 
 
 EJECT_FLAGS = (
@@ -448,7 +226,7 @@ SERVE = Command(
     "zeroserve.cli.serve",
 )
 
-COMMANDS = (
+COMMANDS: tuple[Command, ...] = (
     Command(
         "pack",
         "DIR",
@@ -503,6 +281,18 @@ COMMANDS = (
         "`zeroserve status` (default: the only one). It stays until the file changes again.",
         lambda: (ADMIN,),
         "zeroserve.cli.rollback",
+    ),
+    Command(
+        "purge",
+        "[PATH]",
+        0,
+        1,
+        "have kept answers of upstreams forgotten",
+        "Have a running server forget what it keeps of upstreams' answers to PATH, with any\n"
+        "query; with a ? in it, just that; with a * at its end, all that begins so. Without PATH,\n"
+        "all.",
+        lambda: PURGE_FLAGS,
+        "zeroserve.cli.purge",
     ),
     Command(
         "compile",
@@ -589,20 +379,60 @@ COMMANDS = (
         "zeroserve.cli.hash_password",
     ),
     Command(
+        "init",
+        "[DIR]",
+        0,
+        1,
+        "make a site to begin with",
+        "Write a small site into DIR, a new or empty directory (default: the current one):\n"
+        "plain, docs (documentation), spa (a single-page application), blog, data (files\n"
+        "for programs, read across sites and by ranges) or proxy (in front of an\n"
+        "application). Each works at once; its files are there to be edited.",
+        lambda: INIT_FLAGS,
+        "zeroserve.cli.init",
+    ),
+    Command(
+        "import",
+        "FILE",
+        1,
+        1,
+        "take over the configuration of another server",
+        "Read FILE, a netlify.toml, vercel.json, nginx.conf or .htaccess, and write what it\n"
+        "says as _redirects, _headers and .zeroserve/zeroserve.toml. What has no counterpart\n"
+        "is named line by line, with the reason; what guarded a path and has none closes it.",
+        lambda: IMPORT_FLAGS,
+        "zeroserve.cli.import_files",
+        exit_codes=(*EXIT_CODES, (3, "something was left out")),
+    ),
+    Command(
         "completion",
         "SHELL",
         1,
         1,
         "print completions for bash, zsh or fish",
-        "Print a script that completes commands and flags in SHELL: bash, zsh or fish. Its first\n"
-        "comment says where to put it.",
+        "Print a script that completes commands, flags and their values in SHELL: bash, zsh or\n"
+        "fish. Its first comment says where to put it.",
         lambda: (),
         "zeroserve.cli.completion",
+        operand_words=lambda: SHELLS,
+    ),
+    Command(
+        "man",
+        "[COMMAND]",
+        0,
+        1,
+        "print a manual page",
+        "Print the manual page of COMMAND (default: of serving), made from the same table as the\n"
+        "help. `zeroserve man pack | man -l -` shows one; packages install what --output writes.",
+        lambda: MAN_FLAGS,
+        "zeroserve.cli.man",
+        operand_words=lambda: tuple(command.name for command in COMMANDS),
     ),
 )
 
 EPILOG = (
     "commands (first word; a directory of that name is ./pack):\n"
     + "\n".join(f"  {c.name:<10} {c.summary}" for c in COMMANDS)
-    + "\n\nexit codes: 0 done, 1 failed at run time, 2 wrong usage"
+    + "\n\nexit codes: "
+    + ", ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES)
 )

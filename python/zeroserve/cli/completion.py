@@ -1,12 +1,33 @@
-"""``zeroserve completion SHELL``: what a shell needs to complete commands and flags."""
+"""``zeroserve completion SHELL``: what a shell needs to complete commands, flags and values."""
 
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from enum import Enum
 
-from zeroserve.cli.commands import COMMANDS, SERVE
+from zeroserve.cli.commands import COMMANDS, SERVE, SHELLS
 from zeroserve.cli.flags import Command, Flag, Options, UsageError
+from zeroserve.cli.values import Choice
 
-SHELLS = ("bash", "zsh", "fish")
+
+class Kind(Enum):
+    """What a value is, when it is not one of a few words."""
+
+    FILES = "files"
+    DIRECTORIES = "directories"
+    OTHER = "other"
+
+
+Values = Kind | Sequence[str]
+
+KINDS = {
+    "FILE": Kind.FILES,
+    "PATH": Kind.FILES,
+    "SITE": Kind.FILES,
+    "HOST=SITE": Kind.OTHER,
+    "DIR": Kind.DIRECTORIES,
+}
+"""By the name of the value; all others are nothing that a shell knows."""
 
 
 def run(options: Options) -> int:
@@ -19,37 +40,70 @@ def run(options: Options) -> int:
     return 0
 
 
+def _flag_values(flag: Flag) -> Values:
+    if isinstance(flag.parse, Choice):
+        return flag.parse.words
+    return KINDS.get(flag.metavar, Kind.OTHER)
+
+
+def _operand_values(command: Command) -> Values:
+    name = re.sub(r"[\[\]. ].*", "", command.operands.lstrip("["))
+    return command.operand_words() or KINDS.get(name, Kind.OTHER)
+
+
 def _names(command: Command) -> list[str]:
     """All spellings of the command's flags."""
-    names = ["--help"]
-    for flag in command.flags():
-        names += [flag.name, *([flag.short] if flag.short else ())]
-        if flag.negatable:
-            names.append(f"--no-{flag.key.replace('_', '-')}")
-    return names
+    return ["--help", *(name for flag in command.flags() for name in flag.spellings)]
 
 
 def _bash() -> Iterator[str]:
     commands = " ".join(command.name for command in COMMANDS)
     yield "# zeroserve completion bash > ~/.local/share/bash-completion/completions/zeroserve"
     yield "_zeroserve() {"
-    yield "    local word=${COMP_WORDS[COMP_CWORD]} flags"
+    yield "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}"
+    yield "    local flags ask=files words="
+    yield "    # --flag=value are three words here."
+    yield '    if [[ "$word" == "=" ]]; then word='
+    yield '    elif [[ "$before" == "=" ]]; then before=${COMP_WORDS[COMP_CWORD-2]}; fi'
     yield '    case "${COMP_WORDS[1]}" in'
     for command in COMMANDS:
-        yield f'        {command.name}) flags="{" ".join(_names(command))}" ;;'
-    yield f'        *) flags="{" ".join(_names(SERVE))}" ;;'
+        yield f'        {command.name}) flags="{" ".join(_names(command))}"'
+        yield from _bash_values(command)
+        yield "            ;;"
+    yield f'        *) flags="{" ".join(_names(SERVE))}"'
+    yield from _bash_values(SERVE)
+    yield "            ;;"
     yield "    esac"
     yield "    COMPREPLY=()"
-    yield '    if [[ "$word" == -* ]]; then'
-    yield '        mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")'
-    yield "        return"
-    yield "    fi"
-    yield "    if ((COMP_CWORD == 1)); then"
+    yield '    if [[ "$word" == -* ]]; then ask=words words=$flags; fi'
+    yield "    if ((COMP_CWORD == 1)) && [[ $ask == files ]]; then"
     yield f'        mapfile -t COMPREPLY < <(compgen -W "{commands}" -- "$word")'
     yield "    fi"
-    yield '    mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$word")'
+    yield "    case $ask in"
+    yield '        words) mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word") ;;'
+    yield '        directories) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;'
+    yield '        files) mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$word") ;;'
+    yield "    esac"
     yield "}"
     yield "complete -o filenames -F _zeroserve zeroserve"
+
+
+def _bash_values(command: Command) -> Iterator[str]:
+    """Sets what is asked for, by the word before."""
+    indent = " " * 12
+    yield f'{indent}case "$before" in'
+    for flag in command.flags():
+        if flag.metavar:
+            names = "|".join(flag.spellings)
+            yield f"{indent}    {names}) {_bash_asks(_flag_values(flag))} ;;"
+    yield f"{indent}    *) {_bash_asks(_operand_values(command))} ;;"
+    yield f"{indent}esac"
+
+
+def _bash_asks(values: Values) -> str:
+    if isinstance(values, Kind):
+        return f"ask={values.value}"
+    return f'ask=words words="{" ".join(values)}"'
 
 
 def _zsh() -> Iterator[str]:
@@ -60,9 +114,7 @@ def _zsh() -> Iterator[str]:
     for command in COMMANDS:
         yield f"        {command.name})"
         yield "            _arguments \\"
-        for flag in command.flags():
-            yield f"                {_zsh_flag(flag)} \\"
-        yield "                '*:file:_files' ;;"
+        yield from _zsh_arguments(command)
     yield "        *)"
     yield "            if ((CURRENT == 2)); then"
     yield "                local -a commands=("
@@ -72,19 +124,28 @@ def _zsh() -> Iterator[str]:
     yield "                _describe command commands"
     yield "            fi"
     yield "            _arguments \\"
-    for flag in SERVE.flags():
-        yield f"                {_zsh_flag(flag)} \\"
-    yield "                '*:file:_files' ;;"
+    yield from _zsh_arguments(SERVE)
     yield "    esac"
     yield "}"
     yield '_zeroserve "$@"'
 
 
-def _zsh_flag(flag: Flag) -> str:
-    help = _brief(flag).replace("[", "(").replace("]", ")").replace(":", "\\:")
-    value = f":{flag.metavar.replace(':', ' ').lower()}:_files" if flag.metavar else ""
-    many = "*" if flag.repeat else ""
-    return _single(f"{many}{flag.name}[{help}]{value}")
+def _zsh_arguments(command: Command) -> Iterator[str]:
+    indent = " " * 16
+    for flag in command.flags():
+        help = _brief(flag).replace("[", "(").replace("]", ")").replace(":", "\\:")
+        many = "*" if flag.repeat else ""
+        value = f":{flag.metavar.replace(':', ' ').lower()}:" if flag.metavar else ""
+        action = _zsh_action(_flag_values(flag)) if flag.metavar else ""
+        for name in flag.spellings:
+            yield f"{indent}{_single(f'{many}{name}[{help}]{value}{action}')} \\"
+    yield f"{indent}{_single(f'*:operand:{_zsh_action(_operand_values(command))}')} ;;"
+
+
+def _zsh_action(values: Values) -> str:
+    if not isinstance(values, Kind):
+        return f"({' '.join(values)})"
+    return {Kind.FILES: "_files", Kind.DIRECTORIES: "_files -/", Kind.OTHER: " "}[values]
 
 
 def _fish() -> Iterator[str]:
@@ -97,14 +158,27 @@ def _fish() -> Iterator[str]:
         (f"not __fish_seen_subcommand_from {names}", SERVE),
         *((f"__fish_seen_subcommand_from {command.name}", command) for command in COMMANDS),
     ):
+        start = f"complete -c zeroserve -n {_fish_quoted(condition)}"
+        operands = _operand_values(command)
+        if operands is not Kind.FILES:
+            yield f"{start} {_fish_action(operands)}"
         for flag in command.flags():
-            parts = [f"complete -c zeroserve -n {_fish_quoted(condition)}"]
-            parts.append(f"-l {flag.name.removeprefix('--')}")
-            if flag.short:
-                parts.append(f"-s {flag.short.removeprefix('-')}")
-            if flag.metavar:
-                parts.append("-r")
-            yield " ".join([*parts, f"-d {_fish_quoted(_brief(flag))}"])
+            words = [
+                f"-{'s' if len(name) == 2 else 'l'} {name.lstrip('-')}" for name in flag.spellings
+            ]
+            value = [_fish_action(_flag_values(flag))] if flag.metavar else []
+            yield " ".join([start, *words, *value, f"-d {_fish_quoted(_brief(flag))}"])
+
+
+def _fish_name(name: str) -> str:
+    return f"-l {name[2:]}" if name.startswith("--") else f"-s {name[1:]}"
+
+
+def _fish_action(values: Values) -> str:
+    if not isinstance(values, Kind):
+        return f"-x -a {_fish_quoted(' '.join(values))}"
+    folders = "-x -a '(__fish_complete_directories)'"
+    return {Kind.FILES: "-r", Kind.DIRECTORIES: folders, Kind.OTHER: "-x"}[values]
 
 
 def _brief(flag: Flag) -> str:

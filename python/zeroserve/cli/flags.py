@@ -34,9 +34,25 @@ class Flag(NamedTuple):
     """A switch that has a ``--no-`` form."""
 
     @property
+    def spellings(self) -> tuple[str, ...]:
+        """All ways to write it: ``--output`` and ``-o``, or ``--watch`` and ``--no-watch``."""
+        other = [self.short] if self.short else []
+        return (self.name, *other, *([f"--no-{self.name[2:]}"] if self.negatable else []))
+
+    @property
+    def text(self) -> str:
+        """The help, with the default if that is a plain value."""
+        shown = self.default is not None and self.default is not False and self.metavar
+        plain = shown and "default" not in self.help
+        return f"{self.help} (default: {self.default})" if plain else self.help
+
+    @property
     def key(self) -> str:
         """Attribute in the parsed options: ``access_log``."""
         return self.name.lstrip("-").replace("-", "_")
+
+
+EXIT_CODES = ((0, "done"), (1, "failed at run time"), (2, "wrong usage"))
 
 
 class Command(NamedTuple):
@@ -53,6 +69,14 @@ class Command(NamedTuple):
     flags: Callable[[], tuple[Flag, ...]]
     module: str
     """Has ``run(options) -> exit code``; imported when the command is used."""
+    operand_words: Callable[[], Sequence[str]] = tuple
+    """What operands may be, where there is a choice."""
+    exit_codes: tuple[tuple[int, str], ...] = EXIT_CODES
+
+    @property
+    def usage(self) -> str:
+        """One line, as in ``zeroserve pack [flags] DIR``."""
+        return " ".join(filter(None, ["zeroserve", self.name, "[flags]", self.operands]))
 
 
 class Options(argparse.Namespace):
@@ -105,7 +129,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def _make(command: Command, flags: tuple[Flag, ...], epilog: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=f"zeroserve {command.name}".rstrip(),
-        usage=_usage(command).removeprefix("usage: ").replace("%", "%%"),
+        usage=command.usage.replace("%", "%%"),
         description=command.description,
         epilog=epilog or None,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -124,10 +148,7 @@ def _make(command: Command, flags: tuple[Flag, ...], epilog: str) -> argparse.Ar
 
 def _add(group: Any, flag: Flag) -> None:
     names = [flag.short, flag.name] if flag.short else [flag.name]
-    text = flag.help.replace("%", "%%")
-    shown = flag.default is not None and flag.default is not False and flag.metavar
-    if shown and "default" not in text:
-        text += f" (default: {flag.default})"
+    text = flag.text.replace("%", "%%")
     if not flag.metavar:
         action = argparse.BooleanOptionalAction if flag.negatable else "store_true"
         group.add_argument(*names, action=action, default=argparse.SUPPRESS, help=text)
@@ -157,14 +178,11 @@ def _naming(flag: Flag) -> Callable[[str], Any]:
 
 def _unknown(word: str, command: Command, flags: tuple[Flag, ...]) -> UsageError:
     name = word.partition("=")[0]
-    known = [flag.name for flag in flags]
-    known += [flag.name.replace("--", "--no-", 1) for flag in flags if flag.negatable]
+    known = [spelling for flag in flags for spelling in flag.spellings]
     meant = nearest(name, [*known, "--help"])
     hint = f"did you mean {meant}?" if meant else f"zeroserve {command.name}".rstrip() + " --help"
     return UsageError(f"unknown flag: {name}", hint)
 
 
 def _usage(command: Command) -> str:
-    return "usage: " + " ".join(
-        filter(None, ["zeroserve", command.name, "[flags]", command.operands])
-    )
+    return f"usage: {command.usage}"

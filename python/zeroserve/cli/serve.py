@@ -319,7 +319,7 @@ def _tls(options: Options) -> _Tls:
     addrs: list[str] = options.tls_addr or []
     if not options.https:
         return _Tls(addrs, list(zip(certs, keys, strict=True)))
-    from zeroserve.cli.commands import DEV_ADDR
+    from zeroserve.cli.serve_flags import DEV_ADDR
 
     if not certs and options.cert_dir is None:
         certs, keys = ([path] for path in _dev_cert())

@@ -3,11 +3,10 @@
     [pools.api]
     upstreams = ["http://10.0.0.1:9000", "http://10.0.0.2:9000"]
 
-The defaults are those of ``crates/proxy``, which reads what ``as_json`` makes of all this.
+The defaults are those of ``crates/proxy``, which reads what ``written`` makes of all this.
 """
 
 import dataclasses
-import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -356,11 +355,7 @@ def _list(value: object, place: tuple[str, ...], faults: Faults) -> list[Upstrea
     return found
 
 
-def as_json(pools: Mapping[str, Pool]) -> str:
-    """The pools for ``crates/proxy``."""
-    return json.dumps({name: _written(pool) for name, pool in pools.items()})
-
-
-def _written(pool: Pool) -> dict[str, Any]:
+def written(pool: Pool) -> dict[str, Any]:
+    """A pool for ``crates/proxy``."""
     found = dataclasses.asdict(pool)
     return found if pool.tls is not None else {k: v for k, v in found.items() if k != "tls"}

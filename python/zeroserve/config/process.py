@@ -76,7 +76,7 @@ def _shown(number: float) -> str:
 
 def server_settings() -> Iterator[Setting]:
     """Keys of ``[server]``."""
-    from zeroserve.cli.commands import SERVE_FLAGS  # late: a site's own file has none of it
+    from zeroserve.cli.serve_flags import SERVE_FLAGS  # late: a site's own file has none of it
 
     for flag in SERVE_FLAGS:
         if flag.name not in NOT_HERE:
@@ -85,7 +85,7 @@ def server_settings() -> Iterator[Setting]:
 
 def limit_settings() -> Iterator[Setting]:
     """Keys of ``[limits]``."""
-    from zeroserve.cli.commands import limit_flags
+    from zeroserve.cli.serve_flags import limit_flags
 
     for flag in limit_flags():
         yield Setting(flag.key, "N", flag.default, flag.help, flag.parse, flag.repeat)

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 from zeroserve.config import process
+from zeroserve.config.fetch import Fetch
 from zeroserve.config.keys import Key, Schema, rows
 from zeroserve.config.pools import MAX_POOLS, Pool, pool_name
 from zeroserve.config.site import Settings, Shared
@@ -50,11 +51,12 @@ def _document(title: str, properties: dict[str, Schema], *, names_files: bool = 
         "additionalProperties": pool,
         "maxProperties": MAX_POOLS,
     }
+    fetch = {"description": "which servers scripts may ask", **_table(Fetch)}
     return {
         "$schema": DRAFT,
         "title": title,
         "type": "object",
-        "properties": {**properties, "pools": pools},
+        "properties": {**properties, "pools": pools, "fetch": fetch},
         "additionalProperties": False,
     }
 
