@@ -251,13 +251,13 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "check",
-        "[SITE]",
+        "[SITE | FILE.toml]",
         0,
         1,
         "find every problem of a site",
         "Print every problem of SITE, a .tar archive, a directory (default: the current one),\n"
-        "or a script (.py, .c or .o). Exit code 1 when there is an error, that is, something\n"
-        "refused when serving.",
+        "or a script (.py, .c or .o), or of FILE.toml as --config takes it. Exit code 1 when\n"
+        "there is an error, that is, something refused when serving; 2 for one of configuration.",
         lambda: (),
         "zeroserve.cli.check",
     ),
