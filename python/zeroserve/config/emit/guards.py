@@ -2,7 +2,6 @@
 
 import hashlib
 import ipaddress
-import re
 from collections.abc import Iterable, Sequence
 
 from zeroserve.config.emit import text
@@ -16,6 +15,7 @@ from zeroserve.config.emit.tables import (
     guarded,
     guards_first,
     looked_at,
+    spread,
     test,
     uses_key,
 )
@@ -25,6 +25,9 @@ from zeroserve.config.values import VARIABLE
 
 MOST_AT_ONCE = 64
 """Networks that one loop goes through: the compiler writes it out."""
+
+MOST_MEANT = 8
+"""Patterns that are looked at before addresses are read."""
 
 TRIES_PER_MINUTE = 20
 """Wrong passwords of one client."""
@@ -131,16 +134,20 @@ def emit(found: Tables, draft: Draft) -> None:
     draft.request(Phase.GUARDS, "guards", doc, [*body, *first_of(calls)])
 
 
-def _guard(draft: Draft, name: str, doc: str, body: list[str]) -> str:
-    """A function of one kind of guards; returns how it is called."""
-    ends = re.match(rf"{INDENT}(return|\))", body[-1]) is not None and "limit_body" not in body[-1]
-    ending = [] if ends else [f"{INDENT}return None"]
-    before = list(looked_at(body, draft))
-    parameters = ", key: str" if uses_key([*before, *body]) else ""
-    head = f"def {name}(req: Request{parameters}) -> Response | None:"
-    lines = [head, f'{INDENT}"""{doc}"""', *before, *body, *ending]
-    draft.helper(name, "\n".join(lines))
-    return f"{name}(req, key)" if parameters else f"{name}(req)"
+def _guard(draft: Draft, name: str, doc: str, body: list[str], first: Sequence[str] = ()) -> str:
+    """A function of one kind of guards; returns how it is called. ``first``: its first lines."""
+    has_key = uses_key([*first, *body])
+    parameters = "req: Request, key: str" if has_key else "req: Request"
+    arguments = "req, key" if has_key else "req"
+
+    def before(lines: list[str]) -> list[str]:
+        return [*looked_at([*first, *lines], draft), *first]
+
+    signature = (parameters, arguments, "Response | None")
+    lines = spread(draft, name, signature, before, body)
+    head = f"def {name}({parameters}) -> Response | None:"
+    draft.helper(name, "\n".join([head, f'{INDENT}"""{doc}"""', *lines]))
+    return f"{name}({arguments})"
 
 
 def _behind(entry: Entry, draft: Draft, inside: list[str]) -> list[str]:
@@ -196,7 +203,7 @@ def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
         body += [found.note(INDENT, entry), *_behind(entry, draft, inside)]
     meant = [guarded(entry.pattern, draft) for entry in entries]
     first: list[str] = []
-    if None not in meant:
+    if None not in meant and len(meant) <= MOST_MEANT:
         # Most requests are for other paths, and addresses take some reading.
         several = " or ".join(one for one in meant if one is not None)
         first = [
@@ -214,7 +221,7 @@ def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
         f"{INDENT * 2}return forbidden()  # a Unix socket: nobody knows who that is",
         f"{INDENT}address = ip_address(ip)",
     ]
-    return _guard(draft, "addresses", "Who may not come.", [*first, *body])
+    return _guard(draft, "addresses", "Who may not come.", body, first)
 
 
 def _if(indent: str, tests: list[str], word: str) -> list[str]:

@@ -202,3 +202,57 @@ def looked_at(body: list[str], draft: Draft) -> Iterator[str]:
 def uses_key(body: list[str]) -> bool:
     """Whether a guard looks at `key`."""
     return re.search(r"\bkey\b", "\n".join(body)) is not None
+
+
+# --- functions of many entries --------------------------------------------------------------------
+
+MOST_IN_A_FUNCTION = 48
+"""Entries: the compiler takes no function of any length, and longer ones take it too long."""
+
+
+def parted(body: list[str]) -> list[list[str]]:
+    """Lines in parts of so many entries; each entry begins with its comment."""
+    parts: list[list[str]] = [[]]
+    count = 0
+    for line in body:
+        if line.startswith(f"{INDENT}# "):
+            if count == MOST_IN_A_FUNCTION:
+                parts.append([])
+                count = 0
+            count += 1
+        parts[-1].append(line)
+    return parts
+
+
+def spread(
+    draft: Draft,
+    name: str,
+    signature: tuple[str, str, str],
+    before: Callable[[list[str]], list[str]],
+    body: list[str],
+    ending: str = "None",
+) -> list[str]:
+    """The body of a function of entries, which goes on in others when there are many.
+
+    ``signature``: its parameters, what they are called with, and its type; ``before``: statements
+    that these lines need; ``ending``: what is returned when no entry says anything.
+    """
+    parameters, arguments, result = signature
+    parts = parted(body)
+    made = []
+    for number, lines in enumerate(parts, 1):
+        end = [f"{INDENT}return {ending}"]
+        if number < len(parts):
+            end = [f"{INDENT}return {name}_{number + 1}({arguments})"]
+        elif re.match(rf"{INDENT}(return|\))", lines[-1]):
+            end = []
+        made.append([*before(lines), *lines, *end])
+    for number in range(len(parts), 1, -1):
+        head = f"def {name}_{number}({parameters}) -> {result}:"
+        draft.helper(f"{name}_{number}", "\n".join([head, *made[number - 1]]))
+    return made[0]
+
+
+def path_of(lines: list[str]) -> list[str]:
+    """What lines need that look at `path`."""
+    return [f"{INDENT}path = req.path"] if any(re.search(r"\bpath\b", one) for one in lines) else []
