@@ -144,7 +144,16 @@ def test_many_networks(tmp_path: Path) -> None:
         wanted = 200 if number in numbers else 403
         assert status(rules, path="/", client_ip=f"10.{number}.1.1") == wanted
         assert status(rules, path="/", client_ip=f"10.{number}.128.1") == 403
-    Both(site(tmp_path, f'[paths."/x/*"]\nallow = [{nets}]\n'))("/")
+    rules = module(f'[paths."/*"]\nallow = [{nets}, "2001:db8::/32", "192.0.2.7"]\n')
+    wanted = {"2001:db8::1": 200, "2001:db9::1": 403, "192.0.2.7": 200, "192.0.2.8": 403}
+    for ip, expected in wanted.items():
+        assert status(rules, path="/", client_ip=ip) == expected, ip
+    ask = Both(site(tmp_path / "a", f'[paths."/docs/*"]\nallow = [{nets}]\n'))
+    assert (ask("/").status, ask("/docs/").status) == (200, 403)
+    ask = Both(site(tmp_path / "b", f'[paths."/docs/*"]\nallow = [{nets}, "127.0.0.0/8"]\n'))
+    assert ask("/docs/").status == 200
+    ask = Both(site(tmp_path / "c", f"[maintenance]\nallow = [{nets}]\n"))
+    assert ask("/docs/").status == 503
 
 
 def test_rate_limit() -> None:

@@ -28,7 +28,7 @@ def maintenance(closed: Maintenance | None, file: str, draft: Draft) -> None:
         body += [
             f"{INDENT}ip = client(req)",
             f'{INDENT}if ip != "":',
-            f"{INDENT * 2}address = ip_address(ip)",
+            *([f"{INDENT * 2}address = ip_address(ip)"] if any("any(" in t for t in tests) else []),
         ]
         for test in tests:
             body += [f"{INDENT * 2}if {test}:", f"{INDENT * 3}return None"]

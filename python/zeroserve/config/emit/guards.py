@@ -26,6 +26,15 @@ from zeroserve.config.values import VARIABLE
 MOST_AT_ONCE = 64
 """Networks that one loop goes through: the compiler writes it out."""
 
+FEWEST_TABLED = 32
+"""Networks become a table from this number on; fewer are gone through."""
+
+NUMBER = '''
+def number(ip: str) -> int:
+    """An address of IPv4 as a number; -1 for another."""
+    return -1 if ":" in ip else int.from_bytes(ip_address(ip).packed, "big")
+'''
+
 MOST_MEANT = 8
 """Patterns that are looked at before addresses are read."""
 
@@ -162,7 +171,6 @@ def _behind(entry: Entry, draft: Draft, inside: list[str]) -> list[str]:
 
 def networks(draft: Draft, name: str, given: Sequence[str]) -> list[str]:
     """Expressions, one of which is true when `address` is in one of these networks."""
-    draft.import_from("ipaddress", "ip_network")
     versions = [ipaddress.ip_network(one) for one in given]
     fours = [one for one in versions if isinstance(one, ipaddress.IPv4Network)]
     sixes = [one for one in versions if isinstance(one, ipaddress.IPv6Network)]
@@ -171,11 +179,33 @@ def networks(draft: Draft, name: str, given: Sequence[str]) -> list[str]:
         *map(str, ipaddress.collapse_addresses(sixes)),
     ]
     found = []
+    if len(merged) > FEWEST_TABLED:
+        tabled = list(ipaddress.collapse_addresses(fours))
+        merged = [one for one in merged if ":" in one]
+        found += _tabled(draft, name, tabled)
     for at in range(0, len(merged), MOST_AT_ONCE):
         rows = [f'{INDENT}ip_network("{one}"),' for one in merged[at : at + MOST_AT_ONCE]]
         alone = f" = ({rows[0].strip()})"
         constant = draft.constant_like(name, [alone] if len(rows) == 1 else [" = (", *rows, ")"])
         found.append(f"any(address in network for network in {constant})")
+    if any("any(" in one for one in found):
+        draft.import_from("ipaddress", "ip_network")
+    return found
+
+
+def _tabled(draft: Draft, name: str, given: list[ipaddress.IPv4Network]) -> list[str]:
+    """Networks of IPv4 by the bits that they have: one look for each length of these."""
+    draft.helper("number", NUMBER)
+    found = []
+    for length in sorted({one.prefixlen for one in given}):
+        shift = 32 - length
+        rows = [
+            f'{INDENT}{int(one.network_address) >> shift}: "{one}",'
+            for one in given
+            if one.prefixlen == length
+        ]
+        constant = draft.constant_like(f"{name}_{length}", [" = {", *rows, "}"])
+        found.append(f"number(ip) >> {shift} in {constant}")
     return found
 
 
@@ -219,8 +249,9 @@ def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
         f"{INDENT}ip = client(req)",
         f'{INDENT}if ip == "":',
         f"{INDENT * 2}return forbidden()  # a Unix socket: nobody knows who that is",
-        f"{INDENT}address = ip_address(ip)",
     ]
+    if any("address in" in line for line in body):
+        first.append(f"{INDENT}address = ip_address(ip)")
     return _guard(draft, "addresses", "Who may not come.", body, first)
 
 
