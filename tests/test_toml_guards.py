@@ -145,8 +145,8 @@ def test_many_networks(tmp_path: Path) -> None:
         assert status(rules, path="/", client_ip=f"10.{number}.1.1") == wanted
         assert status(rules, path="/", client_ip=f"10.{number}.128.1") == 403
     rules = module(f'[paths."/*"]\nallow = [{nets}, "2001:db8::/32", "192.0.2.7"]\n')
-    wanted = {"2001:db8::1": 200, "2001:db9::1": 403, "192.0.2.7": 200, "192.0.2.8": 403}
-    for ip, expected in wanted.items():
+    others = {"2001:db8::1": 200, "2001:db9::1": 403, "192.0.2.7": 200, "192.0.2.8": 403}
+    for ip, expected in others.items():
         assert status(rules, path="/", client_ip=ip) == expected, ip
     ask = Both(site(tmp_path / "a", f'[paths."/docs/*"]\nallow = [{nets}]\n'))
     assert (ask("/").status, ask("/docs/").status) == (200, 403)
