@@ -228,6 +228,14 @@ def test_check_has_notes(tmp_path: Path) -> None:
     assert "nowhere.html" in command("check", archive).stdout
 
 
+def test_check_sees_rules_that_go_around_guards(tmp_path: Path) -> None:
+    folder = site(tmp_path, '[paths."/admin"]\ndeny = "10.0.0.0/8"\n')
+    (folder / "_redirects").write_text("/x /admin/secret.txt 200\n/admin/y /admin/ 200\n")
+    said = command("check", folder).stdout
+    assert "line 1: leads behind the guard of /admin, which is not asked" in said
+    assert said.count("behind the guard") == 1
+
+
 def test_check_of_a_site_that_is_as_it_should_be(tmp_path: Path) -> None:
     toml = 'spa = true\nclean_urls = true\n[error_pages]\n404 = "/errors/404.html"\n'
     folder = site(tmp_path, toml + '[paths."/x"]\nredirect = "/docs/?a"\n')

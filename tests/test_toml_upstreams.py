@@ -57,9 +57,15 @@ def test_an_answer_of_an_upstream_stays(tmp_path: Path) -> None:
         toml = '[error_pages]\n404 = "/errors/404.html"\n5xx = "/errors/5xx.html"\n'
         toml += f'[paths."/api/*"]\nproxy = "{upstream.url}"\n'
         toml += '[paths."/dead/*"]\nproxy = "http://127.0.0.1:1"\n'
-        with running(site(tmp_path, toml), "--threads", "1") as server:
-            answer = fetch(server.address, "/api/x")
-            assert (answer.status, answer.body) == (404, b'{"error": 1}')
+        toml += '[paths."/other/*"]\nheaders = { X-Where = "other" }\n'
+        folder = site(tmp_path, toml)
+        (folder / "_redirects").write_text(f"/other/* {upstream.url}/v2/:splat 200\n")
+        with running(folder, "--threads", "1") as server:
+            for path in ("/api/x", "/other/x"):
+                answer = fetch(server.address, path)
+                assert (answer.status, answer.body) == (404, b'{"error": 1}')
+            assert answer.need("x-where") == "other"
+            assert upstream.last.target == "/v2/x"
             assert fetch(server.address, "/none").body == b"not found page"
             dead = fetch(server.address, "/dead/x")
             assert (dead.status, dead.body) == (502, b"sorry page")

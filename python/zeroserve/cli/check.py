@@ -115,6 +115,11 @@ def _rules(site: str, archive: Archive) -> Iterator[Problem]:
         yield Problem(
             "error" if remark.severity == "error" else "warning", remark.origin.file, 0, text
         )
+    from zeroserve.config.notes import rules_around
+
+    for rule, guard in rules_around(reading.rules, config):
+        text = f"line {rule.origin.line}: leads behind the guard of {guard}, which is not asked"
+        yield Problem("warning", rule.origin.file, 0, text)
 
 
 def _content(site: str, name: str) -> bytes | None:

@@ -50,6 +50,7 @@ def emit(found: Tables, draft: Draft) -> None:
     """Give the draft what these tables say of answers."""
     _preflight(found, draft)
     proxied = any(e.path.proxy is not None and e.path.rewrite is not None for e in found.entries)
+    proxied = proxied or draft.asked_as is not None
     path = f'req.meta.get("{ASKED_AS}", req.path)' if proxied else "req.path"
     given = [("answers", [*_cors(found, draft), *_cache(found, draft)])]
     headers = _headers(found, draft)

@@ -47,6 +47,9 @@ class Draft:
 
     doc: Sequence[str] = ()
     """Lines of the docstring of the module."""
+    asked_as: str | None = None
+    """Metadata that rules which let another server answer set to the path that was asked for, since
+    what comes later goes by that."""
     _imports: dict[str, set[str]] = field(default_factory=dict)
     _constants: dict[str, list[str]] = field(default_factory=dict)
     _helpers: dict[str, list[str]] = field(default_factory=dict)
