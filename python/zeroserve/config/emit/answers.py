@@ -59,7 +59,7 @@ def emit(found: Tables, draft: Draft) -> None:
         given = [("answers", [*given[0][1], *headers])]
     for name, body in given:
         if body:
-            head = [f"{INDENT}path = {path}"] if any("path" in line for line in body) else []
+            head = [f"{INDENT}path = {path}"] if tables.uses("path", body) else []
             doc = "Wide patterns first: what a narrow one says counts more."
             draft.response(Phase.TABLES, name, doc, [*head, *body])
 

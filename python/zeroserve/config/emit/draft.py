@@ -184,6 +184,9 @@ def first_of(calls: list[str]) -> list[str]:
     line = f"{INDENT}return {' or '.join(calls)}"
     if len(line) <= text.WIDTH:
         return [line]
+    inside = f"{INDENT * 2}{' or '.join(calls)}"
+    if len(inside) <= text.WIDTH:
+        return [f"{INDENT}return (", inside, f"{INDENT})"]
     first, *rest = calls
     deeper = INDENT * 2
     return [f"{INDENT}return (", deeper + first, *(f"{deeper}or {one}" for one in rest), "    )"]

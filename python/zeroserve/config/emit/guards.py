@@ -17,7 +17,7 @@ from zeroserve.config.emit.tables import (
     looked_at,
     spread,
     test,
-    uses_key,
+    uses,
 )
 from zeroserve.config.emit.text import INDENT
 from zeroserve.config.paths import BasicAuth, RateLimit
@@ -145,7 +145,7 @@ def emit(found: Tables, draft: Draft) -> None:
 
 def _guard(draft: Draft, name: str, doc: str, body: list[str], first: Sequence[str] = ()) -> str:
     """A function of one kind of guards; returns how it is called. ``first``: its first lines."""
-    has_key = uses_key([*first, *body])
+    has_key = uses("key", [*first, *body])
     parameters = "req: Request, key: str" if has_key else "req: Request"
     arguments = "req, key" if has_key else "req"
 
@@ -235,16 +235,8 @@ def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
     first: list[str] = []
     if None not in meant and len(meant) <= MOST_MEANT:
         # Most requests are for other paths, and addresses take some reading.
-        several = " or ".join(one for one in meant if one is not None)
-        first = [
-            f"{INDENT}is_meant = {several}",
-            f"{INDENT}if not is_meant:",
-            f"{INDENT * 2}return None",
-        ]
-        if len(first[0]) > text.WIDTH:
-            parts = several.split(" or ")
-            rows = [f"{INDENT * 2}{parts[0]}", *(f"{INDENT * 2}or {one}" for one in parts[1:])]
-            first[:1] = [f"{INDENT}is_meant = (", *rows, f"{INDENT})"]
+        listed = _listed([one for one in meant if one is not None], draft)
+        first = [f"{INDENT}if not {listed}:", f"{INDENT * 2}return None"]
     first += [
         f"{INDENT}ip = client(req)",
         f'{INDENT}if ip == "":',
@@ -253,6 +245,21 @@ def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
     if any("address in" in line for line in body):
         first.append(f"{INDENT}address = ip_address(ip)")
     return _guard(draft, "addresses", "Who may not come.", body, first)
+
+
+def _listed(meant: list[str], draft: Draft) -> str:
+    """A function that says whether a list is for a path; returns how it is called."""
+    body: list[str] = []
+    for expression in meant:
+        body += [*condition(INDENT, expression), f"{INDENT * 2}return True"]
+    parameters = "req: Request, key: str" if uses("key", body) else "req: Request"
+    head = [
+        f"def is_listed({parameters}) -> bool:",
+        f'{INDENT}"""Whether a list of addresses is for this path."""',
+    ]
+    lines = [*head, *looked_at(body, draft), *body, f"{INDENT}return False"]
+    draft.helper("is_listed", "\n".join(lines))
+    return f"is_listed({', '.join(one.split(':')[0] for one in parameters.split(', '))})"
 
 
 def _if(indent: str, tests: list[str], word: str) -> list[str]:

@@ -5,7 +5,7 @@ Guards (who may ask, how often, with what) hold for all that leads to the same f
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -190,18 +190,20 @@ def _guard_constant(pattern: str, draft: Draft) -> str:
 
 def looked_at(body: list[str], draft: Draft) -> Iterator[str]:
     """Statements before those of a guard, by what these use; `key` is given."""
-    used = "\n".join(body)
-    if re.search(r"\bnames\b", used):
+    if uses("names", body):
         draft.helper("plain", PLAIN)
         draft.helper("spellings", SPELLINGS)
         yield f"{INDENT}names = spellings(req.path)"
-    if re.search(r"\bpath\b", used):
+    if uses("path", body):
         yield f"{INDENT}path = req.path"
 
 
-def uses_key(body: list[str]) -> bool:
-    """Whether a guard looks at `key`."""
-    return re.search(r"\bkey\b", "\n".join(body)) is not None
+def uses(name: str, lines: Iterable[str]) -> bool:
+    """Whether statements name a variable, outside of texts and comments."""
+    code = (re.sub(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|#.*', "", one) for one in lines)
+    return any(re.search(rf"(?<![.\w]){name}\b", one) for one in code) or any(
+        re.search(rf"f[\"'].*{{[^}}]*(?<![.\w]){name}\b", one) for one in lines
+    )
 
 
 # --- functions of many entries --------------------------------------------------------------------
@@ -255,4 +257,4 @@ def spread(
 
 def path_of(lines: list[str]) -> list[str]:
     """What lines need that look at `path`."""
-    return [f"{INDENT}path = req.path"] if any(re.search(r"\bpath\b", one) for one in lines) else []
+    return [f"{INDENT}path = req.path"] if uses("path", lines) else []
