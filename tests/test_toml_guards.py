@@ -76,6 +76,16 @@ def test_guards_of_the_root_hold_for_everything(tmp_path: Path) -> None:
             assert ask(path).status == 403, (pattern, path)
 
 
+def test_a_directory_that_is_called_like_a_page(tmp_path: Path) -> None:
+    for number, name in enumerate(("index", "a.html", "b.br")):
+        toml = f'[paths."/{name}/*"]\ndeny = ["127.0.0.0/8", "::/0"]\n'
+        ask = Both(site(tmp_path / str(number), toml, {f"{name}/x": "x"}))
+        for path in (f"/{name}/x", f"/{name}/", f"/{name}", f"/{name.upper()}/x"):
+            assert ask(path).status == 403, path
+        assert ask("/").status == 200
+        assert ask("/docs/").status == 200
+
+
 @given(path=st.text("/.%2eEadminADMIN\\;#ht\u0130\u017f", max_size=16).map("/".__add__))
 def test_what_a_guard_lets_through_is_no_file_behind_it(path: str) -> None:
     """Whatever is asked for: what the server would send is behind the guard."""

@@ -166,7 +166,9 @@ def guarded(pattern: str, draft: Draft) -> str | None:
     """Whether `key`, or one of `names`, is behind the pattern; None if each path is."""
     prefix = _directory(pattern)
     below = prefix if prefix is not None else pattern if paths.is_exact(pattern) else None
-    if below is None:
+    # A directory that is called like a page, `/index/*`, is not all that the page stands for.
+    is_odd = bool(prefix) and plain(prefix or "") != (prefix or "").lower()
+    if below is None or is_odd:
         constant = _guard_constant(pattern, draft)
         return f"any({constant}.fullmatch(name) is not None for name in names)"
     key = plain(below)
