@@ -76,6 +76,16 @@ def test_guards_of_the_root_hold_for_everything(tmp_path: Path) -> None:
             assert ask(path).status == 403, (pattern, path)
 
 
+def test_a_directory_that_is_called_like_a_page(tmp_path: Path) -> None:
+    for number, name in enumerate(("index", "a.html", "b.br")):
+        toml = f'[paths."/{name}/*"]\ndeny = ["127.0.0.0/8", "::/0"]\n'
+        ask = Both(site(tmp_path / str(number), toml, {f"{name}/x": "x"}))
+        for path in (f"/{name}/x", f"/{name}/", f"/{name}", f"/{name.upper()}/x"):
+            assert ask(path).status == 403, path
+        assert ask("/").status == 200
+        assert ask("/docs/").status == 200
+
+
 @given(path=st.text("/.%2eEadminADMIN\\;#ht\u0130\u017f", max_size=16).map("/".__add__))
 def test_what_a_guard_lets_through_is_no_file_behind_it(path: str) -> None:
     """Whatever is asked for: what the server would send is behind the guard."""
@@ -144,7 +154,16 @@ def test_many_networks(tmp_path: Path) -> None:
         wanted = 200 if number in numbers else 403
         assert status(rules, path="/", client_ip=f"10.{number}.1.1") == wanted
         assert status(rules, path="/", client_ip=f"10.{number}.128.1") == 403
-    Both(site(tmp_path, f'[paths."/x/*"]\nallow = [{nets}]\n'))("/")
+    rules = module(f'[paths."/*"]\nallow = [{nets}, "2001:db8::/32", "192.0.2.7"]\n')
+    others = {"2001:db8::1": 200, "2001:db9::1": 403, "192.0.2.7": 200, "192.0.2.8": 403}
+    for ip, expected in others.items():
+        assert status(rules, path="/", client_ip=ip) == expected, ip
+    ask = Both(site(tmp_path / "a", f'[paths."/docs/*"]\nallow = [{nets}]\n'))
+    assert (ask("/").status, ask("/docs/").status) == (200, 403)
+    ask = Both(site(tmp_path / "b", f'[paths."/docs/*"]\nallow = [{nets}, "127.0.0.0/8"]\n'))
+    assert ask("/docs/").status == 200
+    ask = Both(site(tmp_path / "c", f"[maintenance]\nallow = [{nets}]\n"))
+    assert ask("/docs/").status == 503
 
 
 def test_rate_limit() -> None:

@@ -263,3 +263,16 @@ def test_secrets_are_not_shown() -> None:
 )
 def test_variables_stand_where_they_are_replaced_alone(text: str) -> None:
     assert "variables of the environment do not stand here" in faults(f'[paths."/"]\n{text}\n')[0]
+
+
+def test_too_many() -> None:
+    text = "".join(
+        f'[paths."/{n}/*"]\ncors = {{ origins = "https://a{n}.example" }}\n' for n in range(65)
+    )
+    assert faults(text) == ["f.toml:1: paths: 65 different rules in `cors`: 64 are allowed"]
+    text = "".join(f'[paths."/{n}"]\ncache = 1\n' for n in range(1025))
+    assert faults(text) == ["f.toml:1: paths: 1025 of them: 1024 are allowed"]
+    nets = ", ".join(f'"10.0.{n // 256}.{n % 256}"' for n in range(1025))
+    assert "not 1 to 1024 networks" in faults(f'[paths."/*"]\ndeny = [{nets}]\n')[0]
+    users = ", ".join(f'u{n} = "${{U}}"' for n in range(257))
+    assert "257 users" in faults(f'[paths."/*"]\nbasic_auth = {{ users = {{ {users} }} }}\n')[0]

@@ -331,3 +331,28 @@ def test_listings_everywhere_but(tmp_path: Path) -> None:
     assert ask("/.zeroserve/").status == 404
     assert ask("/none/").status == 404
     assert ask("/assets/", "POST").status == 405
+
+
+def test_many_tables(tmp_path: Path) -> None:
+    """More than fit into one function."""
+    toml = "".join(
+        f'[paths."/d{number}/*"]\nheaders = {{ X-N = "{number}" }}\ncache = {number + 1}\n'
+        f'methods = ["GET", "M{"ABCDEFGHIJ"[number % 10]}"]\nrewrite = "/about.html"\n'
+        f'cors = {{ origins = "https://a{number % 3}.example" }}\n'
+        for number in range(120)
+    )
+    ask = both(tmp_path, toml)
+    for number in (0, 47, 48, 49, 95, 96, 119):
+        answer = ask(f"/d{number}/x", headers={"origin": f"https://a{number % 3}.example"})
+        assert (answer.status, answer.body) == (200, b"about")
+        assert answer.headers["x-n"] == str(number)
+        assert answer.headers["cache-control"] == f"public, max-age={number + 1}"
+        assert answer.headers["access-control-allow-origin"].startswith(f"https://a{number % 3}.")
+        refused = ask(f"/D{number}", "DELETE").headers["allow"]
+        assert refused == f"GET, HEAD, M{'ABCDEFGHIJ'[number % 10]}"
+        asked = {"origin": "https://a0.example", "access-control-request-method": "GET"}
+        allowed = "access-control-allow-methods" in ask(f"/d{number}/x", "OPTIONS", asked).headers
+        assert allowed is (number % 3 == 0)
+    other = ask("/about.html")
+    assert not {"x-n", "cache-control", "access-control-allow-origin"} & set(other.headers)
+    assert ask("/about.html", "DELETE").status == 405

@@ -126,6 +126,7 @@ def test_the_process(tmp_path: Path) -> None:
         while fetch(server.address, "/x").status != 302 and time.monotonic() < deadline:
             time.sleep(0.05)
         assert fetch(server.address, "/x").need("location") == "https://example.org/x"
+        server.wait_line(r"own.toml: \[server\], \[limits\] and \[sites\] take a start")
         config.write_text('[paths."/*"]\nredirect = "nowhere"\n')
         server.process.send_signal(signal.SIGHUP)
         server.wait_line("own.toml:2: .*not a path or a URL")
@@ -160,6 +161,18 @@ def test_what_a_process_refuses(tmp_path: Path, text: str, said: str) -> None:
     done = command(site(tmp_path, ""), "--config", config)
     assert done.returncode == 1
     assert said in done.stderr
+    checked = command("check", config)
+    assert (checked.returncode, said in checked.stdout) == (2, True)
+    assert checked.stdout.endswith("1 error, 0 warnings\n")
+
+
+def test_check_of_a_good_file_of_a_process(tmp_path: Path) -> None:
+    config = tmp_path / "own.toml"
+    config.write_text(PROCESS)
+    done = command("check", config)
+    assert (done.returncode, done.stdout) == (0, "0 errors, 0 warnings\n")
+    missing = command("check", tmp_path / "none.toml")
+    assert (missing.returncode, "can't read" in missing.stderr) == (1, True)
 
 
 def test_a_site_has_no_say_in_the_process(tmp_path: Path) -> None:
@@ -213,6 +226,14 @@ def test_check_has_notes(tmp_path: Path) -> None:
     archive = tmp_path / "site.tar"
     pack(folder, archive)
     assert "nowhere.html" in command("check", archive).stdout
+
+
+def test_check_sees_rules_that_go_around_guards(tmp_path: Path) -> None:
+    folder = site(tmp_path, '[paths."/admin"]\ndeny = "10.0.0.0/8"\n')
+    (folder / "_redirects").write_text("/x /admin/secret.txt 200\n/admin/y /admin/ 200\n")
+    said = command("check", folder).stdout
+    assert "line 1: leads behind the guard of /admin, which is not asked" in said
+    assert said.count("behind the guard") == 1
 
 
 def test_check_of_a_site_that_is_as_it_should_be(tmp_path: Path) -> None:

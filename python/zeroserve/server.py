@@ -165,6 +165,7 @@ class Server:
         self._report = report or _log
         paths = [os.path.join(here, plugin) for plugin in plugins]  # noqa: PTH118
         self._shared: list[tuple[str, bytes]] = []
+        self._process: tuple[dict[str, Any], dict[str, str]] | None = None
         # A later chdir() by the program around must not change what is served.
         self._reloaders: list[Reloader] = []
         self._folder: hosts.Folder | None = None
@@ -346,6 +347,11 @@ class Server:
             scripts = file.shared_scripts(found, self._config)
             self._core.set_config(found.json or "{}")
             self._shared[:] = scripts
+            process = (found.server, found.sites)
+            if self._process not in (None, process):
+                where = os.path.basename(self._config)  # noqa: PTH119
+                self._report("warning", f"{where}: [server], [limits] and [sites] take a start")
+            self._process = process
 
     def _try_configure(self) -> bool:
         try:

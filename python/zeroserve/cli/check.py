@@ -24,6 +24,8 @@ MAX_DECODE_BYTES = 64 << 20
 def run(options: Options) -> int:
     """Print all problems; returns 1 when an error is among them, 2 when one of configuration."""
     site = options.operands[0] if options.operands else "."
+    if site.endswith(".toml") and not os.path.isdir(site):  # noqa: PTH112
+        return _of_process(site)
     found = _problems(site)
     errors = sum(1 for one in found if one.severity == "error")
     for one in found:
@@ -34,6 +36,17 @@ def run(options: Options) -> int:
     sys.stdout.write(f"{summary}\n")
     sys.stdout.flush()
     return 2 if malformed else 1 if errors else 0
+
+
+def _of_process(path: str) -> int:
+    """Print all that is wrong with the file of a process; returns 2 when something is."""
+    faults = file.faults_of_process(path)
+    for fault in faults:
+        hint = f" ({fault.hint})" if fault.hint else ""
+        sys.stdout.write(f"{fault}{printable(hint)}\n")
+    sys.stdout.write(f"{plural(len(faults), 'error')}, 0 warnings\n")
+    sys.stdout.flush()
+    return 2 if faults else 0
 
 
 def _problems(site: str) -> list[Problem]:
@@ -102,6 +115,11 @@ def _rules(site: str, archive: Archive) -> Iterator[Problem]:
         yield Problem(
             "error" if remark.severity == "error" else "warning", remark.origin.file, 0, text
         )
+    from zeroserve.config.notes import rules_around
+
+    for rule, guard in rules_around(reading.rules, config):
+        text = f"line {rule.origin.line}: leads behind the guard of {guard}, which is not asked"
+        yield Problem("warning", rule.origin.file, 0, text)
 
 
 def _content(site: str, name: str) -> bytes | None:

@@ -251,13 +251,13 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         "check",
-        "[SITE]",
+        "[SITE | FILE.toml]",
         0,
         1,
         "find every problem of a site",
         "Print every problem of SITE, a .tar archive, a directory (default: the current one),\n"
-        "or a script (.py, .c or .o). Exit code 1 when there is an error, that is, something\n"
-        "refused when serving.",
+        "or a script (.py, .c or .o), or of FILE.toml as --config takes it. Exit code 1 when\n"
+        "there is an error, that is, something refused when serving; 2 for one of configuration.",
         lambda: (),
         "zeroserve.cli.check",
     ),
@@ -326,9 +326,10 @@ COMMANDS: tuple[Command, ...] = (
         0,
         1,
         "turn the rules of a site into a script",
-        "Write what _redirects and _headers of SITE, a directory (default: the current one), say\n"
-        "as a script in Python to .zeroserve/scripts/50-rules.py, and remove these files. The\n"
-        "site behaves as before; from then on the script is yours to edit.",
+        "Write what _redirects, _headers and zeroserve.toml of SITE, a directory (default: the\n"
+        "current one), say of requests as a script in Python to .zeroserve/scripts/50-rules.py;\n"
+        "remove these files, and comment out zeroserve.toml but for its pools. The site behaves\n"
+        "as before; from then on the script is yours to edit.",
         lambda: EJECT_FLAGS,
         "zeroserve.cli.eject",
     ),

@@ -146,6 +146,11 @@ def faults_of_site(site: str, archive: Archive | None) -> list[Fault]:
     return [] if found is None else found[1].found
 
 
+def faults_of_process(path: str) -> list[Fault]:
+    """Everything that is wrong with the file of a process; raises ``Error`` without one."""
+    return read(_bytes(path), path, of_process=True)[1].found
+
+
 def of_site(site: str, archive: Archive | None) -> Config | None:
     """What a site's own file says; None without one, or when it is refused."""
     try:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from zeroserve.config.faults import Fault
 from zeroserve.config.file import NAME, Config
+from zeroserve.config.model import REDIRECTS, Rule, Rules
 from zeroserve.config.paths import BasicAuth, Path, Places, decoded, is_guarded, references
 from zeroserve.config.values import WILD
 
@@ -101,6 +102,21 @@ def _around(pattern: str, path: Path, config: Config) -> Iterator[tuple[str, str
         guards = guard.deny or guard.allow or isinstance(guard.basic_auth, BasicAuth)
         if guards and is_guarded(other, target) and not is_guarded(other, _sample(pattern)):
             yield "rewrite", f"leads behind the guard of {other}, which is not asked"
+
+
+def rules_around(rules: Rules, config: Config) -> Iterator[tuple[Rule, str]]:
+    """Rewrites of `_redirects` that lead to where a guard stands, and the pattern of that."""
+    for rule in rules.redirects:
+        if rule.is_remote or rule.status in REDIRECTS or not rule.target:
+            continue
+        source, target = (
+            "".join(one if isinstance(one, str) else "x" for one in pieces)
+            for pieces in (rule.pattern.path, rule.target)
+        )
+        for other, guard in config.settings.paths.items():
+            guards = guard.deny or guard.allow or isinstance(guard.basic_auth, BasicAuth)
+            if guards and is_guarded(other, target) and not is_guarded(other, source):
+                yield rule, other
 
 
 def _sample(text: str) -> str:

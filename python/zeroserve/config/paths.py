@@ -21,6 +21,9 @@ from zeroserve.config.values import VARIABLE
 
 MAX_RATE = 1_000_000_000
 
+MAX_POLICIES = 64
+"""Different rules for pages of other sites: each response looks for its own."""
+
 DATA_METHODS = ("GET", "HEAD", "OPTIONS")
 
 DATA_ALLOWED = ("Range", "If-Match", "If-None-Match", "If-Range", "If-Modified-Since")
@@ -244,6 +247,10 @@ def narrowness(pattern: str) -> tuple[int, int]:
 def check(paths: Mapping[str, Path], faults: Faults) -> None:
     """What can only be seen of a path as a whole."""
     places = Places(paths)
+    policies = {path.cors for path in paths.values()}
+    if len(policies) > MAX_POLICIES:
+        message = f"{len(policies)} different rules in `cors`: {MAX_POLICIES} are allowed"
+        faults.add(("paths",), message)
     for pattern, path in paths.items():
         place = ("paths", pattern)
         if path.redirect is not None and (path.rewrite or path.proxy):

@@ -90,8 +90,10 @@ impl Dns {
 
     fn dialer_with(&self, hosts: &str, timeout: Duration) -> Dialer {
         let system = System::of_test(self.address, timeout, hosts);
-        let mut dialer =
-            Dialer::new(Arc::new(Shared::with(system, Arc::new(Base::with(RootCertStore::empty())))));
+        let mut dialer = Dialer::new(Arc::new(Shared::with(
+            system,
+            Arc::new(Base::with(RootCertStore::empty())),
+        )));
         dialer.per_address = Duration::from_millis(300);
         dialer
     }

@@ -76,8 +76,7 @@ fn pool(name: &str, value: &Value) -> Read<PoolConfig> {
     pool.slow_start_ms = table.number("slow_start_ms", 0, 0..=MAX_TIME_MS)?;
     pool.keepalive = table.table("keepalive", keepalive)?.unwrap_or_default();
     if let Some(options) = table.table("tls", tls)? {
-        let tls = dial::tls(&options)
-            .or_else(|message| table.fail("tls", message))?;
+        let tls = dial::tls(&options).or_else(|message| table.fail("tls", message))?;
         let encrypted = pool.upstreams.iter_mut().filter(|upstream| upstream.origin.is_tls);
         if encrypted.map(|upstream| upstream.origin.tls = Some(tls.clone())).count() == 0 {
             return table.fail("tls", "no upstream is encrypted".to_owned());

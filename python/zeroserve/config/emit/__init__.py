@@ -44,7 +44,10 @@ def script(rules: Rules, settings: Settings | None = None, lines: Lines | None =
     """The whole script of a site; without a hook when nothing is said."""
     draft = Draft(["What the files of rules of this site say."])
     said = settings or Settings()
-    found = path_tables(said.paths, lines or {}, FILE)
+    found = path_tables(said.paths, lines or {}, FILE, NAME)
+    passes_on = any(rule.is_proxy for rule in rules.redirects)
+    if passes_on and (said.error_pages or said.paths):
+        draft.asked_as = places.ASKED_AS
     fallbacks.maintenance(said.maintenance, FILE, draft)
     guards.emit(found, draft)
     redirects.emit(rules.redirects, draft)
@@ -53,7 +56,7 @@ def script(rules: Rules, settings: Settings | None = None, lines: Lines | None =
         places.clean_urls(draft)
     fallbacks.listing(said.listing, found, draft)
     fallbacks.spa(said.spa, draft)
-    proxied = any(path.proxy is not None for path in said.paths.values())
+    proxied = passes_on or any(path.proxy is not None for path in said.paths.values())
     answers.error_pages(said.error_pages, FILE, proxied, draft)
     answers.emit(found, draft)
     headers.emit(rules.blocks, draft)
@@ -63,7 +66,7 @@ def script(rules: Rules, settings: Settings | None = None, lines: Lines | None =
 def shared(said: Shared, lines: Lines, file: str) -> str:
     """The script of a process; ``file``: its name, for comments."""
     draft = Draft([f"What {file} says of all sites."])
-    found = path_tables(said.paths, lines, file)
+    found = path_tables(said.paths, lines, file, PROCESS)
     fallbacks.maintenance(said.maintenance, file, draft)
     guards.emit(found, draft)
     places.emit(found, draft)

@@ -11,6 +11,9 @@ from zeroserve.config.paths import BasicAuth, Cors
 
 YEAR_S = 31_536_000
 
+SHORT = 100
+"""Lines about headers that go into one function with the rest."""
+
 IS_HASHED = '''
 def is_hashed(path: str) -> bool:
     """Whether a name has a hash of its file's content, as bundlers write them."""
@@ -46,17 +49,19 @@ def wants_page(req: Request) -> bool:
 def emit(found: Tables, draft: Draft) -> None:
     """Give the draft what these tables say of answers."""
     _preflight(found, draft)
-    body: list[str] = []
-    body += _cors(found, draft)
-    body += _cache(found, draft)
-    body += _headers(found, draft)
-    if not body:
-        return
     proxied = any(e.path.proxy is not None and e.path.rewrite is not None for e in found.entries)
+    proxied = proxied or draft.asked_as is not None
     path = f'req.meta.get("{ASKED_AS}", req.path)' if proxied else "req.path"
-    head = [f"{INDENT}path = {path}"] if any("path" in line for line in body) else []
-    doc = "Wide patterns first: what a narrow one says counts more."
-    draft.response(Phase.TABLES, "answers", doc, [*head, *body])
+    given = [("answers", [*_cors(found, draft), *_cache(found, draft)])]
+    headers = _headers(found, draft)
+    given += [("fields", part) for part in tables.parted(headers)]
+    if len(given) == 2 and len(headers) < SHORT:
+        given = [("answers", [*given[0][1], *headers])]
+    for name, body in given:
+        if body:
+            head = [f"{INDENT}path = {path}"] if tables.uses("path", body) else []
+            doc = "Wide patterns first: what a narrow one says counts more."
+            draft.response(Phase.TABLES, name, doc, [*head, *body])
 
 
 def error_pages(pages: Mapping[str, str], file: str, proxied: bool, draft: Draft) -> None:
@@ -89,27 +94,6 @@ def error_pages(pages: Mapping[str, str], file: str, proxied: bool, draft: Draft
 # --- CORS -----------------------------------------------------------------------------------------
 
 
-def _chain(
-    entries: list[Entry], found: Tables, draft: Draft, key: str, lines: dict[str, list[str]]
-) -> list[str]:
-    """The lines of the narrowest entry that is meant."""
-    body: list[str] = []
-    keyword = "if"
-    for entry in entries:
-        expression = tables.test(entry.pattern, draft)
-        inside = [f"{INDENT}{line}" for line in lines[entry.pattern]]
-        note = found.note(INDENT, entry, key)
-        if expression is None:
-            if keyword == "if":
-                return [note, *lines[entry.pattern]]
-            return [*body, f"{INDENT}else:", found.note(INDENT * 2, entry, key), *inside]
-        head = tables.condition(INDENT, expression)
-        head[0] = head[0].replace(f"{INDENT}if ", f"{INDENT}{keyword} ", 1)
-        body += [*head, found.note(INDENT * 2, entry, key), *inside]
-        keyword = "elif"
-    return body
-
-
 def _preflight(found: Tables, draft: Draft) -> None:
     entries = [entry for entry in found.narrowest_first() if entry.path.cors is not None]
     if not entries:
@@ -120,21 +104,19 @@ def _preflight(found: Tables, draft: Draft) -> None:
         f'{INDENT}asked = req.header("access-control-request-method")',
         f'{INDENT}if req.method != "OPTIONS" or origin is None or asked is None:',
         f"{INDENT * 2}return None",
-        f"{INDENT}path = req.path",
     ]
+    asked: list[str] = []
     for entry in entries:
         cors = entry.path.cors
         assert cors is not None
         expression = tables.test(entry.pattern, draft)
         indent = INDENT if expression is None else INDENT * 2
         head = [] if expression is None else tables.condition(INDENT, expression)
-        body += [found.note(INDENT, entry, "cors"), *head, *_answered(cors, draft, indent)]
+        asked += [found.note(INDENT, entry, "cors"), *head, *_answered(cors, draft, indent)]
         if expression is None:
             break
-    else:
-        body.append(f"{INDENT}return None")
-    if not any("path" in line for line in body[5:]):
-        body.pop(4)
+    signature = ("req: Request, origin: str", "req, origin", "Response | None")
+    body += tables.spread(draft, "preflight", signature, tables.path_of, asked)
     doc = "What browsers ask before they send requests of pages of other sites."
     draft.request(Phase.PREFLIGHT, "preflight", doc, body)
 
@@ -171,33 +153,66 @@ def _origins(cors: Cors, draft: Draft) -> str:
 
 def _cors(found: Tables, draft: Draft) -> list[str]:
     entries = [entry for entry in found.narrowest_first() if entry.path.cors is not None]
-    lines = {}
+    if not entries:
+        return []
+    policies = list(dict.fromkeys(entry.path.cors for entry in entries))
+    alone = tables.test(entries[0].pattern, draft) if len(entries) == 1 else None
+    if len(entries) == 1:
+        deeper = INDENT if alone is None else INDENT * 2
+        head = [] if alone is None else tables.condition(INDENT, alone)
+        return [found.note(INDENT, entries[0], "cors"), *head, *_shared(policies[0], draft, deeper)]
+    body: list[str] = []
     for entry in entries:
-        cors = entry.path.cors
-        assert cors is not None
-        exposed = text.string(", ".join(cors.expose))
-        expose = [
-            *text.call(INDENT, "res.set_header(", ['"Access-Control-Expose-Headers"', exposed])
+        body += _returned(entry, found, draft, "cors", str(policies.index(entry.path.cors) + 1))
+    _chooser(
+        "policy_of", "Whose rules for pages of other sites are meant.", "int", body, "0", draft
+    )
+    lines = [f"{INDENT}policy = policy_of(path)"]
+    for number, cors in enumerate(policies, 1):
+        lines += [
+            f"{INDENT}{'el' if number > 1 else ''}if policy == {number}:",
+            *_shared(cors, draft, INDENT * 2),
         ]
-        if "*" in cors.origins:
-            allow = 'res.set_header("Access-Control-Allow-Origin", "*")'
-            lines[entry.pattern] = [f"{INDENT}{allow}", *expose]
-            continue
-        deeper = [f"{INDENT}{line}" for line in expose]
-        credentials = (
-            [f'{INDENT * 2}res.set_header("Access-Control-Allow-Credentials", "true")']
-            if cors.credentials
-            else []
-        )
-        lines[entry.pattern] = [
-            f'{INDENT}res.append_header("Vary", "Origin")',
-            f'{INDENT}origin = req.header("origin")',
-            f"{INDENT}if origin is not None and origin.lower() in {_origins(cors, draft)}:",
-            f'{INDENT * 2}res.set_header("Access-Control-Allow-Origin", origin)',
-            *credentials,
-            *deeper,
+    return lines
+
+
+def _returned(entry: Entry, found: Tables, draft: Draft, key: str, value: str) -> list[str]:
+    """A step of a function that returns what the narrowest entry says."""
+    expression = tables.test(entry.pattern, draft)
+    note = found.note(INDENT, entry, key)
+    if expression is None:
+        return [note, f"{INDENT}return {value}"]
+    return [note, *tables.condition(INDENT, expression), f"{INDENT * 2}return {value}"]
+
+
+def _chooser(name: str, doc: str, result: str, body: list[str], ending: str, draft: Draft) -> None:
+    """A function of the path that returns what the narrowest entry says."""
+    signature = ("path: str", "path", result)
+    lines = tables.spread(draft, name, signature, lambda _: [], body, ending)
+    head = [f"def {name}(path: str) -> {result}:", f'{INDENT}"""{doc}"""']
+    draft.helper(name, "\n".join([*head, *lines]))
+
+
+def _shared(cors: Cors | None, draft: Draft, indent: str) -> list[str]:
+    """What an answer says of pages of other sites."""
+    assert cors is not None
+    exposed = text.string(", ".join(cors.expose))
+    expose = ['"Access-Control-Expose-Headers"', exposed]
+    if "*" in cors.origins:
+        return [
+            f'{indent}res.set_header("Access-Control-Allow-Origin", "*")',
+            *text.call(indent, "res.set_header(", expose),
         ]
-    return _chain(entries, found, draft, "cors", lines)
+    deeper = indent + INDENT
+    lines = [
+        f'{indent}res.append_header("Vary", "Origin")',
+        f'{indent}origin = req.header("origin")',
+        f"{indent}if origin is not None and origin.lower() in {_origins(cors, draft)}:",
+        f'{deeper}res.set_header("Access-Control-Allow-Origin", origin)',
+    ]
+    if cors.credentials:
+        lines.append(f'{deeper}res.set_header("Access-Control-Allow-Credentials", "true")')
+    return [*lines, *text.call(deeper, "res.set_header(", expose)]
 
 
 # --- caches and headers ---------------------------------------------------------------------------
@@ -207,7 +222,7 @@ def _cache(found: Tables, draft: Draft) -> list[str]:
     entries = [entry for entry in found.narrowest_first() if entry.path.cache is not None]
     if not entries:
         return []
-    lines = {}
+    body: list[str] = []
     for entry in entries:
         cache = entry.path.cache
         value = text.string(str(cache))
@@ -215,16 +230,10 @@ def _cache(found: Tables, draft: Draft) -> list[str]:
             value = text.string(f"public, max-age={cache}")
         if cache == "immutable":
             _hashed(draft)
-            year = f"public, max-age={YEAR_S}, immutable"
-            lines[entry.pattern] = [f'{INDENT}cache = "{year}" if is_hashed(path) else "no-cache"']
-            if len(lines[entry.pattern][0]) > text.WIDTH - len(INDENT):
-                lines[entry.pattern] = [
-                    f'{INDENT}cache = "no-cache"',
-                    f"{INDENT}if is_hashed(path):",
-                    f'{INDENT * 2}cache = "{year}"',
-                ]
-            continue
-        lines[entry.pattern] = [f"{INDENT}cache = {value}"]
+            value = 'YEAR if is_hashed(path) else "no-cache"'
+        body += _returned(entry, found, draft, "cache", value)
+    doc = "How long an answer may be kept; empty where nothing is said."
+    _chooser("cache_of", doc, "str", body, '""', draft)
     private: list[str] = []
     if found.having(lambda path: isinstance(path.basic_auth, BasicAuth)):
         private = [
@@ -232,16 +241,21 @@ def _cache(found: Tables, draft: Draft) -> list[str]:
             f'{INDENT * 2}cache = cache.replace("public", "private")',
         ]
     return [
-        f'{INDENT}cache = ""',
-        *_chain(entries, found, draft, "cache", lines),
+        f"{INDENT}cache = cache_of(path)",
         *private,
-        f'{INDENT}if cache == "no-store" or (cache and res.status in (200, 206, 304)):',
+        # What an upstream or a script says itself is not widened.
+        f'{INDENT}if cache == "no-store" or (',
+        f"{INDENT * 2}cache and res.status in (200, 206, 304)"
+        ' and res.header("cache-control") is None',
+        f"{INDENT}):",
         f'{INDENT * 2}res.set_header("Cache-Control", cache)',
     ]
 
 
 def _hashed(draft: Draft) -> None:
     draft.import_from("re")
+    year = text.string(f"public, max-age={YEAR_S}, immutable")
+    draft.constant_once("YEAR", [f" = {year}"])
     for name, expression in (
         ("HASH", HASH),
         ("HEX", HEX),

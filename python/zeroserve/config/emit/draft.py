@@ -47,6 +47,9 @@ class Draft:
 
     doc: Sequence[str] = ()
     """Lines of the docstring of the module."""
+    asked_as: str | None = None
+    """Metadata that rules which let another server answer set to the path that was asked for, since
+    what comes later goes by that."""
     _imports: dict[str, set[str]] = field(default_factory=dict)
     _constants: dict[str, list[str]] = field(default_factory=dict)
     _helpers: dict[str, list[str]] = field(default_factory=dict)
@@ -181,6 +184,9 @@ def first_of(calls: list[str]) -> list[str]:
     line = f"{INDENT}return {' or '.join(calls)}"
     if len(line) <= text.WIDTH:
         return [line]
+    inside = f"{INDENT * 2}{' or '.join(calls)}"
+    if len(inside) <= text.WIDTH:
+        return [f"{INDENT}return (", inside, f"{INDENT})"]
     first, *rest = calls
     deeper = INDENT * 2
     return [f"{INDENT}return (", deeper + first, *(f"{deeper}or {one}" for one in rest), "    )"]

@@ -28,7 +28,7 @@ def maintenance(closed: Maintenance | None, file: str, draft: Draft) -> None:
         body += [
             f"{INDENT}ip = client(req)",
             f'{INDENT}if ip != "":',
-            f"{INDENT * 2}address = ip_address(ip)",
+            *([f"{INDENT * 2}address = ip_address(ip)"] if any("any(" in t for t in tests) else []),
         ]
         for test in tests:
             body += [f"{INDENT * 2}if {test}:", f"{INDENT * 3}return None"]
@@ -55,11 +55,7 @@ def listing(everywhere: bool, found: Tables, draft: Draft) -> None:
     draft.use("Request", "Response", "file_exists", "send_listing")
     draft.helper("wants_json", WANTS_JSON)
     draft.helper("listed", LISTING)
-    body = [
-        f"{INDENT}path = req.path",
-        f'{INDENT}if req.method not in ("GET", "HEAD") or file_exists(path):',
-        f"{INDENT * 2}return None",
-    ]
+    body: list[str] = []
     for entry in entries:
         expression = tables.test(entry.pattern, draft)
         result = LISTED if entry.path.listing else "None"
@@ -68,8 +64,17 @@ def listing(everywhere: bool, found: Tables, draft: Draft) -> None:
             body += [note, f"{INDENT}return {result}"]
             break
         body += [note, *tables.condition(INDENT, expression), f"{INDENT * 2}return {result}"]
-    else:
-        body.append(f"{INDENT}return {LISTED if everywhere else 'None'}")
+    ending = LISTED if everywhere else "None"
+    body = body or [f"{INDENT}return {ending}"]
+    signature = ("req: Request", "req", "Response | None")
+    lines = tables.spread(draft, "listing", signature, tables.path_of, body, ending)
+    start = f"{INDENT}path = req.path"
+    body = [
+        start,
+        f'{INDENT}if req.method not in ("GET", "HEAD") or file_exists(path):',
+        f"{INDENT * 2}return None",
+        *(line for line in lines if line != start),
+    ]
     doc = "Directories without an index are listed."
     draft.request(Phase.FALLBACKS, "listing", doc, body)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import ipaddress
-import re
 from collections.abc import Iterable, Sequence
 
 from zeroserve.config.emit import text
@@ -16,8 +15,9 @@ from zeroserve.config.emit.tables import (
     guarded,
     guards_first,
     looked_at,
+    spread,
     test,
-    uses_key,
+    uses,
 )
 from zeroserve.config.emit.text import INDENT
 from zeroserve.config.paths import BasicAuth, RateLimit
@@ -25,6 +25,18 @@ from zeroserve.config.values import VARIABLE
 
 MOST_AT_ONCE = 64
 """Networks that one loop goes through: the compiler writes it out."""
+
+FEWEST_TABLED = 32
+"""Networks become a table from this number on; fewer are gone through."""
+
+NUMBER = '''
+def number(ip: str) -> int:
+    """An address of IPv4 as a number; -1 for another."""
+    return -1 if ":" in ip else int.from_bytes(ip_address(ip).packed, "big")
+'''
+
+MOST_MEANT = 8
+"""Patterns that are looked at before addresses are read."""
 
 TRIES_PER_MINUTE = 20
 """Wrong passwords of one client."""
@@ -131,16 +143,20 @@ def emit(found: Tables, draft: Draft) -> None:
     draft.request(Phase.GUARDS, "guards", doc, [*body, *first_of(calls)])
 
 
-def _guard(draft: Draft, name: str, doc: str, body: list[str]) -> str:
-    """A function of one kind of guards; returns how it is called."""
-    ends = re.match(rf"{INDENT}(return|\))", body[-1]) is not None and "limit_body" not in body[-1]
-    ending = [] if ends else [f"{INDENT}return None"]
-    before = list(looked_at(body, draft))
-    parameters = ", key: str" if uses_key([*before, *body]) else ""
-    head = f"def {name}(req: Request{parameters}) -> Response | None:"
-    lines = [head, f'{INDENT}"""{doc}"""', *before, *body, *ending]
-    draft.helper(name, "\n".join(lines))
-    return f"{name}(req, key)" if parameters else f"{name}(req)"
+def _guard(draft: Draft, name: str, doc: str, body: list[str], first: Sequence[str] = ()) -> str:
+    """A function of one kind of guards; returns how it is called. ``first``: its first lines."""
+    has_key = uses("key", [*first, *body])
+    parameters = "req: Request, key: str" if has_key else "req: Request"
+    arguments = "req, key" if has_key else "req"
+
+    def before(lines: list[str]) -> list[str]:
+        return [*looked_at([*first, *lines], draft), *first]
+
+    signature = (parameters, arguments, "Response | None")
+    lines = spread(draft, name, signature, before, body)
+    head = f"def {name}({parameters}) -> Response | None:"
+    draft.helper(name, "\n".join([head, f'{INDENT}"""{doc}"""', *lines]))
+    return f"{name}({arguments})"
 
 
 def _behind(entry: Entry, draft: Draft, inside: list[str]) -> list[str]:
@@ -155,7 +171,6 @@ def _behind(entry: Entry, draft: Draft, inside: list[str]) -> list[str]:
 
 def networks(draft: Draft, name: str, given: Sequence[str]) -> list[str]:
     """Expressions, one of which is true when `address` is in one of these networks."""
-    draft.import_from("ipaddress", "ip_network")
     versions = [ipaddress.ip_network(one) for one in given]
     fours = [one for one in versions if isinstance(one, ipaddress.IPv4Network)]
     sixes = [one for one in versions if isinstance(one, ipaddress.IPv6Network)]
@@ -164,11 +179,33 @@ def networks(draft: Draft, name: str, given: Sequence[str]) -> list[str]:
         *map(str, ipaddress.collapse_addresses(sixes)),
     ]
     found = []
+    if len(merged) > FEWEST_TABLED:
+        tabled = list(ipaddress.collapse_addresses(fours))
+        merged = [one for one in merged if ":" in one]
+        found += _tabled(draft, name, tabled)
     for at in range(0, len(merged), MOST_AT_ONCE):
         rows = [f'{INDENT}ip_network("{one}"),' for one in merged[at : at + MOST_AT_ONCE]]
         alone = f" = ({rows[0].strip()})"
         constant = draft.constant_like(name, [alone] if len(rows) == 1 else [" = (", *rows, ")"])
         found.append(f"any(address in network for network in {constant})")
+    if any("any(" in one for one in found):
+        draft.import_from("ipaddress", "ip_network")
+    return found
+
+
+def _tabled(draft: Draft, name: str, given: list[ipaddress.IPv4Network]) -> list[str]:
+    """Networks of IPv4 by the bits that they have: one look for each length of these."""
+    draft.helper("number", NUMBER)
+    found = []
+    for length in sorted({one.prefixlen for one in given}):
+        shift = 32 - length
+        rows = [
+            f'{INDENT}{int(one.network_address) >> shift}: "{one}",'
+            for one in given
+            if one.prefixlen == length
+        ]
+        constant = draft.constant_like(f"{name}_{length}", [" = {", *rows, "}"])
+        found.append(f"number(ip) >> {shift} in {constant}")
     return found
 
 
@@ -196,25 +233,33 @@ def _addresses(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
         body += [found.note(INDENT, entry), *_behind(entry, draft, inside)]
     meant = [guarded(entry.pattern, draft) for entry in entries]
     first: list[str] = []
-    if None not in meant:
+    if None not in meant and len(meant) <= MOST_MEANT:
         # Most requests are for other paths, and addresses take some reading.
-        several = " or ".join(one for one in meant if one is not None)
-        first = [
-            f"{INDENT}is_meant = {several}",
-            f"{INDENT}if not is_meant:",
-            f"{INDENT * 2}return None",
-        ]
-        if len(first[0]) > text.WIDTH:
-            parts = several.split(" or ")
-            rows = [f"{INDENT * 2}{parts[0]}", *(f"{INDENT * 2}or {one}" for one in parts[1:])]
-            first[:1] = [f"{INDENT}is_meant = (", *rows, f"{INDENT})"]
+        listed = _listed([one for one in meant if one is not None], draft)
+        first = [f"{INDENT}if not {listed}:", f"{INDENT * 2}return None"]
     first += [
         f"{INDENT}ip = client(req)",
         f'{INDENT}if ip == "":',
         f"{INDENT * 2}return forbidden()  # a Unix socket: nobody knows who that is",
-        f"{INDENT}address = ip_address(ip)",
     ]
-    return _guard(draft, "addresses", "Who may not come.", [*first, *body])
+    if any("address in" in line for line in body):
+        first.append(f"{INDENT}address = ip_address(ip)")
+    return _guard(draft, "addresses", "Who may not come.", body, first)
+
+
+def _listed(meant: list[str], draft: Draft) -> str:
+    """A function that says whether a list is for a path; returns how it is called."""
+    body: list[str] = []
+    for expression in meant:
+        body += [*condition(INDENT, expression), f"{INDENT * 2}return True"]
+    parameters = "req: Request, key: str" if uses("key", body) else "req: Request"
+    head = [
+        f"def is_listed({parameters}) -> bool:",
+        f'{INDENT}"""Whether a list of addresses is for this path."""',
+    ]
+    lines = [*head, *looked_at(body, draft), *body, f"{INDENT}return False"]
+    draft.helper("is_listed", "\n".join(lines))
+    return f"is_listed({', '.join(one.split(':')[0] for one in parameters.split(', '))})"
 
 
 def _if(indent: str, tests: list[str], word: str) -> list[str]:
@@ -255,7 +300,7 @@ def _rates(entries: list[Entry], found: Tables, draft: Draft) -> str | None:
             draft.import_from("hashlib")
             draft.helper("same", SAME)
             who = f"same(req, req.header({text.string(rate.by.partition(' ')[2])}))"
-        inside = _counted(f"{found.file} {_short(entry.pattern)}", who, rate)
+        inside = _counted(f"{found.script} {_short(entry.pattern)}", who, rate)
         body += [found.note(INDENT, entry, "rate_limit"), *_behind(entry, draft, inside)]
     return _guard(draft, "limited", "Who asks too often has to wait.", body)
 

@@ -51,12 +51,13 @@ def emit(found: Tables, draft: Draft) -> None:
     entries = [entry for entry in found.narrowest_first() if _place(entry.path)]
     if not entries:
         return
-    body: list[str] = []
+    first: list[str] = []
     moved = [entry for entry in entries if _is_tabled(entry)]
     if len(moved) >= FEWEST_EXACT:
         # They are the narrowest of all, and no two are for the same path.
-        body += _table(moved, found, draft)
+        first = _table(moved, found, draft)
         entries = [entry for entry in entries if not _is_tabled(entry)]
+    body: list[str] = []
     for entry in entries:
         expression = tables.test(entry.pattern, draft)
         indent = INDENT if expression is None else INDENT * 2
@@ -64,11 +65,14 @@ def emit(found: Tables, draft: Draft) -> None:
         body += [found.note(INDENT, entry), *head, *_action(entry, draft, indent)]
         if expression is None:
             break
-    else:
-        body.append(f"{INDENT}return None")
-    path = [f"{INDENT}path = req.path"] if any("path" in line for line in body) else []
+    signature = ("req: Request", "req", "Response | None")
+    body = body or [f"{INDENT}return None"]
+    lines = tables.spread(draft, "places", signature, tables.path_of, body)
+    if first:
+        start = f"{INDENT}path = req.path"
+        lines = [start, *first, *(line for line in lines if line != start)]
     doc = "The narrowest pattern says where a request goes."
-    draft.request(Phase.PATHS, "places", doc, [*path, *body])
+    draft.request(Phase.PATHS, "places", doc, lines)
 
 
 def clean_urls(draft: Draft) -> None:

@@ -366,6 +366,8 @@ class _Emitter:
         if len(lines[0]) > text.WIDTH:
             ending = f"{indent}req.rewrite({asked.format('target')})"
             lines = [*text.assign(indent, "target", url), ending]
+        if self._draft.asked_as is not None:
+            lines.insert(0, f"{indent}req.meta[{text.string(self._draft.asked_as)}] = req.path")
         return [*lines, *text.call(indent, "return proxy(", [text.formatted(origin, values)])]
 
     def _url(self, rule: Rule, target: Pieces, values: dict[str, str]) -> str:

@@ -5,7 +5,7 @@ Guards (who may ask, how often, with what) hold for all that leads to the same f
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -48,6 +48,8 @@ class Tables:
     """Where keys are in the file."""
     file: str
     """Its name, for comments."""
+    script: str
+    """The name of the script that they become part of, by which they count."""
 
     def narrowest_first(self) -> list[Entry]:
         """For keys of which one counts."""
@@ -66,11 +68,11 @@ class Tables:
 
 
 def path_tables(
-    found: Mapping[str, Path], lines: Mapping[tuple[str, ...], int], file: str
+    found: Mapping[str, Path], lines: Mapping[tuple[str, ...], int], file: str, script: str
 ) -> Tables:
     """The tables in the order of how much they are for."""
     ordered = sorted(found.items(), key=lambda item: paths.narrowness(item[0]))
-    return Tables(tuple(Entry(*item) for item in ordered), lines, file)
+    return Tables(tuple(Entry(*item) for item in ordered), lines, file, script)
 
 
 def guards_first(entries: list[Entry]) -> list[Entry]:
@@ -164,7 +166,9 @@ def guarded(pattern: str, draft: Draft) -> str | None:
     """Whether `key`, or one of `names`, is behind the pattern; None if each path is."""
     prefix = _directory(pattern)
     below = prefix if prefix is not None else pattern if paths.is_exact(pattern) else None
-    if below is None:
+    # A directory that is called like a page, `/index/*`, is not all that the page stands for.
+    is_odd = bool(prefix) and plain(prefix or "") != (prefix or "").lower()
+    if below is None or is_odd:
         constant = _guard_constant(pattern, draft)
         return f"any({constant}.fullmatch(name) is not None for name in names)"
     key = plain(below)
@@ -188,15 +192,71 @@ def _guard_constant(pattern: str, draft: Draft) -> str:
 
 def looked_at(body: list[str], draft: Draft) -> Iterator[str]:
     """Statements before those of a guard, by what these use; `key` is given."""
-    used = "\n".join(body)
-    if re.search(r"\bnames\b", used):
+    if uses("names", body):
         draft.helper("plain", PLAIN)
         draft.helper("spellings", SPELLINGS)
         yield f"{INDENT}names = spellings(req.path)"
-    if re.search(r"\bpath\b", used):
+    if uses("path", body):
         yield f"{INDENT}path = req.path"
 
 
-def uses_key(body: list[str]) -> bool:
-    """Whether a guard looks at `key`."""
-    return re.search(r"\bkey\b", "\n".join(body)) is not None
+def uses(name: str, lines: Iterable[str]) -> bool:
+    """Whether statements name a variable, outside of texts and comments."""
+    code = (re.sub(r'"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'|#.*', "", one) for one in lines)
+    return any(re.search(rf"(?<![.\w]){name}\b", one) for one in code) or any(
+        re.search(rf"f[\"'].*{{[^}}]*(?<![.\w]){name}\b", one) for one in lines
+    )
+
+
+# --- functions of many entries --------------------------------------------------------------------
+
+MOST_IN_A_FUNCTION = 48
+"""Entries: the compiler takes no function of any length, and longer ones take it too long."""
+
+
+def parted(body: list[str]) -> list[list[str]]:
+    """Lines in parts of so many entries; each entry begins with its comment."""
+    parts: list[list[str]] = [[]]
+    count = 0
+    for line in body:
+        if line.startswith(f"{INDENT}# "):
+            if count == MOST_IN_A_FUNCTION:
+                parts.append([])
+                count = 0
+            count += 1
+        parts[-1].append(line)
+    return parts
+
+
+def spread(
+    draft: Draft,
+    name: str,
+    signature: tuple[str, str, str],
+    before: Callable[[list[str]], list[str]],
+    body: list[str],
+    ending: str = "None",
+) -> list[str]:
+    """The body of a function of entries, which goes on in others when there are many.
+
+    ``signature``: its parameters, what they are called with, and its type; ``before``: statements
+    that these lines need; ``ending``: what is returned when no entry says anything.
+    """
+    parameters, arguments, result = signature
+    parts = parted(body)
+    made = []
+    for number, lines in enumerate(parts, 1):
+        end = [f"{INDENT}return {ending}"]
+        if number < len(parts):
+            end = [f"{INDENT}return {name}_{number + 1}({arguments})"]
+        elif re.match(rf"{INDENT}(return|\))", lines[-1]):
+            end = []
+        made.append([*before(lines), *lines, *end])
+    for number in range(len(parts), 1, -1):
+        head = f"def {name}_{number}({parameters}) -> {result}:"
+        draft.helper(f"{name}_{number}", "\n".join([head, *made[number - 1]]))
+    return made[0]
+
+
+def path_of(lines: list[str]) -> list[str]:
+    """What lines need that look at `path`."""
+    return [f"{INDENT}path = req.path"] if uses("path", lines) else []
