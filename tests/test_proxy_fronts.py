@@ -125,7 +125,32 @@ def test_trailers_of_a_request_over_http2(front: Front) -> None:
             trailers = client.encoder.encode([("x-checksum", "abc")])
             client.send_frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers)
             assert json.loads(client.response(stream).body)["body"] == "hello"
-            assert upstream.last.trailers in ([("x-checksum", "abc")], [])
+            assert upstream.last.trailers == [("x-checksum", "abc")]
+
+
+def test_trailers_stay_with_their_request(front: Front) -> None:
+    """Those of a stream that is refused are nobody's."""
+    with Upstream() as upstream, front.connect2() as client:
+        streams = [
+            client.open(client.block("/", "POST", named(upstream)), end=False) for _ in range(2)
+        ]
+        trailers = client.encoder.encode([("x-checksum", "abc"), (":path", "/")])
+        client.send_frame(HEADERS, END_HEADERS | END_STREAM, streams[0], trailers)
+        client.send_frame(DATA, END_STREAM, streams[1], b"hello")
+        assert json.loads(client.response(streams[1]).body)["body"] == "hello"
+        assert upstream.last.trailers == []
+        assert client.response(streams[0]).reset is not None
+
+
+@pytest.mark.parametrize("name", ["content-length", "host", "transfer-encoding", "x-forwarded-for"])
+def test_trailers_over_http2_that_would_frame_are_not_passed_on(front: Front, name: str) -> None:
+    with Upstream() as upstream, front.connect2() as client:
+        stream = client.open(client.block("/", "POST", named(upstream)), end=False)
+        client.send_frame(DATA, 0, stream, b"hello")
+        trailers = client.encoder.encode([(name, "1"), ("x-checksum", "abc")])
+        client.send_frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers)
+        assert json.loads(client.response(stream).body)["body"] == "hello"
+        assert upstream.last.trailers == [("x-checksum", "abc")]
 
 
 def test_an_early_answer_over_http2(front: Front) -> None:

@@ -9,12 +9,12 @@ import pytest
 import zeroserve
 from hypothesis import given
 from hypothesis import strategies as st
-from support.proxying import Upstream
 from support.server import executable, running, wait_until
-from support.upstream import reply
+from support.upstream import Upstream, reply
 from support.wire import fetch
 from zeroserve._core import Error
 from zeroserve.config import emit, headers, lines, redirects, rules
+from zeroserve.config.model import Rules
 from zeroserve.pack import pack
 from zeroserve.testing import Client
 
@@ -279,7 +279,7 @@ LINE = st.one_of(
 def test_any_bytes_are_rules_or_mistakes(data: bytes, dialect: str) -> None:
     found, read = redirects.read(data, dialect)  # type: ignore[arg-type]
     blocks, more = headers.read(data, dialect)  # type: ignore[arg-type]
-    source = emit.script(rules.Rules("cloudflare", tuple(found), tuple(blocks)))
+    source = emit.script(Rules("cloudflare", tuple(found), tuple(blocks)))
     compile(source, "50-rules.py", "exec")
     for one in (*read.mistakes, *more.mistakes, *read.notes, *more.notes):
         assert one.line >= 1 and one.column >= 1 and one.message

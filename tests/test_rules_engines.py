@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support import rules_cases
 from zeroserve._core import Error
 from zeroserve.config import emit, headers, interpret, redirects
 from zeroserve.config.model import REDIRECTS, Dialect, Rules
@@ -19,8 +20,6 @@ from zeroserve.script.files import file_exists, looking, site_path
 from zeroserve.script.request import Arrived
 from zeroserve.script.response import Response
 from zeroserve.testing import Client
-
-from tests.support import rules_cases
 
 EXAMPLES = int(os.environ.get("ZEROSERVE_EXAMPLES", "40"))
 

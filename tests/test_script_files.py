@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from support.proxying import Front, certificate
-from support.server import command, running
-from support.upstream import Upstream, reply
+from support.server import command, running, wait_until
+from support.upstream import Call, Upstream, reply, response, say_and_close
 from support.wire import fetch, request
 from zeroserve._core import Site
 from zeroserve.server import loaded
@@ -44,7 +44,10 @@ def answer(req: Request) -> Response | None:
     if req.path == "/gone":
         return send_file(PAGE, 410)
     if req.path.startswith("/proxy"):
-        return proxy(req.header("x-upstream") or "http://127.0.0.1:1")
+        fallback = req.header("x-fallback")
+        if fallback is not None:
+            req.meta["zs.proxy.fallback"] = fallback
+        return proxy(req.header("x-upstream") or "http://127.0.0.1:1", cache=req.query == "cache")
     return None
 
 
@@ -53,7 +56,7 @@ def replace(req: Request, res: Response) -> None:
     res.set_header("X-Error", res.upstream_error or "none")
     if req.path == "/exists":
         res.set_header("X-Again", str(file_exists(req.query_param("p") or "")))
-    if res.upstream_error is not None:
+    if res.upstream_error is not None and req.header("x-fallback") is None:
         res.send_file("/errors/upstream.html")
     page = req.header("x-page")
     if page is not None:
@@ -388,3 +391,90 @@ def test_a_body_that_goes_on_when_its_upstream_is_replaced(front: Front) -> None
         connection.send(head.encode() + b"x" * 100_000)
         got = connection.response("POST")
         assert (got.status, got.body) == (500, GONE)
+
+
+def test_an_upstream_that_answers_early(front: Front) -> None:
+    """The rest of the body, which comes behind the answer, is no request."""
+
+    def early(call: Call) -> None:
+        call.send(response(b"too much", 500))
+        call.drain()
+
+    with Upstream(early) as upstream, front.connect() as connection:
+        head = (
+            f"POST /proxy HTTP/1.1\r\nHost: a\r\nX-Upstream: {upstream.url}\r\n"
+            "X-Page: /errors/gone.html\r\nContent-Length: 100000\r\n\r\n"
+        )
+        connection.send(head.encode() + b"x" * 10_000)
+        got = connection.response("POST")
+        assert (got.status, got.body) == (500, GONE)
+        assert got.header("connection") == "close"
+        assert connection.at_end()
+
+
+def test_uploads_over_http2_go_nowhere(front: Front) -> None:
+    def early(call: Call) -> None:
+        call.send(response(b"too much", 500))
+        call.drain()
+
+    with Upstream(early) as upstream, front.connect2() as two:
+        fields = [("x-upstream", upstream.url), ("x-page", "/errors/gone.html")]
+        for _ in range(2):
+            got = two.post("/proxy", b"x" * 16_000, fields)
+            assert (got.status, got.body) == (500, GONE)
+        assert two.get("/a.txt").body == FILES["a.txt"]
+
+
+def test_other_protocols_are_left_alone(front: Front) -> None:
+    switching = b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: example/1\r\n\r\n"
+    with Upstream(say_and_close(switching + b"hello")) as upstream, front.connect() as connection:
+        fields = {"Connection": "Upgrade", "Upgrade": "example/1", "X-Upstream": upstream.url}
+        connection.send(request("/proxy", {**fields, "X-Page": "/a.txt"}))
+        got = connection.head()
+        assert (got.status, got.header("upgrade")) == (101, "example/1")
+        assert connection.take(5) == b"hello"
+    with Upstream(say_and_close(switching + b"hello")) as upstream, front.connect() as connection:
+        fields = {"Connection": "Upgrade", "Upgrade": "example/1", "X-Upstream": upstream.url}
+        connection.send(request("/proxy", {**fields, "X-Page": "/a.txt", "X-Status": "403"}))
+        got = connection.response()
+        assert (got.status, got.body) == (403, b"")
+
+
+def test_what_is_kept_of_upstreams_is_replaced_for_who_asks(front: Front) -> None:
+    page = {"x-page": "/errors/gone.html"}
+    answer = reply(b"the upstream's own", 404, {"Cache-Control": "max-age=60"})
+    with Upstream(answer) as upstream, front.connect2() as two:
+        fields = {"x-upstream": upstream.url}
+        replaced = [two.ask("/proxy?cache", "GET", [*fields.items(), *page.items()])]
+        replaced += [two.ask("/proxy?cache", "GET", [*fields.items(), *page.items()])]
+        assert [two.response(stream).body for stream in replaced] == [GONE, GONE]
+        # All of it was kept, though nobody got it.
+        wait_until(lambda: fetch(front.address, "/proxy?cache", fields).body[:3] == b"the", 10)
+        assert len(upstream.calls) == 1
+        got = fetch(front.address, "/proxy?cache", {**fields, **page})
+        assert (got.status, got.body) == (404, GONE)
+        assert got.header("etag") is None
+        assert len(upstream.calls) == 1
+
+
+def test_pages_by_metadata_are_compressed_too(archive: Path) -> None:
+    client = Client(archive)
+    fields = {"x-fallback": "/errors/gone.html", "accept-encoding": "gzip"}
+    got = client.get("/proxy", headers=fields)
+    assert (got.status, got.headers["content-encoding"]) == (502, "gzip")
+    assert client.get("/proxy", headers={"x-fallback": "/errors/gone.html"}).body == GONE
+
+
+def test_the_access_log_names_the_upstream(directory: Path, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    with (
+        Upstream(reply(b"secret", 500)) as upstream,
+        running(directory, "--threads", "1", "--access-log", log) as server,
+    ):
+        fields = {"x-upstream": upstream.url, "x-page": "/errors/gone.html"}
+        assert fetch(server.address, "/proxy", fields).body == GONE
+        wait_until(lambda: log.exists() and log.read_text().endswith("\n"), 10)
+        line = json.loads(log.read_text())
+        assert (line["status"], line["bytes"]) == (500, len(GONE))
+        assert line["upstream"] == upstream.url
+        assert line["upstream_us"] <= line["duration_us"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from generated import DOCS, write_or_check
 from pools_page import shown
-from zeroserve.config import paths, process, schema, site
+from zeroserve.config import fetch, paths, process, schema, site
 from zeroserve.config.keys import rows
 
 PAGE = DOCS / "zeroserve-toml.md"
@@ -30,6 +30,7 @@ SITE = {
     '`[paths."PATTERN".cors]`': paths.Cors,
     '`[paths."PATTERN".basic_auth]`': paths.BasicAuth,
     '`[paths."PATTERN".rate_limit]`': paths.RateLimit,
+    "`[fetch]`": fetch.Fetch,
 }
 
 HEAD = "| key | values | default | what |\n|---|---|---|---|"

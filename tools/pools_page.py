@@ -29,6 +29,7 @@ TABLES = {
     "[pools.NAME.breaker]": pools.Breaker,
     "[pools.NAME.queue]": pools.Queue,
     "[pools.NAME.keepalive]": pools.Keepalive,
+    "[pools.NAME.tls]": pools.Tls,
 }
 
 

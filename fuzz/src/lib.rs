@@ -9,6 +9,7 @@
 mod executors;
 mod generate;
 mod helpers;
+mod upstream;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -23,11 +24,12 @@ use zeroserve_http::proxy_protocol::{self, Progress};
 use zeroserve_http::request::{field_slots, parse};
 use zeroserve_http::{Head, HeadLimits};
 use zeroserve_server::tls::hello;
-use zeroserve_server::{Site, SiteOptions, offline};
+use zeroserve_server::{Site, SiteOptions, Sites, offline};
 use zeroserve_vm::{Engine, Helper, HelperTable, Program};
 
 pub use executors::{Summary, compare, executors};
 pub use helpers::helpers;
+pub use upstream::upstream;
 
 /// A foreign tar: what is indexed lies inside the archive under a name that can't leave it.
 pub fn tar(data: &[u8]) {
@@ -124,14 +126,15 @@ pub fn proxy_header(data: &[u8]) {
 }
 
 /// The example site.
-fn site() -> Arc<Site> {
-    static SITE: OnceLock<Arc<Site>> = OnceLock::new();
-    let site = SITE.get_or_init(|| {
+fn sites() -> Arc<Sites> {
+    static SITES: OnceLock<Arc<Sites>> = OnceLock::new();
+    let sites = SITES.get_or_init(|| {
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../examples/site");
         let options = SiteOptions { try_html: true, ..SiteOptions::default() };
-        Arc::new(Site::open(path, options, &[]).expect("the example site opens"))
+        let site = Site::open(path, options, &[]).expect("the example site opens");
+        Arc::new(Sites::single(Arc::new(site)))
     });
-    Arc::clone(site)
+    Arc::clone(sites)
 }
 
 /// HTTP/2 after its preface and settings: what comes back is whole frames, no longer than allowed,
@@ -139,7 +142,7 @@ fn site() -> Arc<Site> {
 pub fn h2(data: &[u8]) {
     let settings = b"\0\0\0\x04\0\0\0\0\0";
     let input = [PREFACE, settings, data].concat();
-    let answer = offline::converse(site(), input).expect("memory does not fail");
+    let answer = offline::converse(sites(), input).expect("memory does not fail");
     let mut rest = answer.as_slice();
     let (mut headed, mut over) = (HashSet::new(), false);
     while !rest.is_empty() {
@@ -173,7 +176,7 @@ pub fn h2(data: &[u8]) {
 
 /// A whole conversation with a small site: every answer is well-formed and none is a 5xx.
 pub fn conversation(data: &[u8]) {
-    let answer = offline::converse(site(), data.to_vec()).expect("memory does not fail");
+    let answer = offline::converse(sites(), data.to_vec()).expect("memory does not fail");
     if answer.is_empty() {
         return;
     }

@@ -8,7 +8,7 @@ const MUTATIONS: u64 = 2000;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 11] = [
+const TARGETS: [(&str, Target); 12] = [
     ("tar", zeroserve_fuzz::tar),
     ("packed", zeroserve_fuzz::packed),
     ("request", zeroserve_fuzz::request),
@@ -17,6 +17,7 @@ const TARGETS: [(&str, Target); 11] = [
     ("h2", zeroserve_fuzz::h2),
     ("proxy_header", zeroserve_fuzz::proxy_header),
     ("hello", zeroserve_fuzz::hello),
+    ("upstream", zeroserve_fuzz::upstream),
     ("objects", zeroserve_fuzz::objects),
     ("executors", zeroserve_fuzz::executors),
     ("helpers", zeroserve_fuzz::helpers),

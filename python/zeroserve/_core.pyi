@@ -254,9 +254,10 @@ class Site:
         scripts: Sequence[tuple[str, bytes]] | None = None,
         interpreted: bool = False,
         configure: Callable[[bytes], str | None] | None = None,
+        config: str | None = None,
     ) -> None:
         """``scripts``: names and ELF objects that run before those of an archive.
-        ``configure``: as for ``Server.open_site``.
+        ``configure``: as for ``Server.open_site``. ``config``: as for ``Server.set_config``.
 
         ``interpreted``: they run in the interpreter, not as machine code.
         """
@@ -341,8 +342,8 @@ class Server:
     ) -> int:
         """Open the site of a host, or that of all other hosts; returns its generation.
 
-        ``configure`` makes the pools, as for ``set_pools``, of the site's configuration file, if
-        it has one; what it raises is raised.
+        ``configure`` makes what ``set_config`` takes of the site's configuration file, if it has
+        one; what it raises is raised.
 
         A site that is there is opened anew and swapped in. ``scripts``: names and ELF objects
         that run before those of an archive, in this order; those of before are gone. Raises Error
@@ -352,9 +353,10 @@ class Server:
         """Show a page of HTML, why the last state of a site was refused, to browsers on this
         machine in place of its pages, until one is not. For ``live`` only.
         """
-    def set_pools(self, pools: str) -> None:
-        """Pools that all sites may use, as JSON (``zeroserve.config.pools.as_json``); those of
-        before that are not among them go. Raises Error for the first that is refused.
+    def set_config(self, config: str) -> None:
+        """What the configuration of the process says, as JSON (``zeroserve.config.file.Config``):
+        pools that all sites may use, and which servers their scripts may ask. What it said before
+        is gone. Raises Error for the first thing that is refused.
         """
     def close_site(self, host: str) -> bool:
         """Answer for a host no more; False when it had no site."""

@@ -7,11 +7,15 @@ becomes of their decision is the business of the same code as in the server.
 import builtins
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from zeroserve._core import Archive, Error
+from zeroserve.config.fetch import Fetch
+from zeroserve.fetching import Fetcher
+from zeroserve.script import fetching
 from zeroserve.script.files import Has, looking
 from zeroserve.script.hooks import Hooks, OnRequest, OnResponse, hooks_of
 from zeroserve.script.limiter import RateLimiter, counting
@@ -45,8 +49,9 @@ class Script(NamedTuple):
 class Scripts:
     """The scripts of a site, loaded anew, and what they share between requests."""
 
-    def __init__(self, site: str | os.PathLike[str]) -> None:
-        """``site``: a directory, a ``.py`` file, or an archive without scripts.
+    def __init__(self, site: str | os.PathLike[str], rules: Sequence[Fetch] = ()) -> None:
+        """``site``: a directory, a ``.py`` file, or an archive without scripts. ``rules``: which
+        servers they may ask.
 
         Raises ``Error`` for a script that can't be imported, and for one that is not Python.
         """
@@ -67,6 +72,7 @@ class Scripts:
                 "write @on_request before the function that looks at requests",
             )
         self.limiter = RateLimiter()
+        self.fetcher = Fetcher(rules)
         self.has: Has | None = None
         """Knows the files of the site."""
         self.errors: list[BaseException] = []
@@ -84,6 +90,7 @@ class Conversation:
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts
         self._request: Arrived | None = None
+        self._fetches = [0]
         self.sees_responses = any(script.hooks.on_response for script in scripts.list)
 
     def request(
@@ -104,6 +111,7 @@ class Conversation:
         of the body.
         """
         major, minor = version
+        self._fetches = [0]
         self._request = req = Arrived(
             method,
             target,
@@ -117,7 +125,7 @@ class Conversation:
         )
         for name, hooks in self._scripts.list:
             for hook in hooks.on_request:
-                with _Run(self._scripts, name, hook) as run:
+                with _Run(self._scripts, name, hook, self._fetches) as run:
                     answer = hook(req)
                     _require(answer, Response)
                 if run.status is not None:
@@ -142,7 +150,7 @@ class Conversation:
         res = Shown(status, fields, upstream_error)
         for name, hooks in self._scripts.list:
             for hook in hooks.on_response:
-                with answered(), _Run(self._scripts, name, hook) as run:
+                with answered(), _Run(self._scripts, name, hook, None) as run:
                     result: object = hook(req, res)
                     _require(result, None)
                 if run.status is not None:
@@ -153,12 +161,25 @@ class Conversation:
 class _Run:
     """A hook runs; an exception in it is the status to answer."""
 
-    def __init__(self, scripts: Scripts, name: str, hook: OnRequest | OnResponse) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        name: str,
+        hook: OnRequest | OnResponse,
+        fetches: list[int] | None,
+    ) -> None:
+        """``fetches``: how many there were; None in a response hook."""
         self.status: int | None = None
         self._scripts = scripts
         self._name = name
         self._hook = hook
-        self._around = (running(name), counting(scripts.limiter), looking(scripts.has))
+        self._around = (
+            running(name),
+            counting(scripts.limiter),
+            looking(scripts.has),
+            fetching.answering(scripts.fetcher),
+            fetching.counting(fetches, in_hook=fetches is None),
+        )
 
     def __enter__(self) -> "_Run":
         for manager in self._around:

@@ -145,7 +145,7 @@ class Reloader:
     def _configure(self, data: bytes) -> str | None:
         from zeroserve.config import file  # late: most sites have no such file
 
-        return file.pools_json(data, self._name, self._path)
+        return file.site_json(data, self._name, self._path)
 
     def _look(self) -> None:
         self.tried_ns = time.time_ns() - CLOCK_TICK_NS

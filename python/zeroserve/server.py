@@ -344,7 +344,7 @@ class Server:
 
             found = file.load(self._config)
             scripts = file.shared_scripts(found, self._config)
-            self._core.set_pools(found.pools_json or "{}")
+            self._core.set_config(found.json or "{}")
             self._shared[:] = scripts
 
     def _try_configure(self) -> bool:
@@ -487,7 +487,7 @@ def configuration(site: str) -> Callable[[bytes], str | None]:
     def configure(data: bytes) -> str | None:
         from zeroserve.config import file  # late: most sites have no such file
 
-        return file.pools_json(data, site, site)
+        return file.site_json(data, site, site)
 
     return configure
 

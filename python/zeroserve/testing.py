@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from urllib.parse import quote
 
 from zeroserve._core import Error, Site
+from zeroserve.config import file
 from zeroserve.server import configuration, loaded
 
 if TYPE_CHECKING:
@@ -92,15 +93,18 @@ class Client:
         index: str = "index.html",
         try_html: bool = False,
         engine: str = "native",
+        config: str | os.PathLike[str] | None = None,
     ) -> None:
         """``site``: a ``.tar``, a directory or a script. ``engine``: what runs its scripts:
         ``native`` compiles them as a server does; ``cpython`` imports them here, if all are in
         Python, so that they can be debugged and their coverage measured. Answers are the same.
-        What scripts keep (``Table``, rate limits) is kept as long as the client.
+        What scripts keep (``Table``, rate limits) is kept as long as the client. ``config``: the
+        configuration file of the process, as a server is given one with ``--config``.
 
         Raises ``Error`` when the site is refused.
         """
         path = os.fspath(site)
+        process = file.load(os.fspath(config)) if config is not None else file.NOTHING
         self._scripts: Scripts | None = None
         if engine == "native":
             self._site = Site(
@@ -109,14 +113,16 @@ class Client:
                 try_html=try_html,
                 scripts=loaded(path),
                 configure=configuration(path),
+                config=process.json,
             )
             return
         if engine != "cpython":
             raise Error(f"there is no such engine: {engine!r}", "it is 'native' or 'cpython'")
         from zeroserve import oracle  # late: most clients are native
 
-        self._scripts = oracle.Scripts(path)
-        self._site = Site(path, index=index, try_html=try_html)
+        own = file.of_directory(path) if os.path.isdir(path) else file.NOTHING  # noqa: PTH112
+        self._scripts = oracle.Scripts(path, (process.fetch, own.fetch))
+        self._site = Site(path, index=index, try_html=try_html, config=process.json)
         self._scripts.has = self._site.has
 
     @property

@@ -21,8 +21,8 @@ FILES = {
 def paths(draw: st.DrawFn) -> str:
     """A path of a few parts."""
     parts = draw(st.lists(SEGMENTS, max_size=4))
-    end = "/" if parts and draw(st.booleans()) else ""
-    return "/" + "/".join(parts) + end
+    has_slash: bool = draw(st.booleans())
+    return "/" + "/".join(parts) + ("/" if parts and has_slash else "")
 
 
 @st.composite
@@ -57,7 +57,7 @@ def targets(draw: st.DrawFn, names: list[str]) -> str:
     """A target that may use these names."""
     parts = draw(st.lists(SEGMENTS.map(lambda s: s.replace(" ", "%20")), max_size=2))
     for name in names:
-        if draw(st.booleans()):
+        if draw(st.integers(0, 1)):
             parts.append(draw(st.sampled_from([":{}", "x-:{}"])).format(name))
     start = draw(st.sampled_from(["", "", "", "https://example.net", "https://example.net/base"]))
     query = ""
@@ -99,7 +99,7 @@ def blocks(draw: st.DrawFn) -> str:
             lines.append(f"  ! {name}")
             continue
         value = draw(st.sampled_from(["1", "max-age=5", 'say "hi" {x}', "it's"]))
-        if names and draw(st.booleans()):
+        if names and draw(st.integers(0, 1)) == 1:
             value = f"</:{names[0]}>; {value}"
         lines.append(f"  {name}: {value}")
     return "\n".join(lines)

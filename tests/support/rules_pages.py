@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zeroserve._core import Error
-from zeroserve.config import emit, interpret, rules
+from zeroserve.config import emit, file, interpret, rules
 from zeroserve.config.lines import Mistake
+from zeroserve.config.model import Rules
 from zeroserve.config.review import review
 from zeroserve.script.files import file_exists, looking
 from zeroserve.script.request import Arrived
@@ -36,9 +37,9 @@ def build(page: Path, site: Path) -> None:
     """The site of a page: each file holds its own name."""
     given = blocks(page)
     for name in given["files"].split():
-        file = site / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{name}\n")
+        page = site / name
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(f"{name}\n")
     for name in rules.FILES:
         if name in given:
             (site / name).write_text(given[name])
@@ -51,7 +52,7 @@ def made(page: Path, site: Path) -> dict[str, str]:
     """The blocks that are results."""
     given = blocks(page)
     build(page, site)
-    dialect = rules.dialect_of(rules.bytes_of(str(site / ".zeroserve/zeroserve.toml")))
+    dialect = rules.dialect_of(file.of_directory(str(site)))
     reading = rules.read(lambda name: rules.bytes_of(str(site / name)), dialect)
     has = _has(given["files"].split())
     with looking(has):
@@ -105,7 +106,7 @@ def _has(names: list[str]) -> Callable[[str], bool]:
     return has
 
 
-def _answer(client: Client, line: str, found: rules.Rules, has: Callable[[str], bool]) -> str:
+def _answer(client: Client, line: str, found: Rules, has: Callable[[str], bool]) -> str:
     """What a request gets, in lines."""
     target, _, rest = line.partition(" ")
     pairs = [field.partition(": ") for field in rest.split("|") if field]

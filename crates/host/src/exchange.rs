@@ -10,10 +10,12 @@ use std::ops::Bound;
 use serde_json::Value;
 use zeroserve_http::path::resolve;
 
+use crate::fetch::{FetchError, Fetched, Fetches};
 use crate::fields::Fields;
 use crate::guest::NONE;
 use crate::handles::Handles;
 use crate::limits::{MAX_REQUEST_BODY_BYTES, MAX_URI_BYTES};
+use crate::oidc::Login;
 use crate::python::{State, pairs};
 
 /// Where metadata for response headers is kept.
@@ -161,6 +163,10 @@ pub struct Exchange {
     pub(crate) raised: Raised,
     /// Values and responses of compiled Python.
     pub(crate) python: State,
+    /// What scripts ask other servers.
+    pub(crate) fetches: Fetches,
+    /// A login while its script waits.
+    pub(crate) login: Login,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
@@ -247,6 +253,8 @@ impl Default for Exchange {
             log_lines: 0,
             raised: Raised::default(),
             python: State::default(),
+            fetches: Fetches::default(),
+            login: Login::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -303,6 +311,8 @@ impl Exchange {
         self.log_lines = 0;
         self.raised.kind = 0;
         self.python.clear();
+        self.fetches.clear();
+        self.login = Login::default();
         self.response.headers.clear();
         self.response.file = None;
         self.response.upstream_error = None;
@@ -340,6 +350,11 @@ impl Exchange {
     pub fn set_body(&mut self, body: Body) {
         self.body = body;
     }
+
+    /// Say what became of the request that [`crate::Outcome::Fetch`] asked for.
+    pub fn set_fetched(&mut self, result: Result<Fetched, FetchError>) {
+        self.fetches.set(result);
+    }
 }
 
 /// For the driver: which script runs.
@@ -348,6 +363,8 @@ impl Exchange {
     pub fn start(&mut self, script: &str) {
         self.handles.restart();
         self.python.restart();
+        self.fetches.restart();
+        self.login = Login::default();
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
             None => self.scripts.push(script.to_owned()),
@@ -367,6 +384,7 @@ impl Exchange {
     pub fn leave(&mut self, returned: u64) -> Option<Value> {
         let value = self.handles.get(returned).cloned();
         self.handles.leave();
+        self.fetches.leave(self.handles.depth());
         if self.scripts.len() > 1 {
             self.scripts.pop();
         }

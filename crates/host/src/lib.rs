@@ -9,12 +9,14 @@
 
 mod elsewhere;
 mod exchange;
+mod fetch;
 mod fields;
 mod guest;
 mod handles;
 mod helpers;
 pub mod limits;
 mod measure;
+mod oidc;
 pub mod passwords;
 mod python;
 mod rate_limit;
@@ -28,8 +30,10 @@ mod world;
 
 pub use elsewhere::Rows;
 pub use exchange::{Answer, Body, Exchange, Hook, Incoming, Response, Tls, Verification};
+pub use fetch::{FetchError, FetchRequest, Fetched};
 pub use fields::Fields;
-pub use python::{MODULES, Patterns, TEXT, check_pattern};
+pub use oidc::Documents;
+pub use python::{FETCH, MODULES, Patterns, TEXT, check_pattern};
 pub use rate_limit::{MAX_BUCKETS, MAX_KEY_BYTES, RateLimiter, Verdict};
 pub use row::{Row, row, rows, table};
 pub use table::HELPERS;
@@ -51,6 +55,9 @@ pub enum Outcome {
         /// Most bytes of it.
         limit: u64,
     },
+    /// It asks another server: do that, say what came of it by [`Exchange::set_fetched`], and make
+    /// the same call again.
+    Fetch(Box<FetchRequest>),
     /// It runs the function `zeroserve.call.<function>` of another script: [`Exchange::enter`],
     /// run it, [`Exchange::leave`], and the call's result is that of [`Exchange::adopt`].
     Call {

@@ -57,6 +57,18 @@ pub const MAX_LOG_LINES: usize = 1000;
 /// Most random bytes of one call: their cost is the system's.
 pub const MAX_RANDOM_BYTES: u64 = 64 * 1024;
 
+/// Most requests that the scripts of one request make to other servers.
+pub const MAX_FETCHES: usize = 16;
+
+/// Largest body of an answer to such a request; it is gathered in memory.
+pub const MAX_FETCH_BODY_BYTES: usize = 256 * 1024;
+
+/// Longest time that such a request may take: the client waits meanwhile.
+pub const MAX_FETCH_TIMEOUT_MS: u64 = 30_000;
+
+/// The time that it may take where the script says nothing.
+pub const DEFAULT_FETCH_TIMEOUT_MS: u64 = 5_000;
+
 /// Most headers that are signed.
 pub const MAX_SIGNED_HEADERS: usize = 64;
 

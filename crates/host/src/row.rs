@@ -3,7 +3,7 @@
 use zeroserve_vm::{Helper, HelperTable};
 
 use crate::guest::Body;
-use crate::python::{MODULES, TEXT};
+use crate::python::{FETCH, MODULES, TEXT};
 use crate::table::HELPERS;
 
 /// One helper: everything that is known of it.
@@ -29,7 +29,7 @@ pub struct Row {
 }
 
 /// The tables, and the number of the first row of each; rows stand in the order of their numbers.
-const TABLES: [(u32, &[Row]); 3] = [(1, HELPERS), (1001, TEXT), (1201, MODULES)];
+const TABLES: [(u32, &[Row]); 4] = [(1, HELPERS), (1001, TEXT), (1201, MODULES), (1340, FETCH)];
 
 /// All rows: those for scripts in C, then those for compiled Python.
 pub fn rows() -> impl Iterator<Item = &'static Row> {

@@ -7,8 +7,10 @@
 //! cut to fit as snprintf does, and the result is the whole length without the NUL; an `out_len`
 //! of 0 asks for that only. -1 means that something is not there, not valid, or too much.
 
-use crate::helpers::{aws, basics, calls, crypto, encoding, hook, json, limit, memory, meta};
-use crate::helpers::{request, respond, rewrite};
+use crate::helpers::{
+    aws, basics, calls, crypto, encoding, fetch, hook, json, limit, memory, meta,
+};
+use crate::helpers::{oidc, request, respond, rewrite};
 use crate::row::{Row, arity};
 
 macro_rules! rows {
@@ -371,5 +373,55 @@ pub static HELPERS: &[Row] = rows! {
     "The uri of the parameters with a signature in its query as text, or -1; valid for 1 to 604800\n\
      seconds. The parameters are those of zs_aws_v4_authorization_header; for s3, and where body_hash\n\
      is empty, the body is not signed.";
+
+    77 "zs_fetch", "zs_s64", "const zs_fetch_params *params, zs_u64 params_len",
+    "fetch", 2000, fetch::fetch,
+    "Ask another server, and wait for all of its answer; other requests go on meanwhile. A handle of\n\
+     the answer, for the functions below, or -1: the log says why. Which servers may be asked is in\n\
+     [fetch] of zeroserve.toml; redirects are not followed. Always -1 in a response hook, and from\n\
+     the 17th time of a request on. params_len must be 64, the size of 8 fields of 8 bytes in this\n\
+     order: method, method_len (GET where that is 0), url, url_len (http, https, or pool:NAME/PATH),\n\
+     headers_json (handle of an object of texts, or 0), body, body_len (up to 262144), timeout_ms\n\
+     (up to 30000; 0 is 5000).";
+
+    78 "zs_fetched_status", "zs_s64", "zs_s64 answer",
+    "fetch", 30, fetch::status,
+    "The status of an answer, or -1 if it is none.";
+
+    79 "zs_fetched_header", "zs_s64", "zs_s64 answer, const char *name, zs_u64 name_len, char *out, zs_u64 out_len",
+    "fetch", 60, fetch::header,
+    "A header of an answer as text, the first of that name; -1 if there is none.";
+
+    80 "zs_fetched_body", "zs_s64", "zs_s64 answer, void *out, zs_u64 out_len",
+    "fetch", 60, fetch::body,
+    "The body of an answer, up to 262144 bytes: its length, or -1 if the buffer is too small. An\n\
+     out_len of 0 asks for the length.";
+
+    81 "zs_fetched_json", "zs_s64", "zs_s64 answer",
+    "fetch", 400, fetch::json,
+    "A handle of the body of an answer, read as JSON; -1 if it is none.";
+
+    82 "zs_oidc_begin_login", "zs_s64", "zs_s64 config_json, const char *return_to, zs_u64 return_to_len",
+    "oidc", 500, oidc::begin_login,
+    "Answer with a redirect to an OpenID provider, where the visitor logs in; no further script runs.\n\
+     return_to is a path of this site; anything else is /. config_json is the handle of an object with\n\
+     issuer, client_id, client_secret (none for a public client), redirect_uri, scope (openid), and\n\
+     cookie_secret (16 bytes or more), session_ttl_secs (28800). The issuer has to be in [fetch] of\n\
+     zeroserve.toml. 0, or -1: the log says why.";
+
+    83 "zs_oidc_handle_callback", "zs_s64", "zs_s64 config_json",
+    "oidc", 500, oidc::handle_callback,
+    "At the path of redirect_uri: have the code of the query exchanged for a token, verify that, and\n\
+     answer with a redirect to return_to and the cookie of a session. 0, or -1: the log says why, and\n\
+     the script answers.";
+
+    84 "zs_oidc_session_verify", "zs_s64", "zs_s64 config_json",
+    "oidc", 500, oidc::session_verify,
+    "A handle of the claims of the visitor's session, or 0 if there is none. Nobody is asked.";
+
+    85 "zs_oidc_logout", "zs_s64", "zs_s64 config_json, const char *end_session_url, zs_u64 end_session_url_len",
+    "oidc", 500, oidc::end_session,
+    "Answer with a redirect that ends the session: to an http or https URL, such as the provider's\n\
+     end_session_endpoint, or to a path of this site; anything else is /. 0, or -1.";
 
 };

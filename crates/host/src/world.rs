@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Patterns, RateLimiter, Tables};
+use crate::{Documents, Patterns, RateLimiter, Tables};
 
 /// Time, randomness, environment, log, files: the server's, or a test's.
 pub trait World {
@@ -29,6 +29,9 @@ pub trait World {
 
     /// The tables of this site's scripts, which outlive its reloads.
     fn tables(&self) -> &Tables;
+
+    /// What identity providers publish, as this site knows it.
+    fn documents(&self) -> &Documents;
 
     /// The patterns of the script that runs, compiled; an own copy of this thread.
     fn patterns(&self) -> Arc<Patterns>;

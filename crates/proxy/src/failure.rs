@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 
 /// How far a request had come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,17 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them, in their order.
+    pub const ALL: [Self; 7] = [
+        Self::Queue,
+        Self::Resolve,
+        Self::Connect,
+        Self::Handshake,
+        Self::Send,
+        Self::Head,
+        Self::Body,
+    ];
+
     /// The word that logs and metrics have for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -44,6 +56,8 @@ pub enum Cause {
     TimedOut,
     /// There is nobody to ask: all are down, or have as much to do as they may.
     Unavailable(&'static str),
+    /// Its address is none of the public Internet, and only such ones may be connected to.
+    Private(IpAddr),
     /// The connection ended.
     Closed,
     /// The system says why.
@@ -59,6 +73,7 @@ impl fmt::Display for Cause {
         match self {
             Self::TimedOut => f.write_str("timed out"),
             Self::Unavailable(why) | Self::Invalid(why) => f.write_str(why),
+            Self::Private(ip) => write!(f, "not a public address: {ip}"),
             Self::Closed => f.write_str("the connection was closed"),
             // The number that the system adds says nothing to most.
             Self::Io(error) => match error.raw_os_error() {

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zeroserve_http::body::Framing;
 
@@ -111,7 +111,9 @@ pub struct Passage {
     /// Whether the connection was used before.
     is_reused: bool,
     is_tunnel: bool,
-    /// Whether the pool has heard of the head of the response.
+    /// When it began.
+    began: Instant,
+    /// Whether the head of the response was counted.
     has_answer: bool,
     /// How often it was made again by the same upstream.
     repeats: u32,
@@ -172,6 +174,7 @@ impl Passage {
             has_answer: false,
             repeats: 0,
             since: upstreams.now(),
+            began: Instant::now(),
             failure: None,
         }
     }
@@ -340,13 +343,18 @@ impl Passage {
         self.fail(Failure::new(phase, Cause::TimedOut));
     }
 
-    /// The pool hears of the head of the response; true when it has another upstream asked.
+    /// The head of the response is counted, and the pool hears of it; true when it has another upstream asked.
     fn is_answered_elsewhere(&mut self) -> bool {
-        let (Some(ride), Stage::Talking(call)) = (&mut self.ride, &self.stage) else {
-            return false;
-        };
+        let Stage::Talking(call) = &self.stage else { return false };
         let Some(status) = call.status().filter(|_| !self.has_answer) else { return false };
         self.has_answer = true;
+        let Some(ride) = &mut self.ride else {
+            if let Some(upstream) = &self.upstream {
+                let took_ns = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                self.upstreams.tally(upstream).answered(took_ns);
+            }
+            return false;
+        };
         let may_repeat = self.kept.is_some();
         if !ride.answered(status, self.request.method(), may_repeat) {
             return false;
@@ -375,13 +383,24 @@ impl Passage {
         }
         self.stage = Stage::Failed;
         let next = match &mut self.ride {
-            None => Next::Fail(failure),
+            None => {
+                self.count_failure(failure.phase);
+                Next::Fail(failure)
+            }
             Some(ride) => {
                 let may_repeat = self.kept.is_some() && !heard;
                 ride.failed(failure, self.request.method(), may_repeat)
             }
         };
         self.follow(next);
+    }
+
+    /// Of an upstream that no pool has.
+    fn count_failure(&self, phase: Phase) {
+        // Every tunnel ends like this.
+        if let Some(upstream) = self.upstream.as_ref().filter(|_| !self.is_tunnel) {
+            self.upstreams.tally(upstream).failed(phase);
+        }
     }
 
     fn call(&self) -> Option<&Call> {
@@ -423,6 +442,9 @@ impl Passage {
             return false;
         }
         let phase = self.call().map_or(Phase::Connect, Call::phase);
+        if self.ride.is_none() {
+            self.count_failure(phase);
+        }
         self.stage = Stage::Failed;
         self.failure = Some(Failure::new(phase, Cause::TimedOut));
         true

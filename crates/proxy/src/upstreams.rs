@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use crate::dial::{Dialer, Shared, Socket};
 use crate::http2::Connections;
 use crate::origin::{Origin, Target, TargetError};
+use crate::tally::Tally;
 
 /// Idle connections to one upstream.
 const MAX_IDLE: usize = 512;
@@ -51,6 +52,8 @@ pub struct Upstream {
     /// Where it is.
     pub origin: Origin,
     idle: RefCell<VecDeque<Idle>>,
+    /// What became of requests that no pool sent here.
+    tally: OnceCell<Arc<Tally>>,
     /// Those that requests share.
     pub(crate) http2: Connections,
 }
@@ -103,6 +106,11 @@ impl Upstreams {
         Self { dialer: self.dialer().into(), ..Self::default() }
     }
 
+    /// The same for connections to the public Internet alone.
+    pub fn guarded(&self) -> Self {
+        Self { dialer: Rc::new(self.dialer().guarded()).into(), ..Self::default() }
+    }
+
     /// The place that a text names.
     pub fn route(&self, text: &str) -> Result<Rc<Route>, TargetError> {
         if let Some(route) = self.routes.borrow().get(text) {
@@ -136,10 +144,16 @@ impl Upstreams {
         let made = Rc::new(Upstream {
             origin: origin.clone(),
             idle: RefCell::default(),
+            tally: OnceCell::new(),
             http2: Connections::default(),
         });
         known.insert(origin.clone(), Rc::clone(&made));
         made
+    }
+
+    /// The numbers of an upstream that no pool has.
+    pub(crate) fn tally<'a>(&self, upstream: &'a Upstream) -> &'a Tally {
+        upstream.tally.get_or_init(|| self.dialer().shared().tallies.of(&upstream.origin))
     }
 
     /// The time, in the seconds that [`Upstreams::sweep`] was told.

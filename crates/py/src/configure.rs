@@ -4,12 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use zeroserve_proxy::pools::{PoolConfig, read_pools};
-use zeroserve_server::pools::Configure;
+use zeroserve_server::pools::{Configure, Settings};
 
 use crate::refuse;
 
-/// A function in Python: the bytes of a file in, pools as JSON out.
+/// A function in Python: the bytes of a file in, what it says as JSON out.
 pub(crate) struct Reader {
     function: Py<PyAny>,
     /// What it raised, which says more than a line of text.
@@ -29,8 +28,8 @@ impl Reader {
                 read.and_then(|json| json.extract::<Option<String>>(py))
             });
             match json {
-                Ok(None) => Ok(Vec::<PoolConfig>::new()),
-                Ok(Some(json)) => read_pools(&json).map_err(|error| error.to_string()),
+                Ok(None) => Ok(Settings::default()),
+                Ok(Some(json)) => Settings::read(&json),
                 Err(error) => {
                     *self.raised.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     Err("the configuration is not valid".to_owned())

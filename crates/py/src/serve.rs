@@ -10,13 +10,12 @@ use std::time::Duration;
 use ipnet::IpNet;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use zeroserve_proxy::pools::read_pools;
 use zeroserve_server as server;
 use zeroserve_server::access_log::{Destination, Format};
 use zeroserve_server::admin::AdminConfig;
 use zeroserve_server::listen::Address;
 use zeroserve_server::oracle::Oracle;
-use zeroserve_server::pools::Beside;
+use zeroserve_server::pools::{Beside, Settings};
 use zeroserve_server::server::{MAX_WORKERS, Sockets, Wanted};
 use zeroserve_server::site::Fallback;
 use zeroserve_server::tls;
@@ -49,14 +48,14 @@ fn network(text: &str) -> Result<IpNet, String> {
 
 /// The request pipeline without sockets.
 #[pyclass(frozen)]
-struct Site(Arc<server::Site>);
+struct Site(Arc<Sites>);
 
 #[pymethods]
 impl Site {
     #[new]
     #[pyo3(signature = (
         path, *, index = "index.html".to_owned(), try_html = false, scripts = None,
-        interpreted = false, configure = None,
+        interpreted = false, configure = None, config = None,
     ))]
     fn new(
         py: Python<'_>,
@@ -66,7 +65,9 @@ impl Site {
         scripts: Option<Scripts>,
         interpreted: bool,
         configure: Option<Py<PyAny>>,
+        config: Option<&str>,
     ) -> PyResult<Self> {
+        let settings = config.map(Settings::read).transpose().map_err(refuse)?;
         let engine = if interpreted { Engine::Interpreted } else { Engine::Compiled };
         let options = SiteOptions { index, try_html, engine, ..SiteOptions::default() };
         let shown = path.display().to_string();
@@ -77,8 +78,12 @@ impl Site {
             let beside = Beside { plugins: &plugins, configure };
             server::Site::open_beside(path, options, &beside)
         });
-        site.map(|site| Self(Arc::new(site)))
-            .map_err(|error| Reader::error(py, reader, format!("{shown}: {error}")))
+        let site = site.map_err(|error| Reader::error(py, reader, format!("{shown}: {error}")))?;
+        let sites = Sites::single(Arc::new(site));
+        if let Some(settings) = settings {
+            sites.configure(settings);
+        }
+        Ok(Self(Arc::new(sites)))
     }
 
     /// Bytes in as a client would send them, bytes out as it would receive them.
@@ -110,7 +115,7 @@ impl Site {
 
     /// Whether a path, decoded and normalised, finds anything; it has no leading slash.
     fn has(&self, path: &str) -> bool {
-        self.0.has(path)
+        self.0.get(None).is_some_and(|site| site.has(path))
     }
 
     /// The same for the first request, and what became of it and why, as JSON.
@@ -300,10 +305,10 @@ impl Server {
         opened.map_err(|error| Reader::error(py, reader, error))
     }
 
-    /// Pools that all sites may use, as JSON; those of before that are not among them go.
-    fn set_pools(&self, py: Python<'_>, pools: &str) -> PyResult<()> {
-        let configs = read_pools(pools).map_err(|error| refuse(error.to_string()))?;
-        py.detach(|| self.sites.set_pools(configs));
+    /// What the configuration of the process says, as JSON, in place of what it said before.
+    fn set_config(&self, py: Python<'_>, config: &str) -> PyResult<()> {
+        let settings = Settings::read(config).map_err(refuse)?;
+        py.detach(|| self.sites.configure(settings));
         Ok(())
     }
 

@@ -268,6 +268,7 @@ impl Admin {
             cpu_s: cpu.tv_sec as f64 + cpu.tv_nsec as f64 / 1e9,
             resident_bytes: self.memory.as_ref().and_then(resident_bytes),
             pools: pools::states(&self.state.sites),
+            lone: self.state.upstreams.counts(),
         }
     }
 }

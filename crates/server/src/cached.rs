@@ -618,6 +618,23 @@ fn renew(worker: &Worker, prepared: Prepared, owned: Owned, fetch: Box<Fetch>) {
 }
 
 impl Answering {
+    /// Let go of an answer that scripts have replaced. What is being kept of it is kept to its end:
+    /// others wait for that, or would ask again.
+    pub(crate) fn let_go(mut self: Box<Self>, worker: &Worker) {
+        let running = Rc::clone(&worker.renewals);
+        let is_recording = self.recorder().is_some_and(|recorder| recorder.is_recording());
+        if !is_recording || running.get() >= MAX_RENEWALS {
+            return;
+        }
+        running.set(running.get() + 1);
+        let running = Running(running);
+        tokio::task::spawn_local(async move {
+            let _running = running;
+            let drive = poll_fn(|cx| self.drain(cx));
+            let _ = tokio::time::timeout(RENEWAL_TIME, drive).await;
+        });
+    }
+
     /// Take all of the answer, for nobody.
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {

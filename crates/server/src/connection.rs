@@ -22,6 +22,7 @@ use zeroserve_vm::limits::SLICE_FUEL;
 
 use crate::access_log::Line;
 use crate::endpoints::{Made, Reply};
+use crate::fetching::Fetching;
 use crate::h2;
 use crate::inquiry::{Inquiry, NO_RESPONSE, Turn, Verifying, Waiting};
 use crate::live::{self, Watch};
@@ -95,6 +96,8 @@ enum Step {
     ReadBody { say_continue: bool, keep: Option<(u64, Option<Waiting>)> },
     /// The other connections of the worker have their turn.
     Yield,
+    /// Another server, which a script asks.
+    Fetch(Fetching),
     /// A representation.
     Load(Missing),
     /// Another version of the site.
@@ -166,6 +169,15 @@ impl<S: Stream> Connection<S> {
                     if let Err(reject) = self.read_body(say_continue, keep).await? {
                         self.refuse(reject);
                         return self.close().await;
+                    }
+                }
+                Step::Fetch(fetching) => {
+                    self.flush().await?;
+                    let outcome = fetching.await;
+                    self.inquiry.set_fetched(outcome);
+                    if self.answered == 0 {
+                        // What the other server took is not ours.
+                        self.began_ns = 0;
                     }
                 }
                 Step::Load(missing) => {
@@ -289,6 +301,10 @@ impl<S: Stream> Connection<S> {
                 Progress::Done => {}
                 Progress::Slice => return Step::Yield,
                 Progress::Password => return Step::Verify(self.inquiry.verify_password()),
+                Progress::Fetch => match self.inquiry.fetch(&worker) {
+                    Some(fetching) => return Step::Fetch(fetching),
+                    None => continue,
+                },
                 Progress::Body(_) if !framed => {
                     self.inquiry.set_body(ScriptBody::Whole(Vec::new()));
                     continue;

@@ -19,6 +19,7 @@ use crate::access_log::{Asked, Line};
 use crate::cached::{self, Answering, Look};
 use crate::client_ip::client_ip;
 use crate::clock::Now;
+use crate::fetching::{self, Fetching};
 use crate::limits::Limits;
 use crate::live::{self, Live, Watch};
 use crate::passing;
@@ -32,7 +33,7 @@ use crate::site::Generation;
 use crate::view::{Loaded, Missing, View};
 use crate::worker::Worker;
 
-/// Script functions that may wait for a request body at a time, in all workers. Each holds two
+/// Script functions that may wait for a request body or another server at a time, in all workers. Each holds two
 /// mappings of the about 65,000 that the system allows a process; a slow client may take minutes.
 const MAX_WAITING_FUNCTIONS: usize = 4096;
 
@@ -217,6 +218,22 @@ impl Inquiry {
     pub(crate) fn set_verdict(&mut self, verdict: Verification) {
         if let Some(scripted) = &mut self.scripted {
             scripted.exchange.set_verdict(verdict);
+        }
+    }
+
+    /// Begin the request that a script makes to another server.
+    pub fn fetch(&mut self, worker: &Worker) -> Option<Fetching> {
+        let waiting = self.wait_for_body().ok();
+        let scripted = self.scripted.as_mut()?;
+        let request = *scripted.take_fetch()?;
+        let (generation, exchange) = (&scripted.generation, &scripted.exchange);
+        Some(fetching::start(worker, generation, exchange, request, waiting))
+    }
+
+    /// What came of it.
+    pub fn set_fetched(&mut self, outcome: fetching::Outcome) {
+        if let Some(scripted) = &mut self.scripted {
+            scripted.exchange.set_fetched(outcome);
         }
     }
 
@@ -408,12 +425,9 @@ impl Inquiry {
 
     /// The content of an upstream's answer was replaced: the next answer that is asked for has what
     /// is sent instead.
-    pub fn replaced(&mut self, worker: &Worker, line: Option<Line>) {
+    pub fn replaced(&mut self, line: Option<Line>) {
         self.elsewhere = None;
-        self.asked = line.and_then(|line| line.upstream).map(|mut asked| {
-            asked.until = Some(worker.clock.precise());
-            asked
-        });
+        self.asked = line.and_then(|line| line.upstream);
     }
 
     /// The upstream that was asked in vain, for the access log.
@@ -462,6 +476,8 @@ impl Inquiry {
                     // The request's body is of the past.
                     Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
                     Progress::Password => scripted.exchange.set_verdict(Verification::Busy),
+                    // No helper asks for that while there is a response.
+                    Progress::Fetch => break,
                     Progress::Slice => {
                         let answer = Answer { status, body: pipeline::Body::Empty };
                         self.held = Some(Held { head: out.split_off(start), answer });
@@ -662,6 +678,8 @@ fn rule(
             // The request's body is of the past.
             Progress::Body(_) => scripted.exchange.set_body(ScriptBody::Missing),
             Progress::Password => scripted.exchange.set_verdict(Verification::Busy),
+            // No helper asks for that while there is a response.
+            Progress::Fetch => break,
             Progress::Slice => {
                 let head = out.split_off(start);
                 return Ok(Ruled::Held(Held { head, answer }));

@@ -15,6 +15,7 @@ mod clock;
 pub mod connection;
 pub mod crew;
 pub mod endpoints;
+pub mod fetching;
 pub mod h2;
 pub mod inquiry;
 pub mod limits;

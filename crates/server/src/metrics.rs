@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::sync::atomic::Ordering;
 
-use zeroserve_proxy::pools;
 use zeroserve_proxy::pools::{PoolState, Standing};
+use zeroserve_proxy::{Counts, LATENCY_BOUNDS_NS as UPSTREAM_BOUNDS_NS, pools};
 
 use crate::site::Site;
 use crate::state::State;
@@ -38,6 +38,8 @@ pub struct Facts<'a> {
     pub resident_bytes: Option<u64>,
     /// Pools by their site, which those of the process have none of.
     pub pools: Vec<(Option<String>, PoolState)>,
+    /// Upstreams that no pool has, by their names.
+    pub lone: Vec<(String, Counts)>,
 }
 
 impl Facts<'_> {
@@ -187,11 +189,13 @@ metrics! {
         });
     gauge zeroserve_upstream_requests: "Requests under way at an upstream of a pool.",
         |facts, out| out.of_upstreams(facts, |upstream| f64::from(upstream.in_flight));
-    counter zeroserve_upstream_requests_total: "Requests that an upstream of a pool has answered, or failed to.",
-        |facts, out| out.of_upstreams(facts, |upstream| upstream.requests as f64);
-    counter zeroserve_upstream_failures_total: "Requests that an upstream of a pool has failed, by how far they had come.",
-        |facts, out| for (labels, upstream) in upstreams(facts) {
-            for (phase, count) in &upstream.failures {
+    counter zeroserve_upstream_requests_total: "Requests that an upstream has answered, or failed to; pool is empty for those that are asked by their URL.",
+        |facts, out| for (labels, counts) in counts(facts) {
+            out.value(&labels, counts.requests as f64);
+        };
+    counter zeroserve_upstream_failures_total: "Requests that an upstream has failed, by how far they had come.",
+        |facts, out| for (labels, counts) in counts(facts) {
+            for (phase, count) in &counts.failures {
                 out.value(&[labels[0], labels[1], labels[2], ("phase", phase)], *count as f64);
             }
         };
@@ -201,17 +205,17 @@ metrics! {
         |facts, out| out.of_upstreams(facts, |upstream| upstream.ejections as f64);
     counter zeroserve_upstream_checks_failed_total: "Questions about health that an upstream of a pool did not answer well.",
         |facts, out| out.of_upstreams(facts, |upstream| upstream.checks_failed as f64);
-    histogram zeroserve_upstream_first_byte_seconds: "Time until the head of an answer of an upstream of a pool.",
-        |facts, out| for (labels, upstream) in upstreams(facts) {
+    histogram zeroserve_upstream_first_byte_seconds: "Time until the head of an answer of an upstream.",
+        |facts, out| for (labels, counts) in counts(facts) {
             let mut count = 0;
-            let bounds = pools::LATENCY_BOUNDS_NS.iter().map(|ns| (*ns as f64 / 1e9).to_string());
+            let bounds = UPSTREAM_BOUNDS_NS.iter().map(|ns| (*ns as f64 / 1e9).to_string());
             let bounds = bounds.chain(["+Inf".to_owned()]);
-            for (bound, more) in bounds.zip(&upstream.latency) {
+            for (bound, more) in bounds.zip(&counts.latency) {
                 count += more;
                 let labels = [labels[0], labels[1], labels[2], ("le", &*bound)];
                 out.part("_bucket", &labels, count as f64);
             }
-            out.part("_sum", &labels, upstream.latency_sum_ns as f64 / 1e9);
+            out.part("_sum", &labels, counts.latency_sum_ns as f64 / 1e9);
             out.part("_count", &labels, count as f64);
         };
     gauge zeroserve_pool_waiting: "Requests that wait for a place at an upstream of a pool.",
@@ -239,6 +243,15 @@ fn upstreams<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = (Labels<'a>, &'a 
             ([("site", site), ("pool", pool.name.as_str()), url], upstream)
         })
     })
+}
+
+/// What became of requests to all upstreams, with their labels.
+fn counts<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = (Labels<'a>, &'a Counts)> {
+    let lone = facts
+        .lone
+        .iter()
+        .map(|(name, counts)| ([("site", ""), ("pool", ""), ("upstream", name.as_str())], counts));
+    upstreams(facts).map(|(labels, upstream)| (labels, &upstream.counts)).chain(lone)
 }
 
 /// All metrics.

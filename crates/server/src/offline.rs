@@ -11,40 +11,39 @@ use crate::connection::exchange;
 use crate::limits::Limits;
 use crate::oracle::Oracle;
 use crate::record::Record;
-use crate::site::Site;
 use crate::sites::Sites;
 use crate::stats::WorkerStats;
 use crate::worker::Worker;
 
 /// Bytes in as a client would send them, bytes out as it would receive them.
-pub fn converse(site: Arc<Site>, request: Vec<u8>) -> io::Result<Vec<u8>> {
-    run(site, request, |_| {})
+pub fn converse(sites: Arc<Sites>, request: Vec<u8>) -> io::Result<Vec<u8>> {
+    run(sites, request, |_| {})
 }
 
 /// The same with scripts that run elsewhere.
-pub fn consult(site: Arc<Site>, request: Vec<u8>, oracle: Rc<dyn Oracle>) -> io::Result<Vec<u8>> {
-    run(site, request, |worker| worker.oracle = Some(oracle))
+pub fn consult(sites: Arc<Sites>, request: Vec<u8>, oracle: Rc<dyn Oracle>) -> io::Result<Vec<u8>> {
+    run(sites, request, |worker| worker.oracle = Some(oracle))
 }
 
 /// The same for one request, and what became of it and why. The site has to be opened anew for
 /// it: what it has in its cache already is not recorded. Source lines come from the interpreter.
-pub fn explain(site: Arc<Site>, request: Vec<u8>, lines: bool) -> io::Result<(Vec<u8>, Value)> {
+pub fn explain(sites: Arc<Sites>, request: Vec<u8>, lines: bool) -> io::Result<(Vec<u8>, Value)> {
     let record = Rc::new(RefCell::new(Record::new(lines)));
     let kept = Rc::clone(&record);
-    let answer = run(site, request, |worker| worker.record = Some(kept))?;
+    let answer = run(sites, request, |worker| worker.record = Some(kept))?;
     let record = record.borrow().to_json();
     Ok((answer, record))
 }
 
 fn run(
-    site: Arc<Site>,
+    sites: Arc<Sites>,
     request: Vec<u8>,
     prepare: impl FnOnce(&mut Worker),
 ) -> io::Result<Vec<u8>> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build_local(Default::default())?;
     let stats = Arc::new(WorkerStats::default());
-    let mut worker = Worker::new(Arc::new(Sites::single(site)), Limits::default(), stats, None);
+    let mut worker = Worker::new(sites, Limits::default(), stats, None);
     prepare(&mut worker);
     let worker = Rc::new(worker);
     runtime.block_on(async {

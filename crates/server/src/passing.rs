@@ -372,24 +372,30 @@ impl Writer<'_, '_, '_> {
 
     /// By whom it came (RFC 9110, section 7.6.3), which shows when it comes round and round.
     fn via(&mut self, via: &[u8]) -> Result<(), u16> {
-        let name = own_name();
-        let (major, minor) = self.request.version();
-        self.head.extend_from_slice(b"Via: ");
-        if !via.is_empty() {
-            let rounds = tokens(via).filter(|member| member.ends_with(name)).count();
-            if rounds >= MAX_ROUNDS {
-                return Err(508);
-            }
-            self.head.extend_from_slice(via);
-            self.head.extend_from_slice(b", ");
-        }
-        let version = if major == 1 { format!("1.{minor}") } else { major.to_string() };
-        self.head.extend_from_slice(version.as_bytes());
-        self.head.push(b' ');
-        self.head.extend_from_slice(name.as_bytes());
-        self.head.extend_from_slice(b"\r\n");
-        Ok(())
+        write_via(&mut self.head, via, self.request.version())
     }
+}
+
+/// Write by whom a request came, and that it came by this server; the error is the status for one
+/// that came by it too often.
+pub(crate) fn write_via(head: &mut Vec<u8>, via: &[u8], version: (u8, u8)) -> Result<(), u16> {
+    let name = own_name();
+    let (major, minor) = version;
+    head.extend_from_slice(b"Via: ");
+    if !via.is_empty() {
+        let rounds = tokens(via).filter(|member| member.ends_with(name)).count();
+        if rounds >= MAX_ROUNDS {
+            return Err(508);
+        }
+        head.extend_from_slice(via);
+        head.extend_from_slice(b", ");
+    }
+    let version = if major == 1 { format!("1.{minor}") } else { major.to_string() };
+    head.extend_from_slice(version.as_bytes());
+    head.push(b' ');
+    head.extend_from_slice(name.as_bytes());
+    head.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 /// Who asked, as RFC 7239 writes it (section 6).

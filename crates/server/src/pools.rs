@@ -6,11 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::mpsc;
 use zeroserve_archive::{Archive, Error, Problem, Severity};
-use zeroserve_proxy::pools::{Check, Checks, Pool, PoolConfig, PoolState};
+use zeroserve_proxy::pools::{Check, Checks, Pool, PoolConfig, PoolState, read_pools};
 use zeroserve_proxy::{Upstreams, now_ms};
 
+use crate::fetching::FetchRules;
 use crate::notice;
 use crate::scripts::Object;
 use crate::sites::Sites;
@@ -27,8 +29,31 @@ const MAX_CHECKS: usize = 64;
 /// Time between two looks whether there are other pools, or places for those who wait.
 const LOOK_TIME: Duration = Duration::from_secs(1);
 
+/// What a configuration file says.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Pools of upstreams.
+    pub pools: Vec<PoolConfig>,
+    /// Which servers scripts may ask.
+    pub fetch: FetchRules,
+}
+
+impl Settings {
+    /// Read `{"pools": {...}, "fetch": {...}}`, each of which may be missing.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let value: Value =
+            serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
+        let pools = match value.get("pools") {
+            Some(pools) => read_pools(&pools.to_string()).map_err(|error| error.to_string())?,
+            None => Vec::new(),
+        };
+        let fetch = value.get("fetch").map(FetchRules::read).transpose()?.unwrap_or_default();
+        Ok(Self { pools, fetch })
+    }
+}
+
 /// Reads a configuration file; the error says what is wrong with it.
-pub type Configure<'a> = dyn Fn(&[u8]) -> Result<Vec<PoolConfig>, String> + 'a;
+pub type Configure<'a> = dyn Fn(&[u8]) -> Result<Settings, String> + 'a;
 
 /// What goes with an archive and is no part of it.
 #[derive(Clone, Copy, Default)]
@@ -54,24 +79,6 @@ impl Pools {
         Self(configs.into_iter().map(make).collect())
     }
 
-    /// Those that an archive's configuration file names.
-    pub fn of(
-        archive: &Archive,
-        beside: &Beside<'_>,
-        previous: Option<&Self>,
-    ) -> Result<Self, Error> {
-        let Some(configure) = beside.configure else { return Ok(Self::default()) };
-        let Some(file) = archive.open_hidden(CONFIG_NAME).map_err(Error::Io)? else {
-            return Ok(Self::default());
-        };
-        if file.size > MAX_CONFIG_BYTES {
-            return Err(refused(format!("longer than {MAX_CONFIG_BYTES} bytes")));
-        }
-        let mut bytes = vec![0; file.size as usize];
-        file.read_exact_at(&mut bytes, 0).map_err(Error::Io)?;
-        Ok(Self::new(configure(&bytes).map_err(refused)?, previous))
-    }
-
     /// The pool of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<Pool>> {
         self.0.get(name)
@@ -81,6 +88,20 @@ impl Pools {
     pub fn all(&self) -> impl Iterator<Item = &Arc<Pool>> {
         self.0.values()
     }
+}
+
+/// What an archive's configuration file says.
+pub fn settings(archive: &Archive, beside: &Beside<'_>) -> Result<Settings, Error> {
+    let Some(configure) = beside.configure else { return Ok(Settings::default()) };
+    let Some(file) = archive.open_hidden(CONFIG_NAME).map_err(Error::Io)? else {
+        return Ok(Settings::default());
+    };
+    if file.size > MAX_CONFIG_BYTES {
+        return Err(refused(format!("longer than {MAX_CONFIG_BYTES} bytes")));
+    }
+    let mut bytes = vec![0; file.size as usize];
+    file.read_exact_at(&mut bytes, 0).map_err(Error::Io)?;
+    configure(&bytes).map_err(refused)
 }
 
 fn refused(message: String) -> Error {

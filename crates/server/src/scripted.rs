@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 use zeroserve_host::limits::{MAX_CALL_DEPTH, MAX_REQUEST_BODY_BYTES};
-use zeroserve_host::{Body, Exchange, Hook, Outcome};
+use zeroserve_host::{Body, Exchange, FetchRequest, Hook, Outcome};
 use zeroserve_vm::limits::SLICE_FUEL;
 use zeroserve_vm::{Event, Fuel, Instance, Trap, TrapKind};
 
@@ -32,6 +32,8 @@ pub enum Progress {
     Body(u64),
     /// It needs to know of a password: [`Scripted::take_password`].
     Password,
+    /// It asks another server: see [`Scripted::take_fetch`].
+    Fetch,
     /// All that had to run has run.
     Done,
 }
@@ -75,7 +77,9 @@ pub struct Scripted {
     used: u64,
     /// Fuel that was used when others had their turn last.
     yielded: u64,
-    /// A helper that waits for the body.
+    /// What it asks another server for.
+    fetch: Option<Box<FetchRequest>>,
+    /// A helper that waits for the body, or for another server.
     waiting: Option<(u32, [u64; 5])>,
     /// The password and the hash that it waits for.
     password: Option<(Vec<u8>, String)>,
@@ -102,6 +106,7 @@ impl Scripted {
             hooks: Vec::new(),
             used: 0,
             yielded: 0,
+            fetch: None,
             waiting: None,
             password: None,
             stopped: None,
@@ -150,6 +155,11 @@ impl Scripted {
     fn slice(&mut self) -> Progress {
         self.yielded = self.fuel_used();
         Progress::Slice
+    }
+
+    /// The request that a script makes, once.
+    pub fn take_fetch(&mut self) -> Option<Box<FetchRequest>> {
+        self.fetch.take()
     }
 
     /// How many functions run or wait for others: each holds memory of its own.
@@ -238,6 +248,11 @@ impl Scripted {
                         Outcome::Body { limit } => {
                             self.waiting = Some((number, args));
                             return Progress::Body(limit);
+                        }
+                        Outcome::Fetch(request) => {
+                            self.waiting = Some((number, args));
+                            self.fetch = Some(request);
+                            return Progress::Fetch;
                         }
                         Outcome::Call { script, function, input } => {
                             self.call(scripts, view, &script, &function, input)

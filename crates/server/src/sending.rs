@@ -49,38 +49,60 @@ impl Around<'_, '_, '_> {
         path: &[u8],
         scratch: &mut Scratch,
     ) -> Result<Option<Content>, Missing> {
-        let fills = exchange.has_template_values();
-        let name = std::str::from_utf8(path).ok();
-        let page = match name {
-            Some(name) => pipeline::page(self, name, fills, scratch)?,
-            None => None,
+        let Some(name) = std::str::from_utf8(path).ok() else {
+            return Ok(self.missing(exchange, path));
         };
-        let Some(Page { local, coding, varies }) = page else {
-            NOT_THERE.say(&format!(
-                "script {}: no file of the site to send: /{}",
-                exchange.script(),
-                path.escape_ascii()
-            ));
+        if exchange.has_template_values()
+            && let Some(content) = self.filled(exchange, name, scratch)?
+        {
+            return Ok(Some(content));
+        }
+        let Some(Page { local, coding, varies }) = pipeline::page(self, name, false, scratch)?
+        else {
+            return Ok(self.missing(exchange, path));
+        };
+        let media_type = local.media_type.clone();
+        let bytes = local.size();
+        let body = Body::Part(Rc::clone(&local), Part { start: 0, len: bytes });
+        let body = if self.is_silent(bytes) { Body::Empty } else { body };
+        Ok(Some(Content { media_type, coding, varies, bytes, body }))
+    }
+
+    /// A page with metadata filled in; `None` when it has no places for it.
+    fn filled(
+        &self,
+        exchange: &Exchange,
+        name: &str,
+        scratch: &mut Scratch,
+    ) -> Result<Option<Content>, Missing> {
+        let Some(Page { local, coding: None, .. }) = pipeline::page(self, name, true, scratch)?
+        else {
             return Ok(None);
         };
         let media_type = local.media_type.clone();
-        let is_template = fills && coding.is_none() && ruling::is_markup(&media_type);
-        let page = if is_template && local.size() <= MAX_TEMPLATE_BYTES {
-            ruling::page(&local).filter(|page| zeroserve_host::has_meta(page))
-        } else {
-            None
-        };
-        let bytes = local.size();
-        let (bytes, body) = match page {
-            Some(page) => {
-                let filled = replace_meta(&page, |key| exchange.meta(key));
-                (filled.len() as u64, Body::Bytes(filled))
-            }
-            None => (bytes, Body::Part(Rc::clone(&local), Part { start: 0, len: bytes })),
-        };
-        let silent = bytes == 0 || self.request.method == Method::Head;
-        let body = if silent { Body::Empty } else { body };
-        Ok(Some(Content { media_type, coding, varies, bytes, body }))
+        if !ruling::is_markup(&media_type) || local.size() > MAX_TEMPLATE_BYTES {
+            return Ok(None);
+        }
+        let page = ruling::page(&local).filter(|page| zeroserve_host::has_meta(page));
+        Ok(page.map(|page| {
+            let page = replace_meta(&page, |key| exchange.meta(key));
+            let bytes = page.len() as u64;
+            let body = if self.is_silent(bytes) { Body::Empty } else { Body::Bytes(page) };
+            Content { media_type, coding: None, varies: false, bytes, body }
+        }))
+    }
+
+    fn is_silent(&self, bytes: u64) -> bool {
+        bytes == 0 || self.request.method == Method::Head
+    }
+
+    fn missing(&self, exchange: &Exchange, path: &[u8]) -> Option<Content> {
+        NOT_THERE.say(&format!(
+            "script {}: no file of the site to send: /{}",
+            exchange.script(),
+            path.escape_ascii()
+        ));
+        None
     }
 
     /// Answer with a file under a status; in a few words when it is not there.

@@ -296,7 +296,8 @@ impl Server {
             return Err(format!("can't start {} workers: {error}", config.workers));
         }
         let unlink = bound.iter_mut().filter_map(|bound| bound.unlink.take()).collect();
-        let state = Arc::new(State::new(sites, tls, cache, stats, urls, phase.subscribe()));
+        let state =
+            Arc::new(State::new(sites, tls, cache, upstreams, stats, urls, phase.subscribe()));
         Ok(Self {
             state,
             phase,

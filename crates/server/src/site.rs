@@ -10,11 +10,12 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use zeroserve_archive::{Archive, ContentHasher, Digest, Error};
-use zeroserve_host::{RateLimiter, Tables};
+use zeroserve_host::{Documents, RateLimiter, Tables};
 use zeroserve_vm::Engine;
 
+use crate::fetching::FetchRules;
 use crate::limits::Limits;
-use crate::pools::{Beside, Pools};
+use crate::pools::{self, Beside, Pools};
 use crate::representation::{Key, Representation};
 use crate::scripts::{Object, Scripts};
 use crate::sites::Bell;
@@ -89,6 +90,8 @@ pub struct Generation {
     pub scripts: Option<Scripts>,
     /// Upstreams that its configuration names.
     pub pools: Pools,
+    /// Which servers its scripts may ask by its own word.
+    pub fetch: FetchRules,
     /// When it was opened.
     pub loaded_at: SystemTime,
     /// Whether browsers on this machine hear of changes.
@@ -117,12 +120,24 @@ impl Generation {
     ) -> Result<Self, Error> {
         let plugins = beside.plugins;
         let scripts = Scripts::load(&archive, plugins, options.engine)?;
-        let pools = Pools::of(&archive, beside, previous)?;
+        let pools::Settings { pools, fetch } = pools::settings(&archive, beside)?;
+        let (pools, fetch) = (Pools::new(pools, previous), fetch.of_site());
         let cache = Cache::with_weighter(CACHE_ITEMS_GUESS, options.max_cache_bytes, Weight);
         let loaded_at = SystemTime::now();
         let plugins = digest(plugins);
         let live = options.live && in_place;
-        Ok(Self { number, archive, options, scripts, pools, loaded_at, live, plugins, cache })
+        Ok(Self {
+            number,
+            archive,
+            options,
+            scripts,
+            pools,
+            fetch,
+            loaded_at,
+            live,
+            plugins,
+            cache,
+        })
     }
 
     /// Whether it will be worth going back to from that one: still what it was, and another.
@@ -213,6 +228,8 @@ pub struct Site {
     earlier: Mutex<Earlier>,
     /// How often clients may come, whichever generation and worker they meet.
     pub limiter: RateLimiter,
+    /// What identity providers publish.
+    pub documents: Documents,
     /// What scripts keep from request to request.
     pub tables: Tables,
     /// What it is called in metrics and by operators.
@@ -293,6 +310,7 @@ impl Site {
             number: AtomicU64::new(1),
             earlier: Mutex::new(Earlier { kept: VecDeque::new(), highest: 1 }),
             limiter: RateLimiter::default(),
+            documents: Documents::default(),
             tables: Tables::default(),
         })
     }

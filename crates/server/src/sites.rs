@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
-use zeroserve_proxy::pools::{Pool, PoolConfig};
+use zeroserve_proxy::pools::Pool;
 
-use crate::pools::{Beside, Pools};
+use crate::fetching::FetchRules;
+use crate::pools::{Beside, Pools, Settings};
 use crate::site::{Site, SiteOptions, name_of};
 
 /// Says to workers that something they look at is another one now.
@@ -60,6 +61,8 @@ pub struct Sites {
     bell: Arc<Bell>,
     /// Of the process: all sites may use them, in the place of their own.
     pools: ArcSwap<Pools>,
+    /// Which servers the scripts of all sites may ask.
+    fetch: ArcSwap<FetchRules>,
     editing: Mutex<()>,
 }
 
@@ -81,11 +84,17 @@ impl Sites {
         self.pools.load_full()
     }
 
-    /// Put others in their place.
-    pub fn set_pools(&self, configs: Vec<PoolConfig>) {
+    /// Take up what the configuration of the process says.
+    pub fn configure(&self, settings: Settings) {
         let before = self.pools();
-        self.pools.store(Arc::new(Pools::new(configs, Some(&before))));
+        self.pools.store(Arc::new(Pools::new(settings.pools, Some(&before))));
+        self.fetch.store(Arc::new(settings.fetch));
         self.bell.ring();
+    }
+
+    /// Which servers the scripts of all sites may ask.
+    pub fn fetch(&self) -> Arc<FetchRules> {
+        self.fetch.load_full()
     }
 
     /// The pool of a name: of the process, or of a generation.

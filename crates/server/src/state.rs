@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::watch;
+use zeroserve_proxy::Shared;
 use zeroserve_proxy::cache::Cache;
 
 use crate::site::Site;
@@ -20,6 +21,8 @@ pub struct State {
     pub tls: Option<Arc<Tls>>,
     /// What upstreams have said that others may get.
     pub cache: Option<Cache>,
+    /// How upstreams are reached, and what became of requests to them.
+    pub upstreams: Arc<Shared>,
     /// One for each worker.
     pub stats: Vec<Arc<WorkerStats>>,
     /// Where the listeners are reached.
@@ -35,11 +38,12 @@ impl State {
         sites: Arc<Sites>,
         tls: Option<Arc<Tls>>,
         cache: Option<Cache>,
+        upstreams: Arc<Shared>,
         stats: Vec<Arc<WorkerStats>>,
         urls: Vec<String>,
         phase: watch::Receiver<Phase>,
     ) -> Self {
-        Self { sites, tls, cache, stats, urls, started: SystemTime::now(), phase }
+        Self { sites, tls, cache, upstreams, stats, urls, started: SystemTime::now(), phase }
     }
 
     /// Whether no new connections are taken.

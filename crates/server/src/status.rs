@@ -120,9 +120,9 @@ fn pools(state: &State) -> Vec<Value> {
 fn pool(site: Option<&str>, state: &PoolState) -> Value {
     let seconds = |ms: u64| ms as f64 / 1000.0;
     let upstream = |one: &Upstream| {
-        let failures: BTreeMap<_, _> = one.failures.iter().copied().collect();
-        let answers = one.latency.iter().sum::<u64>();
-        let mean_s = (answers > 0).then(|| one.latency_sum_ns as f64 / answers as f64 / 1e9);
+        let failures: BTreeMap<_, _> = one.counts.failures.iter().copied().collect();
+        let answers = one.counts.latency.iter().sum::<u64>();
+        let mean_s = (answers > 0).then(|| one.counts.latency_sum_ns as f64 / answers as f64 / 1e9);
         let error = (!one.last_error.is_empty())
             .then(|| json!({ "message": one.last_error, "age_s": seconds(one.last_error_ms) }));
         json!({
@@ -135,7 +135,7 @@ fn pool(site: Option<&str>, state: &PoolState) -> Value {
             "last_error": error,
             "in_flight": one.in_flight,
             "max_connections": one.max_connections,
-            "requests": one.requests,
+            "requests": one.counts.requests,
             "failures": failures,
             "retries": one.retries,
             "ejections": one.ejections,

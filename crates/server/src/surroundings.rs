@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use zeroserve_archive::{EntryId, etag_of};
-use zeroserve_host::{FileMetadata, Patterns, RateLimiter, Tables, World};
+use zeroserve_host::{Documents, FileMetadata, Patterns, RateLimiter, Tables, World};
 
 use crate::notice::{self, Flow};
 use crate::passwords;
@@ -80,6 +80,10 @@ impl World for Surroundings<'_> {
 
     fn tables(&self) -> &Tables {
         &self.view.site().tables
+    }
+
+    fn documents(&self) -> &Documents {
+        &self.view.site().documents
     }
 
     fn patterns(&self) -> Arc<Patterns> {

@@ -28,6 +28,7 @@ use crate::clock::Clock;
 use crate::connection::{Connection, SharedScratch};
 use crate::crew::{Arrival, Seat};
 use crate::endpoints::Endpoints;
+use crate::fetching::Fetches;
 use crate::h2;
 use crate::limits::Limits;
 use crate::listen::Listener;
@@ -82,6 +83,8 @@ pub struct Worker {
     pub trusted_proxies: Arc<[IpNet]>,
     /// Upstreams, and idle connections to them.
     pub upstreams: Upstreams,
+    /// The same for requests that scripts make.
+    pub fetches: Fetches,
     /// What upstreams have said that others may get, shared by the workers.
     pub cache: Option<Cache>,
     /// Stored responses that are renewed without a client now.
@@ -135,6 +138,7 @@ impl Worker {
             proxy_from: Arc::default(),
             trusted_proxies: Arc::default(),
             upstreams: Upstreams::default(),
+            fetches: Fetches::default(),
             cache: None,
             renewals: Rc::default(),
             health: None,
@@ -212,7 +216,8 @@ impl Worker {
     /// Once a second while there are connections: end those whose time is over.
     pub(crate) async fn keep_time(&self) {
         loop {
-            if self.connections() == 0 && !self.upstreams.has_idle() {
+            let has_idle = self.upstreams.has_idle() || self.fetches.has_idle();
+            if self.connections() == 0 && !has_idle {
                 // From here on no wake is missed, so nothing is left to the next second.
                 let opened = self.changed.notified();
                 let reloaded = self.views.sites().bell().changed();
@@ -225,6 +230,7 @@ impl Worker {
             let now = self.tick.get() + 1;
             self.tick.set(now);
             self.upstreams.sweep(now);
+            self.fetches.sweep(now);
             for (_, life) in self.lives.borrow().iter() {
                 if life.deadline.get() <= now {
                     life.expire();

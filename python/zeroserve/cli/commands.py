@@ -52,6 +52,26 @@ STATUS_FLAGS = (
     Flag("--json", "", False, "one JSON object, with everything", "output"),
 )
 
+PURGE_FLAGS = (
+    ADMIN,
+    Flag(
+        "--site",
+        "SITE",
+        None,
+        "only of the site of that name in `zeroserve status` (default: of all)",
+        "what",
+        non_empty,
+    ),
+    Flag(
+        "--host",
+        "HOST",
+        None,
+        "only for that host, with its port unless that is the scheme's own (default: for all)",
+        "what",
+        non_empty,
+    ),
+)
+
 LS_FLAGS = (
     Flag("--long", "", False, "sizes, times, codings, entity tags, links", "output", short="-l"),
     Flag("--json", "", False, "one JSON object per line, with everything", "output"),
@@ -261,6 +281,18 @@ COMMANDS: tuple[Command, ...] = (
         "`zeroserve status` (default: the only one). It stays until the file changes again.",
         lambda: (ADMIN,),
         "zeroserve.cli.rollback",
+    ),
+    Command(
+        "purge",
+        "[PATH]",
+        0,
+        1,
+        "have kept answers of upstreams forgotten",
+        "Have a running server forget what it keeps of upstreams' answers to PATH, with any\n"
+        "query; with a ? in it, just that; with a * at its end, all that begins so. Without PATH,\n"
+        "all.",
+        lambda: PURGE_FLAGS,
+        "zeroserve.cli.purge",
     ),
     Command(
         "compile",

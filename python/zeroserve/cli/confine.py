@@ -161,6 +161,7 @@ def confine(
     """
     compiles = any(needs_compiler(site, options.plugin or ()) for site in sites)
     compiles = compiles or has_shared_rules(options.config)
+    also_read = (*also_read, *_of_pools(options.config))
     scratch = _make_scratch() if compiles else None
     read = (*sites, *_values(options), *also_read)
     grants = [*_grants(options, read, addresses, log), *_for_compiler(scratch)]
@@ -219,6 +220,17 @@ def has_shared_rules(config: str | None) -> bool:
     from zeroserve.config.site import Shared
 
     return file.load(config).shared != Shared()
+
+
+def _of_pools(config: str | None) -> Iterator[str]:
+    """Files that the pools of the process name."""
+    if config is None:
+        return
+    from zeroserve.config import file
+
+    for pool in file.load(config).pools.values():
+        if pool.tls is not None:
+            yield from pool.tls.files
 
 
 def _grants(

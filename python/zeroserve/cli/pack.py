@@ -7,7 +7,8 @@ import time
 from typing import TYPE_CHECKING, NoReturn
 
 from zeroserve.cli.flags import Options
-from zeroserve.cli.terminal import complain, say
+from zeroserve.cli.terminal import complain, say, spinner
+from zeroserve.config import waiting
 from zeroserve.pack import Summary, pack
 from zeroserve.words import plural, size
 
@@ -27,6 +28,7 @@ def run(options: Options) -> int:
     # A file left half-written must go away when a supervisor ends this, too.
     signal.signal(signal.SIGTERM, _interrupt)
     bar = _Bar()
+    waiting.around = spinner
     try:
         summary = pack(
             directory,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from zeroserve import _core, address, systemd
 from zeroserve.cli import confine
 from zeroserve.cli.flags import Options, UsageError, nearest
-from zeroserve.cli.terminal import complain, say, say_lines
+from zeroserve.cli.terminal import complain, say, say_lines, spinner
+from zeroserve.config import waiting
 from zeroserve.reload import Severity
 from zeroserve.server import Server
 from zeroserve.words import plural, quoted, reason
@@ -66,6 +67,7 @@ def run(options: Options) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     manager = systemd.Notifier()
     _raise_descriptor_limit()
+    waiting.around = spinner
     tls = _tls(options)
     log = _access_log(options)
     report = _Reporter()

@@ -1,6 +1,8 @@
 """Lines on stderr: everything that is not the result of a command."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from zeroserve.words import printable
 
@@ -30,3 +32,15 @@ def complain(message: str, hint: str | None = None, severity: str = "error") -> 
     say(f"zeroserve: {severity}: {message}")
     if hint:
         say(f"hint: {hint}")
+
+
+@contextmanager
+def spinner(what: str) -> Iterator[None]:
+    """Show on a terminal that something goes on for as long as the block."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # late: only who waits pays for it
+
+    with Console(stderr=True).status(printable(what)):
+        yield

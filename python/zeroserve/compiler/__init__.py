@@ -41,7 +41,9 @@ __all__ = [
     "version",
 ]
 
-MAX_SOURCE_BYTES = 1 << 20
+MAX_SOURCE_BYTES = 16 << 20
+"""As much as the rules of a site can become."""
+
 MAX_MODULES = 64
 MAX_DIAGNOSTICS = 50
 _warnings = threading.Lock()

@@ -16,6 +16,7 @@ from zeroserve.compiler.tree import Const, Expr, Helper, Local, Op, Slot
 from zeroserve.compiler.types import (
     BOOL,
     BYTES,
+    FETCHED,
     FLOAT,
     INT,
     JSON,
@@ -354,7 +355,9 @@ class Base:
         if items is not None and (not isinstance(type, RecordType) or type.is_tuple):
             done = [tree.Do(expr, line=_line(node))]
             return self.block(done, self.const(bool(items), node))
-        if isinstance(type, RecordType | MatchType | HashType) or type in (RESPONSE, REQUEST):
+        if isinstance(type, RecordType | MatchType | HashType) or type in (
+            *(RESPONSE, FETCHED, REQUEST),
+        ):
             done = [tree.Do(expr, line=_line(node))]
             return self.block(done, self.const(True, node))
         raise Refusal(node, f"the truth of {type.a}", "compare it with something")

@@ -22,6 +22,7 @@ from zeroserve.compiler.types import (
     BOOL,
     BYTES,
     DATETIME,
+    FETCHED,
     FLOAT,
     INT,
     IP_ADDRESS,
@@ -69,6 +70,7 @@ _NAMES: dict[str, Type] = {
     "None": NONE,
     "Json": JSON,
     "Response": RESPONSE,
+    "Fetched": FETCHED,
     "DateTime": DATETIME,
     "IPAddress": IP_ADDRESS,
     "Qs": QS,
@@ -1515,6 +1517,41 @@ class Calls(Iterables):
             stores.append(tree.Do(set_one, line=_line(node)))
         return self.block(stores, response)
 
+    def call_zeroserve_script_fetch(
+        self, operation: Operation, value: Expr | None, node: ast.Call
+    ) -> Expr:
+        args = self.arguments(operation, node)
+        stores: list[tree.Stmt] = []
+        kept: dict[str, Expr] = {}
+        pairs: list[tuple[Expr, Expr]] = []
+        # All arguments are evaluated before anything is done with one.
+        for param in operation.parameters:
+            arg = args[param.name]
+            if param.name == "headers":
+                is_none = arg is None or (isinstance(arg, ast.Constant) and arg.value is None)
+                for pair in (
+                    [] if arg is None or is_none else self._header_pairs(arg, optional(STR))
+                ):
+                    (first, name), (second, item) = map(self.twice, pair)
+                    stores += [*first, *second]
+                    pairs.append((name, item))
+                continue
+            if arg is None:
+                kept[param.name] = self.default_of(param.default or "", param.type, node)
+                continue
+            what = f"the argument {param.name} of fetch()"
+            first, again = self.twice(self.convert(self.expr(arg), named(param.type), arg, what))
+            stores += first
+            kept[param.name] = again
+        asked = [kept["method"], kept["url"]]
+        first, request = self.twice(self.helper("zs_py_fetch_request", asked, INT, node, True))
+        stores += first
+        for name, item in pairs:
+            set_one = self.helper("zs_py_fetch_header", [request, name, item], NONE, node, True)
+            stores.append(tree.Do(set_one, line=_line(node)))
+        sent = [request, kept["body"], kept["timeout_ms"]]
+        return self.block(stores, self.helper("zs_py_fetch", sent, FETCHED, node, True))
+
     def _append_header(self, value: Expr, node: ast.Call) -> Expr:
         """Of a response that the script has made."""
         operation = methods()["ResponseHead.append_header"]
@@ -1530,7 +1567,8 @@ class Calls(Iterables):
         item = self.convert(self.expr(text), STR, text, "the value of a header")
         return self.helper("zs_py_response_header", [value, field, item], NONE, node, True)
 
-    def _header_pairs(self, node: ast.expr) -> list[tuple[Expr, Expr]]:
+    def _header_pairs(self, node: ast.expr, kind: Type = STR) -> list[tuple[Expr, Expr]]:
+        """Names and values, which are of a kind."""
         node = self.display(node)
         if isinstance(node, ast.Dict):
             pairs = []
@@ -1540,7 +1578,7 @@ class Calls(Iterables):
                     raise Refusal(node, "** in headers", "write the fields one by one")
                 name = self.convert(self.expr(key), STR, key, "the name of a header")
                 self._distinct(name, key, node, names)
-                value = self.convert(self.expr(item), STR, item, "the value of a header")
+                value = self.convert(self.expr(item), kind, item, "the value of a header")
                 pairs.append((name, value))
             return pairs
         found = self.expr(node)
@@ -1548,7 +1586,7 @@ class Calls(Iterables):
             return [
                 (
                     self.convert(self.const(key, node), STR, node, "the name of a header"),
-                    self.convert(self.const(item, node), STR, node, "the value of a header"),
+                    self.convert(self.const(item, node), kind, node, "the value of a header"),
                 )
                 for key, item in found.value.items()
             ]

@@ -124,7 +124,7 @@ class _Other:
     """What stands for types of the script."""
 
 
-_CLASSES = tuple(f"zeroserve.script.{name}" for name in ("Request", "Response", "Meta"))
+_CLASSES = tuple(f"zeroserve.script.{name}" for name in ("Request", "Response", "Fetched", "Meta"))
 """Ours, which need not be imported for this."""
 
 

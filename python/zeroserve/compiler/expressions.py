@@ -37,6 +37,7 @@ from zeroserve.compiler.types import (
     BOOL,
     BYTES,
     DATETIME,
+    FETCHED,
     FLOAT,
     INT,
     IP_ADDRESS,
@@ -275,6 +276,9 @@ class Expressions(Displays):
                 return self.op("same", [value], BYTES, node)
             if name == "is_loopback":
                 return self.helper("zs_py_ip_is_loopback", [value], BOOL, node)
+        if type == FETCHED and name in ATTRIBUTES["Fetched"]:
+            result = INT if name == "status" else BYTES
+            return self.helper(f"zs_py_fetched_{name}", [value], result, node)
         if isinstance(type, MatchType) and name == "string":
             return self.helper("zs_py_re_subject", [value], STR, node)
         known = [*ATTRIBUTES.get(str(type), {})]

@@ -40,6 +40,9 @@ EXCEPTIONS = {
     "NotImplementedError": 17,
     "UnicodeError": 18,
     "PermissionError": 19,
+    "OSError": 20,
+    "ConnectionError": 21,
+    "TimeoutError": 22,
 }
 """Exceptions by the number that helpers return; fixed, objects in use hold them."""
 
@@ -54,6 +57,9 @@ PARENTS = {
     "JSONDecodeError": "ValueError",
     "binascii.Error": "ValueError",
     "NotImplementedError": "RuntimeError",
+    "PermissionError": "OSError",
+    "ConnectionError": "OSError",
+    "TimeoutError": "OSError",
 }
 """What an exception is a kind of; ``Exception`` where nothing else is said."""
 
@@ -145,6 +151,10 @@ Request.delete_header(name: str) -> None = zs_py_req_delete_header
 Request.rewrite(path: str) -> None !ValueError = zs_py_req_rewrite
 Request.set_method(method: str) -> None !ValueError = zs_py_req_set_method
 Request.limit_body(max_bytes: int) -> None !ValueError = zs_py_req_limit_body
+
+Fetched.header(name: str) -> str? = zs_py_fetched_header
+Fetched.header_list(name: str) -> list[str] = zs_py_fetched_header_list
+Fetched.json() -> Json !JSONDecodeError = zs_py_fetched_json
 
 Meta.get(key: str, default: str? = None) -> str?
 
@@ -266,6 +276,7 @@ zeroserve.script.file_exists(path: str) -> bool = zs_py_file_exists
 zeroserve.script.verify_password(password: str, hash: str) -> bool !ValueError = zs_py_verify_password
 zeroserve.script.abort() -> Response = zs_py_abort
 zeroserve.script.rate_limit(key: str, *, per_second: int = 0, per_minute: int = 0, per_hour: int = 0) -> bool !ValueError = zs_py_rate_limit
+zeroserve.script.fetch(url: str, *, method: str = 'GET', headers: any = None, body: bytes = b'', timeout_ms: int = 5000) -> Fetched !ValueError,PermissionError,TimeoutError,ConnectionError
 zeroserve.script.log(message: str) -> None = zs_py_log
 zeroserve.script.env(name: str) -> str? = zs_py_env
 zeroserve.script.Table(key_type: any, value_type: any, *, max_entries: const int) -> Table
@@ -289,6 +300,7 @@ ATTRIBUTES = {
         "meta": "Meta",
     },
     "ResponseHead": {"status": "int", "upstream_error": "str?"},
+    "Fetched": {"status": "int", "body": "bytes"},
     "SplitResult": {"hostname": "str?", "port": "int?", "username": "str?", "password": "str?"},
     "IPAddress": {"version": "int", "packed": "bytes", "is_loopback": "bool"},
     "Match": {"string": "str"},

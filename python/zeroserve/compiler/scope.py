@@ -28,6 +28,7 @@ from zeroserve.compiler.types import (
     BOOL,
     BYTES,
     DATETIME,
+    FETCHED,
     INT,
     IP_ADDRESS,
     JSON,
@@ -61,7 +62,7 @@ META_TYPES = (SET, DICT, PATTERN, NETWORK, BIG, FLAGS)
 SCRIPT = "zeroserve.script"
 MAX_TABLE_ENTRIES = 1 << 20
 _SCRIPT_NAMES = ("Request", "Response", "on_request", "on_response", "redirect", "proxy", "abort")
-_SCRIPT_MORE = ("rate_limit", "log", "env", "Table", "Meta")
+_SCRIPT_MORE = ("rate_limit", "log", "env", "Table", "Meta", "fetch", "Fetched")
 _TYPING = ("typing", "typing_extensions", "collections.abc", "__future__", "dataclasses", "types")
 _NAMES = {
     *("json.JSONDecodeError", "binascii.Error", "datetime.timezone", "datetime.timezone.utc"),
@@ -392,7 +393,7 @@ class Scope:
                         raise Refusal(stmt, f"a field whose name begins with {private}: {name}")
                     if defaults and value is None:
                         raise Refusal(stmt, f"{name} has no default, but one before it has")
-                    if type in (REQUEST, NONE, RESPONSE) or type.words == 0:
+                    if type in (REQUEST, NONE, RESPONSE, FETCHED) or type.words == 0:
                         raise Refusal(annotation, f"a record can't hold {type.a}")
                     fields.append((name, type))
                     if value is not None:
@@ -495,6 +496,7 @@ class Scope:
             "typing.Any": JSON,
             SCRIPT + ".Request": REQUEST,
             SCRIPT + ".Response": RESPONSE,
+            SCRIPT + ".Fetched": FETCHED,
             "datetime.datetime": DATETIME,
             "ipaddress.IPv4Address": IP_ADDRESS,
             "ipaddress.IPv6Address": IP_ADDRESS,

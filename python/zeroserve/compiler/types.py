@@ -10,6 +10,7 @@ __all__ = [
     "BOOL",
     "BYTES",
     "DATETIME",
+    "FETCHED",
     "FLOAT",
     "INT",
     "IP_ADDRESS",
@@ -73,6 +74,8 @@ REQUEST = Type("Request")
 """The address of what is known of the request already: see ``op_field`` in lower.py."""
 RESPONSE = Type("Response")
 RESPONSE_HEAD = Type("Response of a hook", 0)
+FETCHED = Type("Fetched")
+"""What a server said to ``fetch``: its handle."""
 META = Type("meta", 0)
 DATETIME = Type("datetime")
 IP_ADDRESS = Type("IP address")
@@ -147,7 +150,7 @@ class TableType(Type):
 
 def has_zero(type: Type) -> bool:
     """Whether the word 0 is no value of it, so that it can say None."""
-    if type in (STR, BYTES, RESPONSE, JSON, QS, IP_ADDRESS):
+    if type in (STR, BYTES, RESPONSE, FETCHED, JSON, QS, IP_ADDRESS):
         return True
     return isinstance(type, ListType | MatchType)
 

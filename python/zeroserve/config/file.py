@@ -1,6 +1,7 @@
 """The configuration file itself: where it is, and what its tables are made of."""
 
 import dataclasses
+import json
 import os
 import tomllib
 from typing import Any, NamedTuple
@@ -8,7 +9,8 @@ from typing import Any, NamedTuple
 from zeroserve._core import Archive, Error
 from zeroserve.config import keys, paths, process
 from zeroserve.config.faults import HEADER, Fault, Faults, lines, parts
-from zeroserve.config.pools import Pool, as_json, read_pools
+from zeroserve.config.fetch import Fetch, read_fetch
+from zeroserve.config.pools import Pool, read_pools, written
 from zeroserve.config.site import Settings, Shared
 from zeroserve.words import quoted, reason
 
@@ -21,11 +23,15 @@ COMPILED = ".zeroserve/scripts/50-rules.o"
 MAX_BYTES = 1 << 20
 """Longer than any that a person has written."""
 
+BOTH = ("pools", "fetch")
+"""Tables of either file, which the engine takes: they are no rules."""
+
 
 class Config(NamedTuple):
     """What a file says."""
 
     pools: dict[str, Pool] = {}  # noqa: RUF012
+    fetch: Fetch = Fetch()
     settings: Settings = Settings()
     """Of a site's own file."""
     shared: Shared = Shared()
@@ -43,9 +49,12 @@ class Config(NamedTuple):
         return dataclasses.replace(self.settings, rules=None) != Settings()
 
     @property
-    def pools_json(self) -> str | None:
-        """The pools for the engine; None when there are none."""
-        return as_json(self.pools) if self.pools else None
+    def json(self) -> str | None:
+        """What the engine takes of it; None when that is nothing."""
+        if not self.pools and self.fetch == Fetch():
+            return None
+        pools = {name: written(pool) for name, pool in self.pools.items()}
+        return json.dumps({"pools": pools, "fetch": dataclasses.asdict(self.fetch)})
 
 
 NOTHING = Config()
@@ -72,20 +81,20 @@ def decides(site: str) -> bool:
 
 
 def without_rules(text: str, config: Config) -> str:
-    """A file with everything commented out but its pools; raises ``Error`` when that can't be told
+    """A file with everything commented out that is rules; raises ``Error`` when that can't be told
     line by line."""
-    kept, in_pools = [], False
+    kept, stays_so = [], False
     for line in text.splitlines(keepends=True):
         header = HEADER.match(line)
         if header:
-            in_pools = parts(header[1])[:1] == ("pools",)
-        stays = in_pools or not line.strip() or line.lstrip().startswith("#")
+            stays_so = parts(header[1])[0] in BOTH
+        stays = stays_so or not line.strip() or line.lstrip().startswith("#")
         kept.append(line if stays else f"#{line}")
     made = "".join(kept)
     left, faults = read(made.encode(), NAME)
-    if faults.found or left.decides or left.pools != config.pools:
-        hint = "move [pools] to the end of the file, each in tables of its own"
-        raise Error(f"its rules can't be told from its pools: {quoted(NAME)}", hint)
+    if faults.found or left.decides or left.json != config.json:
+        hint = "move [pools] and [fetch] to the end of the file, each in tables of its own"
+        raise Error(f"its rules can't be told from the rest: {quoted(NAME)}", hint)
     return made
 
 
@@ -103,10 +112,10 @@ def shared_scripts(config: Config, path: str) -> list[tuple[str, bytes]]:
     return [(emit.PROCESS, compiler.compile_text(source, f"{emit.PROCESS}.py"))]
 
 
-def pools_json(data: bytes, site: str, path: str) -> str | None:
-    """The pools of a site's own file as the engine takes them; ``site`` is for messages.
+def site_json(data: bytes, site: str, path: str) -> str | None:
+    """What the engine takes of a site's own file; ``site`` is for messages.
 
-    None when there are none; raises ``Error`` as ``load``, and when the file of an archive, which
+    None when that is nothing; raises ``Error`` as ``load``, and when the file of an archive, which
     lies at ``path``, says something of requests that is not compiled.
     """
     name = f"{site}: {NAME}" if site.endswith(".tar") else os.path.join(site, NAME)  # noqa: PTH118
@@ -115,7 +124,7 @@ def pools_json(data: bytes, site: str, path: str) -> str | None:
         raise Error(
             f"{name}: rules that were not compiled", "make the archive with `zeroserve pack`"
         )
-    return config.pools_json
+    return config.json
 
 
 def _is_compiled(path: str) -> bool:
@@ -184,17 +193,19 @@ def read(data: bytes, path: str, *, of_process: bool = False) -> tuple[Config, F
             faults.add((name,), f"only in {where}")
         else:
             faults.add_unknown((name,), known)
-    pools = read_pools(values.get("pools", {}), faults)
+    folder = os.path.dirname(os.path.abspath(path)) if of_process else None  # noqa: PTH100, PTH120
+    pools = read_pools(values.get("pools", {}), faults, folder=folder)
     found = _process(values, path, faults) if of_process else _site(values, faults)
-    return found._replace(pools=pools, lines=lines(text)), faults
+    fetch = read_fetch(values.get("fetch", {}), faults, of_site=not of_process)
+    return found._replace(pools=pools, fetch=fetch, lines=lines(text)), faults
 
 
 def _known(of: type, *tables: str) -> list[str]:
-    return [field.name for field, _ in keys.rows(of)] + ["pools", *tables]
+    return [field.name for field, _ in keys.rows(of)] + [*BOTH, *tables]
 
 
 def _site(values: dict[str, Any], faults: Faults) -> Config:
-    own = {name: values[name] for name in _known(Settings) if name in values and name != "pools"}
+    own = {name: values[name] for name in _known(Settings) if name in values and name not in BOTH}
     found = keys.read(Settings, own, (), faults)
     if found.listing and found.spa is not None:
         message = "for all paths, it leaves nothing to `spa`"
@@ -204,7 +215,7 @@ def _site(values: dict[str, Any], faults: Faults) -> Config:
 
 
 def _process(values: dict[str, Any], path: str, faults: Faults) -> Config:
-    own = {name: values[name] for name in _known(Shared) if name in values and name != "pools"}
+    own = {name: values[name] for name in _known(Shared) if name in values and name not in BOTH}
     shared = keys.read(Shared, own, (), faults)
     paths.check(shared.paths, faults)
     server = process.read_server(values.get("server", {}), path, faults)

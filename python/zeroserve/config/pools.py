@@ -3,11 +3,11 @@
     [pools.api]
     upstreams = ["http://10.0.0.1:9000", "http://10.0.0.2:9000"]
 
-The defaults are those of ``crates/proxy``, which reads what ``as_json`` makes of all this.
+The defaults are those of ``crates/proxy``, which reads what ``written`` makes of all this.
 """
 
 import dataclasses
-import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -188,6 +188,30 @@ class Keepalive:
     idle_timeout_ms: int = _time(60_000, "time after which they are closed")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tls:
+    """How TLS is spoken to upstreams; in the file of the process only, which may name files."""
+
+    ca: str | None = key(
+        None, text, "FILE", "authorities to trust, PEM; by default those of the system"
+    )
+    client_cert: str | None = key(
+        None, text, "FILE", "this server's certificate chain, PEM, for upstreams that ask for one"
+    )
+    client_key: str | None = key(
+        None, text, "FILE", "its key, PEM; by default in the file of the chain"
+    )
+    server_name: str | None = key(
+        None, _host, "a name", "whose certificate it is; by default the name that it is reached by"
+    )
+    verify: bool = key(True, flag, "true, false", "whether its certificate has to be valid")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that it names."""
+        return tuple(filter(None, (self.ca, self.client_cert, self.client_key)))
+
+
 def _upstreams(value: object) -> tuple[Upstream, ...]:
     raise NotImplementedError  # read by hand, for the places inside
 
@@ -234,6 +258,9 @@ class Pool:
     breaker: Breaker = table(Breaker, "when the whole pool is left alone")
     queue: Queue = table(Queue, "who waits")
     keepalive: Keepalive = table(Keepalive, "connections without a request")
+    tls: Tls | None = table(
+        Tls, "how TLS is spoken to upstreams; with `--config` only", optional=True
+    )
 
 
 @kind({"type": "string", "pattern": "^[-_.0-9A-Za-z]{1,200}$"})
@@ -244,8 +271,12 @@ def pool_name(value: object) -> str:
     return value
 
 
-def read_pools(values: object, faults: Faults) -> dict[str, Pool]:
-    """All pools of a file; what is wrong with them goes to ``faults``."""
+def read_pools(values: object, faults: Faults, *, folder: str | None = None) -> dict[str, Pool]:
+    """All pools of a file; what is wrong with them goes to ``faults``.
+
+    ``folder``: where that of a process lies, to which the files are relative that it names; that of
+    a site names none.
+    """
     place = ("pools",)
     if not isinstance(values, Mapping):
         faults.add(place, f"not a table: {shown(values)}")
@@ -256,11 +287,11 @@ def read_pools(values: object, faults: Faults) -> dict[str, Pool]:
     pools = {}
     for name, value in values.items():
         if parsed(pool_name, name, (*place, name), faults) is not None:
-            pools[name] = _pool(value, (*place, name), faults)
+            pools[name] = _pool(value, (*place, name), faults, folder)
     return pools
 
 
-def _pool(value: object, place: tuple[str, ...], faults: Faults) -> Pool:
+def _pool(value: object, place: tuple[str, ...], faults: Faults, folder: str | None) -> Pool:
     if not isinstance(value, Mapping):
         faults.add(place, f"not a table: {shown(value)}")
         return Pool()
@@ -275,7 +306,32 @@ def _pool(value: object, place: tuple[str, ...], faults: Faults) -> Pool:
         faults.add((*place, "ejection", "max_ms"), message)
     if pool.health is not None and not pool.health.status:
         faults.add((*place, "health", "status"), "no answer would be a good one")
-    return dataclasses.replace(pool, upstreams=tuple(upstreams))
+    tls = pool.tls
+    if tls is not None:
+        tls = _tls(tls, upstreams, (*place, "tls"), faults, folder)
+    return dataclasses.replace(pool, upstreams=tuple(upstreams), tls=tls)
+
+
+def _tls(
+    tls: Tls, upstreams: list[Upstream], place: tuple[str, ...], faults: Faults, folder: str | None
+) -> Tls:
+    if folder is None:
+        faults.add(place, "only in --config FILE: a site names no files of the server")
+        return tls
+    if not any(one.url.startswith(("https://", "h2://")) for one in upstreams):
+        faults.add(place, "no upstream is encrypted", "write https://... or h2://...")
+    if tls.client_key is not None and tls.client_cert is None:
+        faults.add((*place, "client_key"), "a key without a certificate", "add client_cert")
+
+    def beside(file: str | None) -> str | None:
+        return None if file is None else os.path.join(folder, file)  # noqa: PTH118
+
+    return dataclasses.replace(
+        tls,
+        ca=beside(tls.ca),
+        client_cert=beside(tls.client_cert),
+        client_key=beside(tls.client_key),
+    )
 
 
 def _list(value: object, place: tuple[str, ...], faults: Faults) -> list[Upstream]:
@@ -299,6 +355,7 @@ def _list(value: object, place: tuple[str, ...], faults: Faults) -> list[Upstrea
     return found
 
 
-def as_json(pools: Mapping[str, Pool]) -> str:
-    """The pools for ``crates/proxy``."""
-    return json.dumps({name: dataclasses.asdict(pool) for name, pool in pools.items()})
+def written(pool: Pool) -> dict[str, Any]:
+    """A pool for ``crates/proxy``."""
+    found = dataclasses.asdict(pool)
+    return found if pool.tls is not None else {k: v for k, v in found.items() if k != "tls"}

@@ -100,7 +100,7 @@ class _Line:
         source = self._take()
         assert source is not None
         pattern = self._pattern(source)
-        query = self._query()
+        query = self._query(pattern.names)
         target = self._target()
         status, forced, given = self._status(target)
         if target is None and given is None:
@@ -149,7 +149,7 @@ class _Line:
         except BadPattern as bad:
             raise _Refused(word.at + bad.at, bad.message, bad.hint) from None
 
-    def _query(self) -> tuple[Parameter, ...]:
+    def _query(self, names: frozenset[str]) -> tuple[Parameter, ...]:
         found: list[Parameter] = []
         holes: set[str] = set()
         while (word := self._look()) is not None and _is_parameter(word.text):
@@ -163,7 +163,7 @@ class _Line:
             if reference is None:
                 found.append(Parameter(unquote_plus(name), unquote_plus(value)))
                 continue
-            if reference[1] in holes or reference[1] == SPLAT:
+            if reference[1] in holes | names | {SPLAT}:
                 raise _Refused(word.at + len(name) + 1, f"{value} twice", "give it another name")
             holes.add(reference[1])
             found.append(Parameter(unquote_plus(name), None, reference[1]))

@@ -3,13 +3,13 @@
 import hashlib
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from functools import cache
 from typing import NamedTuple
 
 from zeroserve import object_cache
 from zeroserve._core import Archive, Error
-from zeroserve.config import file, headers, redirects
+from zeroserve.config import file, headers, redirects, waiting
 from zeroserve.config.lines import Lines, Mistake, refusal
 from zeroserve.config.model import Block, Dialect, Rule, Rules
 from zeroserve.words import quoted, reason
@@ -59,9 +59,6 @@ ENTRY = ".zeroserve/scripts/50-rules.py"
 SHOWN_BYTES = 64 << 10
 """Rules from which on people are told what takes so long."""
 
-working: Callable[[str], AbstractContextManager[object]] = nullcontext
-"""Around what may take long; the command line shows it on a terminal."""
-
 
 def sources_of(site: str) -> list[str]:
     """Where the files of rules of a directory would be."""
@@ -99,7 +96,8 @@ def made(site: str) -> object_cache.Made | None:
         return text
 
     size = sum(os.path.getsize(path) for path in files if os.path.isfile(path))  # noqa: PTH113, PTH202
-    around = working(f"compiling {size:,} bytes of rules") if size >= SHOWN_BYTES else nullcontext()
+    what = f"compiling {size / 1e6:.1f} MB of rules"
+    around = waiting.around(what) if size >= SHOWN_BYTES else nullcontext()
     try:
         with around:
             return object_cache.compile_made(os.path.join(site, ENTRY), files, _version(), make)  # noqa: PTH118

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any
 
 from zeroserve.config import process
+from zeroserve.config.fetch import Fetch
 from zeroserve.config.keys import Key, Schema, rows
 from zeroserve.config.pools import MAX_POOLS, Pool, pool_name
 from zeroserve.config.site import Settings, Shared
@@ -35,22 +36,27 @@ def of_process() -> Schema:
             "maxProperties": process.MAX_SITES,
         },
     }
-    return _document("configuration of a zeroserve process (--config)", properties)
+    title = "configuration of a zeroserve process (--config)"
+    return _document(title, properties, names_files=True)
 
 
-def _document(title: str, properties: dict[str, Schema]) -> Schema:
+def _document(title: str, properties: dict[str, Schema], *, names_files: bool = False) -> Schema:
+    pool = {**_table(Pool), "required": ["upstreams"]}
+    if not names_files:
+        pool["properties"] = {k: v for k, v in pool["properties"].items() if k != "tls"}
     pools = {
         "type": "object",
         "description": "upstreams under a name",
         "propertyNames": pool_name.schema,
-        "additionalProperties": {**_table(Pool), "required": ["upstreams"]},
+        "additionalProperties": pool,
         "maxProperties": MAX_POOLS,
     }
+    fetch = {"description": "which servers scripts may ask", **_table(Fetch)}
     return {
         "$schema": DRAFT,
         "title": title,
         "type": "object",
-        "properties": {**properties, "pools": pools},
+        "properties": {**properties, "pools": pools, "fetch": fetch},
         "additionalProperties": False,
     }
 

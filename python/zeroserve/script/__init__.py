@@ -24,6 +24,7 @@ What the server bounds and Python does not (bytes of a body, number of headers .
 can't catch it.
 """
 
+from zeroserve.script.fetching import Fetched, fetch
 from zeroserve.script.files import file_exists
 from zeroserve.script.hooks import on_request, on_response
 from zeroserve.script.limiter import rate_limit
@@ -34,11 +35,13 @@ from zeroserve.script.surroundings import env, log
 from zeroserve.script.table import Table
 
 __all__ = [
+    "Fetched",
     "Request",
     "Response",
     "Table",
     "abort",
     "env",
+    "fetch",
     "file_exists",
     "log",
     "on_request",

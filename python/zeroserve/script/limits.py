@@ -25,6 +25,16 @@ MAX_REQUEST_BODY_BYTES = 256 * 1024
 
 MAX_RESPONSE_BODY_BYTES = 8 * 1024 * 1024
 
+MAX_FETCHES = 16
+"""Requests that the scripts of one request make."""
+
+MAX_FETCH_BODY_BYTES = 256 * 1024
+"""The body of an answer to one."""
+
+MAX_FETCH_TIMEOUT_MS = 30_000
+
+DEFAULT_FETCH_TIMEOUT_MS = 5_000
+
 MAX_LOG_BYTES = 8192
 """A line of the log; longer ones are cut."""
 

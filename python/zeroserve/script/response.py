@@ -173,14 +173,15 @@ class Response:
 
         But headers that describe what is replaced go (``Content-Type``, ``Content-Encoding``,
         ``ETag`` ...): the file has its own, unless the hook sets others afterwards. ``path`` is as
-        for ``send_file``. A 304 stays as it is. If there is no such file, the status in words is
-        sent in its place, and the log says so. Raises ValueError for what is no path.
+        for ``send_file``. A 304 stays as it is, and so does a 101. If there is no such file, the
+        status in words is sent in its place, and the log says so. Raises ValueError for what is no
+        path.
 
             if res.status == 404 and req.path.startswith("/blog/"):
                 res.send_file("/blog/missing.html")
         """
         file = site_path(path)
-        if self._status == 304:
+        if self._status == 304 or self._status < 200:
             return
         self._file = file
         for name in OF_CONTENT:

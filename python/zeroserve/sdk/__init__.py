@@ -38,6 +38,7 @@ TITLES = {
     "call": "other scripts",
     "limit": "rate limits",
     "aws": "AWS signatures",
+    "fetch": "asking other servers",
 }
 """Headings of the groups; a group that is not here is its own."""
 

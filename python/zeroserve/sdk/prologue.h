@@ -102,6 +102,18 @@ typedef int8_t zs_s8;
 
 /* ---- structures --------------------------------------------------------------------------- */
 
+/* What zs_fetch asks, and how. */
+typedef struct {
+    const void *method; /* GET, if its length is 0 */
+    zs_u64 method_len;
+    const void *url;
+    zs_u64 url_len;
+    zs_u64 headers_json; /* handle of an object of texts, or 0 */
+    const void *body;
+    zs_u64 body_len;
+    zs_u64 timeout_ms; /* up to 30000; 0 is 5000 */
+} zs_fetch_params;
+
 /* What zs_aws_v4_authorization_header and zs_aws_v4_presigned_url sign. */
 typedef struct {
     const void *access_key;

@@ -11,6 +11,7 @@ from zeroserve.script import (
     Table,
     abort,
     env,
+    fetch,
     log,
     on_response,
     proxy,
@@ -200,6 +201,22 @@ def response_proxy(url: str) -> str:
 
 def response_proxy_cache(url: str, flag: bool) -> str:
     return _kind(proxy(url, cache=flag))
+
+
+def fetch_forbidden(url: str, text: str, key: str, data: bytes) -> str:
+    try:
+        res = fetch(url, headers={"X-Text": text, "X-None": None}, body=data)
+    except PermissionError:
+        return "forbidden"
+    return f"{res.status} {res.header(key)} {len(res.header_list(key))} {str(res.json())}"
+
+
+def fetch_arguments(ascii: str, text: str, small: int) -> str:
+    try:
+        fetch("http://a/", method=ascii, headers={"X": text}, timeout_ms=small)
+    except OSError:
+        return "forbidden"
+    return "asked"
 
 
 def response_abort(flag: bool) -> str:

@@ -77,6 +77,12 @@ pub(crate) fn loads(call: &mut Call<'_>) -> Reply {
     finish(call, loaded, out)
 }
 
+/// Read bytes as JSON, for a helper that stores its result at `out`.
+pub(crate) fn read_json(call: &mut Call<'_>, bytes: &[u8], out: u64) -> Reply {
+    let loaded = load_bytes(&mut call.exchange.python.json, bytes);
+    finish(call, loaded, out)
+}
+
 pub(crate) fn request_json(call: &mut Call<'_>) -> Reply {
     call.fuel += whole_body(call)?.len() as u64 * JSON_FUEL;
     let body = std::mem::take(&mut call.exchange.body);

@@ -11,6 +11,8 @@ mod codec;
 mod codecs;
 mod datetime;
 mod dict;
+mod fetch;
+mod fetch_table;
 mod format;
 mod hashing;
 mod int;
@@ -41,8 +43,10 @@ mod unicode;
 mod url;
 mod word;
 
+pub use fetch_table::FETCH;
 pub use modules_table::MODULES;
 pub use patterns::{Patterns, check_pattern};
+pub(crate) use request::cookie_in;
 pub(crate) use state::State;
 pub use text_table::TEXT;
 pub(crate) use url::pairs;
@@ -78,5 +82,8 @@ pub(crate) mod exception {
         17 NOT_IMPLEMENTED_ERROR "NotImplementedError";
         18 UNICODE_ERROR "UnicodeError";
         19 PERMISSION_ERROR "PermissionError";
+        20 OS_ERROR "OSError";
+        21 CONNECTION_ERROR "ConnectionError";
+        22 TIMEOUT_ERROR "TimeoutError";
     }
 }

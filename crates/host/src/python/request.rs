@@ -112,7 +112,7 @@ pub(crate) fn query_param(call: &mut Call<'_>) -> Reply {
 }
 
 /// The first cookie of a name in one field.
-fn cookie_in<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+pub(crate) fn cookie_in<'a>(field: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     field.split(|byte| *byte == b';').find_map(|pair| {
         let at = memchr::memchr(b'=', pair)?;
         let value = pair[at + 1..].trim_ascii();

@@ -208,8 +208,8 @@ pub(crate) fn replace_content(call: &mut Call<'_>) -> Reply {
     seen(call)?;
     let path = site_path(call, call.args[0])?;
     let response = seen(call)?;
-    // What the client has is as good as ever.
-    if response.status == 304 {
+    // What the client has is as good as ever; and what becomes another protocol has no content.
+    if response.status == 304 || response.status < 200 {
         return Ok(0);
     }
     response.file = Some(path);

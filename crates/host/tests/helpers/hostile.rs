@@ -1,7 +1,7 @@
 //! Arguments that nobody would pass in good faith.
 
 use proptest::prelude::*;
-use zeroserve_host::{Body, HELPERS, Incoming, Outcome, Row, TEXT};
+use zeroserve_host::{Body, Fetched, Fields, HELPERS, Incoming, Outcome, Row, TEXT};
 
 use crate::rig::{Arg, Rig, call, incoming};
 
@@ -34,7 +34,7 @@ proptest! {
         for (index, args) in calls {
             let row = &HELPERS[index];
             match rig.raw(row.name, args) {
-                Outcome::Value(_) | Outcome::Body { .. } => {}
+                Outcome::Value(_) | Outcome::Body { .. } | Outcome::Fetch(_) => {}
                 Outcome::Trap(reason) => prop_assert!(reason.starts_with(row.name)),
                 Outcome::Stop { reason, .. } => prop_assert!(false, "{reason}"),
                 Outcome::BodyTooLarge | Outcome::Busy | Outcome::Password { .. } => {
@@ -109,7 +109,15 @@ fn good(rig: &mut Rig, row: &Row) -> [u64; 5] {
         "zs_json_read_bool" => "true",
         _ => "{}",
     });
+    let mut fields = Fields::default();
+    fields.push("abcdefgh", b"1");
+    let body = b"abcdefgh".to_vec();
+    if row.name != "zs_fetch" {
+        rig.exchange.set_fetched(Ok(Fetched { status: 200, fields, body }));
+        assert_eq!(rig.raw("zs_fetch", [0; 5]), Outcome::Value(json as u64), "the same handle");
+    }
     let len = match row.name {
+        "zs_fetch" => 64,
         "zs_aws_v4_authorization_header" | "zs_aws_v4_presigned_url" => 144,
         "zs_sha256" => 32,
         "zs_json_read_bool" => 1,
@@ -123,7 +131,8 @@ fn good(rig: &mut Rig, row: &Row) -> [u64; 5] {
         } else if parameter.contains("len") || parameter.ends_with(" n") {
             len
         } else {
-            u64::from(parameter.ends_with("json")) * json as u64
+            let is_handle = parameter.ends_with("json") || parameter.ends_with("answer");
+            u64::from(is_handle) * json as u64
         };
     }
     args

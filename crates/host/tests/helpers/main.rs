@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)] // of what stands beside the tests
 
+mod fetch;
 mod hostile;
+mod oidc;
 mod plain;
 mod python;
 mod request;
@@ -12,7 +14,7 @@ mod values;
 
 use std::collections::BTreeSet;
 
-use zeroserve_host::{HELPERS, MODULES, TEXT, row, rows};
+use zeroserve_host::{FETCH, HELPERS, MODULES, TEXT, row, rows};
 
 /// Tests that are also kept in a list, for `every_helper_is_tested`.
 macro_rules! cases {
@@ -27,8 +29,11 @@ pub(crate) use cases;
 
 #[test]
 fn every_helper_is_tested() {
-    let cases =
-        [[plain::CASES, values::CASES, request::CASES, response::CASES].concat(), python::cases()];
+    let cases = [
+        [plain::CASES, values::CASES, request::CASES, response::CASES, fetch::CASES, oidc::CASES]
+            .concat(),
+        python::cases(),
+    ];
     for case in cases.concat() {
         case();
     }
@@ -45,6 +50,7 @@ fn numbers_stay() {
         (HELPERS, 1, include_str!("numbers.txt")),
         (TEXT, 1001, include_str!("python/text_numbers.txt")),
         (MODULES, 1201, include_str!("python/modules_numbers.txt")),
+        (FETCH, 1340, include_str!("python/fetch_numbers.txt")),
     ] {
         let lines: Vec<_> =
             table.iter().map(|row| format!("{} {}", row.number, row.name)).collect();

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use zeroserve_host::{
-    Exchange, FileMetadata, Incoming, Outcome, Patterns, RateLimiter, Tables, Tls, World, rows,
-    table,
+    Documents, Exchange, FileMetadata, Incoming, Outcome, Patterns, RateLimiter, Tables, Tls,
+    World, rows, table,
 };
 use zeroserve_vm::{Engine, Instance, Program};
 
@@ -77,6 +77,7 @@ pub(crate) struct Fake {
     pub(crate) log: RefCell<Vec<String>>,
     pub(crate) limiter: RateLimiter,
     pub(crate) tables: Tables,
+    pub(crate) documents: Documents,
     pub(crate) patterns: Arc<Patterns>,
     pub(crate) files: HashMap<&'static str, &'static str>,
 }
@@ -108,6 +109,10 @@ impl World for Fake {
 
     fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     fn patterns(&self) -> Arc<Patterns> {
@@ -188,6 +193,7 @@ impl Rig {
             log: RefCell::default(),
             limiter: RateLimiter::default(),
             tables: Tables::default(),
+            documents: Documents::default(),
             patterns: Arc::default(),
             files: HashMap::from([("data/x.json", "{\"a\":[1]}"), ("bad.json", "{")]),
         };

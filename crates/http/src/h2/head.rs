@@ -81,6 +81,8 @@ pub struct Builder {
     pub priority: Option<Priority>,
     /// What the client said of its body.
     pub content_length: Option<u64>,
+    /// Lines of a block that ends a request, as HTTP/1 has them.
+    pub trailer_lines: Vec<u8>,
     cookie: Vec<u8>,
     host: Vec<u8>,
     has_host: bool,
@@ -103,7 +105,7 @@ const PATH: u8 = 4;
 const AUTHORITY: u8 = 8;
 
 impl Builder {
-    /// Begin with a block; one of trailers only has to be valid.
+    /// Begin with a block, of a request or of trailers.
     pub fn begin(&mut self, limits: HeadLimits, trailers: bool) {
         self.head.clear();
         self.cookie.clear();
@@ -199,6 +201,9 @@ impl Builder {
             return false;
         }
         if self.trailers {
+            for part in [name, b": ", value, b"\r\n"] {
+                self.trailer_lines.extend_from_slice(part);
+            }
             return true;
         }
         match name {

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod head;
 pub mod hpack;
 pub mod priority;
+mod sending;
 mod streams;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@
 
 mod lookup;
 mod names;
+mod public;
 mod socket;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ mod words;
 use std::cell::OnceCell;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -24,8 +25,10 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::failure::{Cause, Failure, Phase};
 use crate::origin::{Origin, Place, Protocol};
+use crate::tally::{Counts, Tallies};
 use lookup::{Missing, System};
 use names::{Name, Names};
+pub use public::is_public;
 pub use socket::Socket;
 use tls::Base;
 pub use tls::{Tls, TlsOptions};
@@ -56,27 +59,42 @@ const MAX_PAUSE: Duration = Duration::from_millis(50);
 pub struct Shared {
     system: System,
     names: Names,
-    base: Base,
+    base: Arc<Base>,
     /// For upstreams of which nothing is said.
     tls: Result<Tls, String>,
+    /// Of upstreams that no pool has.
+    pub(crate) tallies: Tallies,
 }
 
 impl Shared {
     /// Read the system's name servers, hosts and authorities. What is missing is said when a
     /// connection needs it.
     pub fn new() -> Self {
-        Self::with(System::read(), Base::read())
+        Self::with(System::read(), Arc::clone(&BASE))
     }
 
-    fn with(system: System, base: Base) -> Self {
+    fn with(system: System, base: Arc<Base>) -> Self {
         let tls = base.load(&TlsOptions::default());
-        Self { system, names: Names::default(), base, tls }
+        Self { system, names: Names::default(), base, tls, tallies: Tallies::default() }
+    }
+
+    /// What became of requests to upstreams that no pool has, by their names.
+    pub fn counts(&self) -> Vec<(String, Counts)> {
+        self.tallies.counts()
     }
 
     /// Read what the options of an upstream name; the error names the file.
     pub fn tls(&self, options: &TlsOptions) -> Result<Tls, String> {
         self.base.load(options)
     }
+}
+
+/// The system's authorities, read once: the process may not be able to later.
+static BASE: LazyLock<Arc<Base>> = LazyLock::new(|| Arc::new(Base::read()));
+
+/// Read what the options of a pool name; the error names the file.
+pub(crate) fn tls(options: &TlsOptions) -> Result<Tls, String> {
+    BASE.load(options)
 }
 
 impl Default for Shared {
@@ -98,6 +116,8 @@ pub struct Dialer {
     resolver: OnceCell<TokioResolver>,
     /// How long one address is tried while there are others.
     pub per_address: Duration,
+    /// Whether only addresses of the public Internet are connected to, whatever a name says.
+    pub public_only: bool,
     /// Whether an upstream behind `https://` may choose HTTP/2. For requests one by one, HTTP/1
     /// costs less.
     pub offer_http2: bool,
@@ -121,7 +141,23 @@ pub struct Connected {
 impl Dialer {
     /// For one worker.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, resolver: OnceCell::new(), per_address: PER_ADDRESS, offer_http2: false }
+        Self {
+            shared,
+            resolver: OnceCell::new(),
+            per_address: PER_ADDRESS,
+            public_only: false,
+            offer_http2: false,
+        }
+    }
+
+    /// The same for who may only connect to the public Internet.
+    pub fn guarded(&self) -> Self {
+        Self { public_only: true, ..Self::new(Arc::clone(&self.shared)) }
+    }
+
+    /// What it shares with those of other workers.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// Connect. How long that may take is the caller's business, who drops the future.
@@ -179,7 +215,14 @@ impl Dialer {
         port: u16,
         limit: Duration,
     ) -> Result<TcpStream, Failure> {
-        let (name, addresses) = self.addresses(host).await?;
+        let (name, mut addresses) = self.addresses(host).await?;
+        if self.public_only {
+            let first = addresses.first().copied();
+            addresses.retain(|ip| is_public(*ip));
+            if let (true, Some(ip)) = (addresses.is_empty(), first) {
+                return Err(Failure::new(Phase::Resolve, Cause::Private(ip)));
+            }
+        }
         let count = addresses.len();
         let parts = if count < 3 { 2 } else { MAX_PARTS.min(count as u32) };
         let per_address = self.per_address.min(limit / parts);

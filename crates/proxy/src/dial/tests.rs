@@ -91,7 +91,7 @@ impl Dns {
     fn dialer_with(&self, hosts: &str, timeout: Duration) -> Dialer {
         let system = System::of_test(self.address, timeout, hosts);
         let mut dialer =
-            Dialer::new(Arc::new(Shared::with(system, Base::with(RootCertStore::empty()))));
+            Dialer::new(Arc::new(Shared::with(system, Arc::new(Base::with(RootCertStore::empty())))));
         dialer.per_address = Duration::from_millis(300);
         dialer
     }
@@ -473,7 +473,7 @@ impl Authority {
     fn dialer(&self) -> Dialer {
         let nobody = SocketAddr::from((ONE, 9));
         let system = System::of_test(nobody, Duration::from_secs(1), "127.0.0.1 a.test b.test\n");
-        Dialer::new(Arc::new(Shared::with(system, Base::with(self.roots()))))
+        Dialer::new(Arc::new(Shared::with(system, Arc::new(Base::with(self.roots())))))
     }
 }
 

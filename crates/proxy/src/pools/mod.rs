@@ -30,7 +30,7 @@ pub use pool::{Choice, Pool, Upstream};
 pub use queue::Wait;
 pub use read::{ConfigError, read_pools};
 pub use retry::{RetryConfig, is_idempotent};
-pub use state::{LATENCY_BOUNDS_NS, PoolState, Standing, State};
+pub use state::{PoolState, Standing, State};
 pub use status::Statuses;
 pub use ticket::Ticket;
 

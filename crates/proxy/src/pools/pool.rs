@@ -11,7 +11,7 @@ use super::config::{Policy, PoolConfig, UpstreamConfig};
 use super::queue::{Queue, Wait};
 use super::state::{PoolState, Standing, State};
 use super::ticket::{Errand, Ticket};
-use super::vitals::{DOWN, EJECTED, PHASES, PROBING, Vitals};
+use super::vitals::{DOWN, EJECTED, PROBING, Vitals};
 
 /// Most choices made for one request because another worker was quicker each time.
 const MAX_RACES: usize = 16;
@@ -94,7 +94,7 @@ impl Pool {
                 upstream.vitals.forget_ejection();
             }
         }
-        let requests = upstreams.iter().map(|upstream| upstream.vitals.requests()).sum();
+        let requests = upstreams.iter().map(|upstream| upstream.vitals.tally.requests()).sum();
         let latest_ms = previous.map_or(0, |pool| pool.latest_ms.load(Ordering::Relaxed));
         Self {
             memory: Memory::new(upstreams.len(), seed),
@@ -166,7 +166,7 @@ impl Pool {
     /// Whether a request that failed may be made again, as far as the number of such requests
     /// goes; takes it as done.
     pub fn may_retry(&self, now_ms: u64) -> bool {
-        let requests = self.upstreams.iter().map(|upstream| upstream.vitals.requests());
+        let requests = self.upstreams.iter().map(|upstream| upstream.vitals.tally.requests());
         let requests = requests.fold(0, u64::wrapping_add);
         lock(&self.budget).take(requests, self.config.retries.budget_percent, now_ms)
     }
@@ -440,7 +440,6 @@ impl Upstream {
         let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let rare = vitals.rare().clone();
         let standing = self.standing(now_ms);
-        let names = PHASES.iter().map(|phase| phase.name());
         State {
             url: self.config.url.clone(),
             weight: self.config.weight,
@@ -454,13 +453,10 @@ impl Upstream {
             last_error_ms: now_ms.saturating_sub(rare.last_error_ms),
             last_error: rare.last_error,
             in_flight: self.in_flight(),
-            requests: vitals.requests(),
-            failures: names.zip(vitals.failures.iter().map(load)).collect(),
+            counts: vitals.tally.counts(),
             retries: load(&vitals.retries),
             ejections: load(&vitals.ejections),
             checks_failed: load(&vitals.checks_failed),
-            latency: vitals.latency.iter().map(load).collect(),
-            latency_sum_ns: load(&vitals.latency_sum_ns),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use serde_json::{Map, Value};
 
@@ -12,6 +13,7 @@ use super::config::{
 };
 use super::retry::RetryConfig;
 use super::status::Statuses;
+use crate::dial::{self, TlsOptions};
 use crate::{Target, TargetError};
 
 /// Longest time that can be configured: a day, in milliseconds.
@@ -73,6 +75,14 @@ fn pool(name: &str, value: &Value) -> Read<PoolConfig> {
     pool.queue = table.table("queue", queue)?.unwrap_or_default();
     pool.slow_start_ms = table.number("slow_start_ms", 0, 0..=MAX_TIME_MS)?;
     pool.keepalive = table.table("keepalive", keepalive)?.unwrap_or_default();
+    if let Some(options) = table.table("tls", tls)? {
+        let tls = dial::tls(&options)
+            .or_else(|message| table.fail("tls", message))?;
+        let encrypted = pool.upstreams.iter_mut().filter(|upstream| upstream.origin.is_tls);
+        if encrypted.map(|upstream| upstream.origin.tls = Some(tls.clone())).count() == 0 {
+            return table.fail("tls", "no upstream is encrypted".to_owned());
+        }
+    }
     pool.host = match table.text("host")?.as_deref() {
         None | Some("keep") => Host::Keep,
         Some("upstream") => Host::Upstream,
@@ -278,6 +288,28 @@ fn queue(table: &mut Table<'_>) -> Read<QueueConfig> {
     Ok(QueueConfig {
         max: table.number("max", default.max.into(), 0..=100_000)? as u32,
         timeout_ms: table.number("timeout_ms", default.timeout_ms, 1..=MAX_TIME_MS)?,
+    })
+}
+
+/// How TLS is spoken to all upstreams of a pool that speak it.
+fn tls(table: &mut Table<'_>) -> Read<TlsOptions> {
+    let file = |text: Option<String>| text.map(PathBuf::from);
+    let (certificate, key) = (file(table.text("client_cert")?), file(table.text("client_key")?));
+    let client = match (certificate, key) {
+        (None, None) => None,
+        (Some(certificate), key) => {
+            let key = key.unwrap_or_else(|| certificate.clone());
+            Some((certificate, key))
+        }
+        (None, Some(_)) => {
+            return table.fail("client_key", "a key without a certificate".to_owned());
+        }
+    };
+    Ok(TlsOptions {
+        verify: table.flag("verify", true)?,
+        ca: file(table.text("ca")?),
+        client,
+        server_name: table.text("server_name")?,
     })
 }
 

@@ -1,24 +1,6 @@
 //! What is known of a pool, for status, metrics and the admin page.
 
-/// Upper bounds of the classes that times until a response's head are counted in, in nanoseconds:
-/// 0.5 ms to 60 s.
-pub const LATENCY_BOUNDS_NS: [u64; 15] = [
-    500_000,
-    1_000_000,
-    2_000_000,
-    5_000_000,
-    10_000_000,
-    20_000_000,
-    50_000_000,
-    100_000_000,
-    200_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_000_000_000,
-    5_000_000_000,
-    10_000_000_000,
-    60_000_000_000,
-];
+use crate::tally::Counts;
 
 /// Whether an upstream is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,20 +55,14 @@ pub struct State {
     pub last_error_ms: u64,
     /// Requests under way.
     pub in_flight: u32,
-    /// Requests that were answered, or failed.
-    pub requests: u64,
-    /// Those that failed, by the name of the phase they had come to.
-    pub failures: Vec<(&'static str, u64)>,
+    /// What became of its requests.
+    pub counts: Counts,
     /// Requests that came here after another upstream had failed.
     pub retries: u64,
     /// Times that it was taken out.
     pub ejections: u64,
     /// Checks that did not go well.
     pub checks_failed: u64,
-    /// Answers by the time until their head: one count for each bound, and one for what is beyond.
-    pub latency: Vec<u64>,
-    /// All that time together.
-    pub latency_sum_ns: u64,
 }
 
 /// A pool.

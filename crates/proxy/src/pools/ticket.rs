@@ -45,7 +45,7 @@ impl Ticket {
 
     /// The head of the response has come.
     pub fn succeeded(&mut self, status: u16, first_byte_ns: u64, now_ms: u64) {
-        self.upstream().vitals.count_answer(first_byte_ns);
+        self.upstream().vitals.tally.answered(first_byte_ns);
         let good = !self.pool.config().failure_status.contains(status);
         if !good {
             self.upstream().vitals.say(&format!("status {status}"), now_ms);

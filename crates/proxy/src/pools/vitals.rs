@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::config::{EjectionConfig, HealthConfig};
-use super::state::LATENCY_BOUNDS_NS;
 use crate::Phase;
+use crate::tally::Tally;
 
 /// Longest text of an error that is kept.
 const MAX_ERROR_BYTES: usize = 256;
@@ -32,11 +32,7 @@ pub(super) struct Vitals {
     pub(super) ejected_until_ms: AtomicU64,
     /// Since when it is back, or 0.
     pub(super) returned_ms: AtomicU64,
-    /// Times until the head of the response, in nanoseconds.
-    pub(super) latency_sum_ns: AtomicU64,
-    pub(super) latency: [AtomicU64; LATENCY_BOUNDS_NS.len() + 1],
-    /// By the phase they had come to.
-    pub(super) failures: [AtomicU64; 7],
+    pub(super) tally: Tally,
     /// Requests that were another upstream's first.
     pub(super) retries: AtomicU64,
     pub(super) ejections: AtomicU64,
@@ -90,12 +86,6 @@ impl Vitals {
         self.rare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Requests that were answered, or failed.
-    pub(super) fn requests(&self) -> u64 {
-        let all = self.latency.iter().chain(&self.failures);
-        all.map(|count| count.load(Ordering::Relaxed)).fold(0, u64::wrapping_add)
-    }
-
     /// Take a place, unless there are as many requests as there may be.
     pub(super) fn enter(&self, most: Option<u32>) -> bool {
         let Some(most) = most else {
@@ -122,17 +112,9 @@ impl Vitals {
         self.trouble.fetch_and(!PROBING, Ordering::Relaxed);
     }
 
-    /// Count an answer by the time until its head.
-    pub(super) fn count_answer(&self, first_byte_ns: u64) {
-        let class = LATENCY_BOUNDS_NS.iter().position(|bound| first_byte_ns <= *bound);
-        let class = &self.latency[class.unwrap_or(LATENCY_BOUNDS_NS.len())];
-        class.fetch_add(1, Ordering::Relaxed);
-        self.latency_sum_ns.fetch_add(first_byte_ns, Ordering::Relaxed);
-    }
-
     /// Count a request that was not answered.
     pub(super) fn count_failure(&self, phase: Phase, error: &str, now_ms: u64) {
-        self.failures[phase_index(phase)].fetch_add(1, Ordering::Relaxed);
+        self.tally.failed(phase);
         self.rare().say(error, now_ms);
     }
 
@@ -234,19 +216,4 @@ impl Vitals {
     pub(super) fn forget_ejection(&self) {
         self.trouble.fetch_and(!(EJECTED | PROBING), Ordering::Relaxed);
     }
-}
-
-/// All phases, in the order of their counters.
-pub(super) const PHASES: [Phase; 7] = [
-    Phase::Queue,
-    Phase::Resolve,
-    Phase::Connect,
-    Phase::Handshake,
-    Phase::Send,
-    Phase::Head,
-    Phase::Body,
-];
-
-fn phase_index(phase: Phase) -> usize {
-    PHASES.iter().position(|one| *one == phase).unwrap_or(PHASES.len() - 1)
 }

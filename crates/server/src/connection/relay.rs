@@ -74,7 +74,12 @@ impl<S: Stream> Connection<S> {
         };
         let (status, ending) = match self.begin_answer(&mut relay, &head).await {
             Ok(begun) => begun,
-            Err(close) => return Ok(close),
+            Err(relayed) => {
+                if matches!(relayed, Relayed::Failed) {
+                    relay.passage.let_go(&self.worker);
+                }
+                return Ok(relayed);
+            }
         };
         let before = self.io.sent_bytes() + self.io.buffered_bytes() as u64;
         let streamed = self.stream(&mut relay, ending).await;
@@ -136,7 +141,7 @@ impl<S: Stream> Connection<S> {
             }
         };
         if matches!(passed, Passed::Replaced) {
-            self.inquiry.replaced(&worker, relay.line.take());
+            self.inquiry.replaced(relay.line.take());
             return Err(Relayed::Failed);
         }
         let out = self.io.out();

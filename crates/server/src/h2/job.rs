@@ -8,6 +8,7 @@ use zeroserve_http::h2::RequestHead;
 use super::outgoing::Outgoing;
 use super::passing::Passing;
 use crate::access_log::Line;
+use crate::fetching::Fetching;
 use crate::inquiry::{Inquiry, Verifying, Waiting};
 use crate::view::Loaded;
 
@@ -26,6 +27,8 @@ pub(crate) enum State {
     Runnable,
     /// The rest of its body, until that tick.
     Receiving { deadline: u64 },
+    /// Another server, which a script asks.
+    Fetching(Fetching),
     /// A representation.
     Loading(Pin<Box<dyn Future<Output = Loaded>>>),
     /// Another version of the site.
@@ -47,6 +50,8 @@ pub(crate) struct Upload {
     pub(crate) total: u64,
     /// Whether all has come.
     pub(crate) ended: bool,
+    /// Lines of fields that came behind it.
+    pub(crate) trailers: Vec<u8>,
     /// Whether scripts may ask for it.
     pub(crate) is_kept: bool,
     /// Whether it was given to scripts, or can't be any more.

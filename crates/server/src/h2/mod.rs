@@ -191,7 +191,10 @@ impl<S: Stream> Connection<S> {
         for job in &self.jobs {
             match &job.state {
                 State::Runnable => runnable = true,
-                State::Loading(_) | State::Waiting(_) | State::Verifying(_) => {}
+                State::Fetching(_)
+                | State::Loading(_)
+                | State::Waiting(_)
+                | State::Verifying(_) => {}
                 State::Passing(passing) => {
                     runnable |= passing.is_runnable;
                     deadline = deadline.min(passing.deadline(limits.write_timeout_s));
@@ -286,8 +289,14 @@ impl<S: Stream> Connection<S> {
             return self.ended || self.engine.takes_no_more();
         }
         let goes_on = |job: &Job| {
-            let waits = matches!(job.state, State::Loading(_) | State::Verifying(_));
-            waits || matches!(job.state, State::Runnable | State::Passing(_))
+            matches!(
+                job.state,
+                State::Fetching(_)
+                    | State::Loading(_)
+                    | State::Verifying(_)
+                    | State::Runnable
+                    | State::Passing(_)
+            )
         };
         self.ended && self.engine.next_sender().is_none() && !self.jobs.iter().any(goes_on)
     }
@@ -380,6 +389,7 @@ impl<S: Stream> Connection<S> {
 
     /// A part of a request body, at that place of the input.
     fn upload(&mut self, stream: u32, content: std::ops::Range<usize>, ended: bool) {
+        let trailers = if ended { self.engine.take_trailers() } else { Vec::new() };
         let limits = &self.worker.limits;
         let Some(job) = self.jobs.iter_mut().find(|job| job.stream == stream) else { return };
         // It has its answer already.
@@ -387,8 +397,9 @@ impl<S: Stream> Connection<S> {
             return;
         }
         if let State::Passing(passing) = &mut job.state {
-            let fits =
-                passing.upload(&self.io.input()[content], ended, job.inquiry.upload_limit(limits));
+            let end = ended.then_some(trailers);
+            let most = job.inquiry.upload_limit(limits);
+            let fits = passing.upload(&self.io.input()[content], end, most);
             job.upload.ended = ended;
             if !fits {
                 self.engine.reset(stream, Code::Cancel, self.io.out());
@@ -400,6 +411,7 @@ impl<S: Stream> Connection<S> {
         }
         let upload = &mut job.upload;
         upload.ended = ended;
+        upload.trailers = trailers;
         self.kept_bytes += upload.add(&self.io.input()[content], limits.max_body_bytes);
         let reject = if upload.total > limits.max_body_bytes {
             Some(Reject::BodyTooLarge)
@@ -486,6 +498,13 @@ impl<S: Stream> Connection<S> {
                 Progress::Password => {
                     upload.is_kept |= framed && !upload.is_past;
                     return Some(State::Verifying(inquiry.verify_password()));
+                }
+                Progress::Fetch => {
+                    upload.is_kept |= framed && !upload.is_past;
+                    return Some(match inquiry.fetch(&worker) {
+                        Some(fetching) => State::Fetching(fetching),
+                        None => State::Runnable,
+                    });
                 }
                 Progress::Body(_) if !framed => {
                     inquiry.set_body(zeroserve_host::Body::Whole(Vec::new()));
@@ -718,6 +737,13 @@ fn poll_loads(jobs: &mut [Job], cx: &mut Context<'_>) -> bool {
             && let std::task::Poll::Ready(loaded) = load.as_mut().poll(cx)
         {
             job.inquiry.add(loaded);
+            job.state = State::Runnable;
+            any = true;
+        }
+        if let State::Fetching(fetching) = &mut job.state
+            && let std::task::Poll::Ready(outcome) = fetching.as_mut().poll(cx)
+        {
+            job.inquiry.set_fetched(outcome);
             job.state = State::Runnable;
             any = true;
         }

@@ -63,13 +63,15 @@ impl Passing {
         };
         if !upload.is_past {
             let kept = upload.take_kept();
-            passing.upload(&kept, upload.ended, u64::MAX);
+            let end = upload.ended.then(|| std::mem::take(&mut upload.trailers));
+            passing.upload(&kept, end, u64::MAX);
         }
         Box::new(passing)
     }
 
-    /// A part of the request's body; false when that is too long.
-    pub(crate) fn upload(&mut self, content: &[u8], ended: bool, most: u64) -> bool {
+    /// A part of the request's body, with the trailers if it is the last; false when that is too
+    /// long.
+    pub(crate) fn upload(&mut self, content: &[u8], end: Option<Vec<u8>>, most: u64) -> bool {
         self.uploaded = self.uploaded.saturating_add(content.len() as u64);
         if self.passage.is_uploaded() {
             return true;
@@ -77,8 +79,8 @@ impl Passing {
         if !content.is_empty() {
             self.passage.upload(content);
         }
-        if ended {
-            self.passage.end_upload(b"");
+        if let Some(trailers) = end {
+            self.passage.end_upload(&passing::trailers(&trailers));
         }
         self.has_moved = true;
         self.uploaded <= most
@@ -177,9 +179,12 @@ impl<S: Stream> Connection<S> {
             Passed::Replaced => {
                 worker.head_text.replace(text);
                 let line = passing.line.take();
-                job.inquiry.replaced(&worker, line);
+                job.inquiry.replaced(line);
                 job.upload.is_past = true;
-                job.state = State::Runnable;
+                let state = std::mem::replace(&mut job.state, State::Runnable);
+                if let State::Passing(passing) = state {
+                    passing.passage.let_go(&worker);
+                }
                 return self.resume(job);
             }
             Passed::Instead(Answer { status, body }) => (status, Some(body)),

@@ -174,7 +174,7 @@ class _Code:
         self._seen: set[str] = set()
 
     def lines(self) -> list[str]:
-        variables = {name: _variable(name) for name in self._joined}
+        variables = self._variables()
         lines: list[str] = []
         for block in self._blocks:
             lines += self._block(block, variables)
@@ -185,6 +185,20 @@ class _Code:
             lines.append(f"{INDENT}if {variable}:")
             lines += text.call(INDENT * 2, "res.set_header(", [text.string(shown), variable])
         return lines
+
+    def _variables(self) -> dict[str, str]:
+        """One for each header that is joined, apart from those of what patterns find."""
+        taken = {variable_name(n) for block in self._blocks for n in block.pattern.names}
+        variables: dict[str, str] = {}
+        for name in self._joined:
+            word = "".join(c if c.isalnum() else "_" for c in name).strip("_")
+            word = variable_name(word if word[:1].isalpha() else f"header_{word}".rstrip("_"))
+            number, found = 2, word
+            while found in taken:
+                found, number = f"{word}_{number}", number + 1
+            taken.add(found)
+            variables[name] = found
+        return variables
 
     def _block(self, block: Block, variables: dict[str, str]) -> list[str]:
         wanted = {name for f in block.fields for name in _holes(f.value or ())}
@@ -241,10 +255,6 @@ def _joined(blocks: Sequence[Block]) -> dict[str, str]:
         for name, text in shown.items()
         if lines[name] > 1 and values[name] and name != COOKIE
     }
-
-
-def _variable(name: str) -> str:
-    return variable_name("".join(c if c.isalnum() else "_" for c in name).strip("_") or "field")
 
 
 def _holes(pieces: Pieces) -> set[str]:

@@ -85,7 +85,8 @@ class Match:
             return
         match = f"{constant.lower()}_match"  # of a type of its own: it has its number of groups
         if self._indent:
-            self.before.append(f"{self._indent}{match} = {constant}.fullmatch({subject})")
+            start = f"{match} = {constant}.fullmatch("
+            self.before += text.call(self._indent, start, [subject])
         self.tests.append(f"{match} is not None")
         variables = [variable_name(one) if one in self._wanted else "_" for one in names]
         self.values.update(zip(names, variables, strict=True))
@@ -113,11 +114,14 @@ def _unnamed(name: str, lines: list[str]) -> list[str]:
 
 def variable_name(name: str) -> str:
     """A variable for what is open, or for a header."""
-    return f"{name}_" if name in RESERVED or keyword.iskeyword(name) else name
+    # Results of patterns end in _match, parameters of a query begin with query_.
+    taken = name in RESERVED or name.endswith("_match") or name.startswith("query_")
+    return f"{name}_" if taken or keyword.iskeyword(name) else name
 
 
 def constant_name(text: str) -> str:
     """A constant for a pattern: ``BLOG_YEAR`` for ``/blog/:year/*``."""
-    words = re.findall(r"[A-Za-z0-9]+", text)
+    path = re.sub(r"^[a-z]+://[^/]*", "", text, flags=re.IGNORECASE)
+    words = re.findall(r"[A-Za-z0-9]+", path)
     word = "_".join(words).upper()[:MAX_NAME_CHARS].rstrip("_")
     return word if word and not word[0].isdigit() else f"PATTERN_{word}".rstrip("_")

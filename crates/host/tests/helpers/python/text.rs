@@ -59,7 +59,7 @@ cases! {
         assert_eq!(outcome, stop("Exception: a\\udc80", None));
         let nowhere = word(&mut rig, V::S("app.py"));
         assert_eq!(rig.raw("zs_py_raise", [19, 0, nowhere, 0, 0]), stop("PermissionError", None));
-        for (name, bad) in [("zs_py_raise", 0), ("zs_py_raise", 20), ("zs_py_stop", 3)] {
+        for (name, bad) in [("zs_py_raise", 0), ("zs_py_raise", 23), ("zs_py_stop", 3)] {
             assert!(matches!(rig.raw(name, [bad, 0, 0, 0, 0]), Outcome::Trap(_)), "{bad}");
         }
         let limit = "OverflowError: an integer does not fit in 64 bits, a limit of compiled scripts";

@@ -19,8 +19,8 @@ fn one_upstream() {
     assert_eq!(pool.upstreams()[0].in_flight(), 1);
     drop(ticket);
     let state = pool.states(1).remove(0);
-    assert_eq!((state.in_flight, state.requests, state.latency[1]), (0, 1, 1));
-    assert_eq!(state.latency_sum_ns, 700_000);
+    assert_eq!((state.in_flight, state.counts.requests, state.counts.latency[1]), (0, 1, 1));
+    assert_eq!(state.counts.latency_sum_ns, 700_000);
     // However often it fails, there is nobody else.
     for _ in 0..10 {
         take(&pool, 2).failed(&refused(), 2);
@@ -45,7 +45,7 @@ fn failures_in_a_row_eject() {
     assert_eq!(standings(&pool, 10), ["ejected", "up"]);
     let state = pool.states(60).remove(0);
     assert_eq!((state.ejected_ms, state.ejections), (Some(50), 1));
-    assert_eq!(state.failures[2], ("connect", 5));
+    assert_eq!(state.counts.failures[2], ("connect", 5));
     assert_eq!(
         (state.last_error.as_str(), state.last_error_ms),
         ("connect: the connection was closed", 50)
@@ -181,7 +181,7 @@ fn upstreams_that_stay_keep_their_state() {
     let json = r#"{"p": {"upstreams": ["http://10.0.0.1:80", "http://10.0.0.9:80", "http://10.0.0.0:80"]}}"#;
     let new = Arc::new(Pool::new(read_pools(json).unwrap().remove(0), Some(&old), 7));
     assert_eq!(standings(&new, 1), ["ejected", "up", "up"]);
-    assert_eq!((new.states(1)[0].requests, new.upstreams()[2].in_flight()), (1, 1));
+    assert_eq!((new.states(1)[0].counts.requests, new.upstreams()[2].in_flight()), (1, 1));
     drop(under_way);
     assert_eq!(new.upstreams()[2].in_flight(), 0);
     // With nobody left to do it, and with nobody beside it, it is not kept out.
