@@ -1,5 +1,6 @@
 """``zeroserve import``: what each format becomes, what is left out, and hostile input."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from support.server import command, no_traceback
 from zeroserve import importing
 from zeroserve._core import Error
 from zeroserve.config import file
+from zeroserve.config.pattern import parse
 from zeroserve.config.rules import read as rules_of
 from zeroserve.importing import patterns, writing
 from zeroserve.importing.patterns import Unknown
@@ -618,3 +620,60 @@ def test_expressions_become_patterns_or_are_refused(expression: str, rooted: boo
         return
     for pattern in made:
         assert pattern.text.startswith("/") and pattern.text.count("*") <= 1
+
+
+PIECES = st.sampled_from(
+    [
+        *["/a", "/b", "a", "/", "-", "\\.html", "/?", "a?", "(x|yz)", "(?:x|y)", "(de|en)", "/(b)"],
+        *[
+            "(.*)",
+            "(.*?)",
+            ".*",
+            "/(.*)",
+            "([^/]+)",
+            "/([^/]+)",
+            "(/.*)?",
+            "/[^/]+",
+            "jpe?g",
+            "\\.(css|js)",
+        ],
+    ]
+)
+EXPRESSIONS = st.builds(
+    lambda start, pieces, end: start + "".join(pieces) + end,
+    st.sampled_from(["^", "^/", ""]),
+    st.lists(PIECES, max_size=4),
+    st.sampled_from(["$", ""]),
+)
+PATHS = st.lists(
+    st.sampled_from(["/", "/a", "/b", "a", "x", "yz", ".html", "-", "/de", "jpg", ".css", "/x/y"]),
+    max_size=6,
+).map(lambda parts: re.sub("/+", "/", "/" + "".join(parts)))
+
+
+@settings(max_examples=3000)
+@given(EXPRESSIONS, PATHS, st.booleans())
+@example("^(.*)$", "/a/b", True)
+@example("^(.*)\\.html$", "/a/b.html", True)
+@example("/a$", "/a", True)
+@example("^/a(/.*)?$", "/a/b", True)
+@example("^(.*)$", "/a/b", False)
+def test_patterns_match_what_expressions_do(expression: str, path: str, rooted: bool) -> None:
+    """And stand for the same: groups of the expression are what the pattern found."""
+    try:
+        made = [patterns.check(one) for one in patterns.of_regex(expression, rooted=rooted)]
+    except Unknown:
+        return
+    match = re.search(expression, path if rooted else path[1:])
+    found = [(one, parse(one.text).match("http", "site", path)) for one in made]
+    matching = [(one, stands) for one, stands in found if stands is not None]
+    assert bool(matching) == bool(match), made
+    if match is None or not expression.startswith("^"):
+        return
+    pattern, stands = matching[0]
+    assert stands is not None
+    for number, text in pattern.groups.items():
+        filled = text
+        for name, value in stands.items():
+            filled = filled.replace(f":{name}", value)
+        assert filled == (match[int(number)] or ""), (pattern, number)

@@ -232,6 +232,8 @@ def _rule(
 ) -> None:
     if target == pattern.text:
         raise Unknown("it leads to itself")
+    if pattern.nearly:
+        reading.found.note(line.place, line.text, "also where nothing stands for .+")
     reading.found.redirects.append(Redirect(pattern.text, target, status, force, line.place))
 
 

@@ -209,6 +209,7 @@ def _location(one: Statement, server: Scope, found: Imported) -> list[Location]:
                 found.note(one.place, one.text, "files whose names begin with a dot are not served")
                 return []
             made = [patterns.check(each) for each in patterns.of_regex(text)]
+            _nearly(made, one, found)
             if kind == "~*":
                 found.note(one.place, one.text, "upper and lower case are told apart")
         else:
@@ -223,6 +224,11 @@ def _location(one: Statement, server: Scope, found: Imported) -> list[Location]:
     inner = [each for each in scope.own if each.name == "location"]
     made_inner = [each for nested in inner for each in _location(nested, scope, found)]
     return [Location(kind, text, scope, tuple(made), one.place), *made_inner]
+
+
+def _nearly(made: list[Pattern], one: Statement, found: Imported) -> None:
+    if any(pattern.nearly for pattern in made):
+        found.note(one.place, one.text, "also where nothing stands for .+")
 
 
 def _hides_dots(expression: str, scope: Scope) -> bool:
@@ -310,6 +316,7 @@ def _rewrite(one: Statement, location: Location, root: Location, found: Imported
         )
     try:
         made = [patterns.check(each) for each in patterns.of_regex(expression)]
+        _nearly(made, one, found)
         for pattern in made:
             inside = (
                 location is root

@@ -13,7 +13,8 @@ MAX_ALTERNATIVES = 64
 """Patterns that one expression may become."""
 
 ANYTHING = ("(.*)", "(.*?)", ".*", "(.+)", ".+", "([^?]*)")
-PART = ("([^/]+)", "([^/]*)", "[^/]+", "([^/?]+)", "([^/]+?)")
+PART = ("([^/]+)", "[^/]+", "([^/?]+)")
+BELOW = ("(/.*)", "(?:/.*)")
 WORDS = re.compile(r"\((?:\?:)?([A-Za-z0-9_|?\-.\\]+)\)")
 VECTOR = re.compile(r"\$(?:\{?(\w+)\}?)")
 
@@ -29,6 +30,8 @@ class Pattern:
     text: str
     groups: Mapping[str, str] = field(default_factory=dict)
     """``{"1": ":splat"}``, or a literal."""
+    nearly: bool = False
+    """Whether ``*`` stands for one character or more, while here it may stand for none."""
 
     @property
     def exact(self) -> bool:
@@ -67,52 +70,66 @@ def of_regex(expression: str, *, rooted: bool = True) -> list[Pattern]:
     end = rest.endswith("$") and not rest.endswith("\\$")
     rest = rest[:-1] if end else rest
     if not rooted and start:
-        rest = rest.removeprefix("/?").removeprefix("/")
+        rest = rest.removeprefix("/?")
+        if rest.startswith("/"):
+            raise Unknown("it never matches: here paths begin without a slash")
         rest = f"/{rest}"
-    if not rest.strip("/") and start and end:
+    if rest == "/" and start and end:
         return [Pattern("/")]
-    found = _read(rest, "" if start else "*", 0)
-    made = []
-    for text, groups in found:
+    if "(.*?)" in rest and not end:
+        raise Unknown("as little as possible stands for (.*?), which is nothing")
+    made: list[Pattern] = []
+    for text, groups in _read(rest, "" if start else "*", 0):
         if not end and not text.endswith("*"):
             if "*" in text:
                 raise Unknown("it matches anything in two places")
             text += "*"
-        if text == "*":
-            text = "/*"
         if text.startswith("*"):
+            # The slash that every path begins with is a part of what it stands for.
+            if rooted:
+                groups = {n: s.replace(":splat", "/:splat") for n, s in groups.items()}
+            if rooted and text.startswith("*/"):
+                none = {n: s.replace("/:splat", "") for n, s in groups.items()}
+                made.append(Pattern(text[1:], none))
             text = "/" + text
         if not text.startswith("/"):
             raise Unknown("it does not begin with a slash")
-        made.append(Pattern(text, groups))
+        made.append(Pattern(text, groups, nearly=".+" in expression and "*" in text))
     return made
 
 
 def _read(rest: str, before: str, number: int) -> list[tuple[str, dict[str, str]]]:
     """All ways to write an expression from here on, behind what was written ``before``."""
     found: list[tuple[str, dict[str, str]]] = [(before, {})]
+    before_it = ""
     while rest:
         token, rest = _token(rest)
         captures = token.startswith("(") and not token.startswith("(?")
         number += captures
         choices = _choices(token, number)
         optional = rest.startswith("?") and token not in (*ANYTHING, *PART)
+        if token in BELOW and not optional:
+            raise Unknown(f"no pattern says {token}")
         rest = rest[1:] if optional else rest
         if rest[:1] in ("*", "+", "{", "?"):
             raise Unknown(f"repetition of {token}")
         grown = []
         for text, groups in found:
-            for choice in choices:
-                if choice == "*" and "*" in text:
-                    if text.endswith("*") and not groups:
+            # What may follow `.*` is taken by it.
+            taken = optional and text.endswith("*") and before_it != "(.*?)"
+            for choice in () if taken else choices:
+                if "*" in choice and "*" in text:
+                    if choice == "*" and text == "*" and not (captures or groups):
                         continue
                     raise Unknown("it matches anything in two places")
-                named = {str(number): ":splat" if choice == "*" else choice} if captures else {}
+                stands = choice.replace("*", ":splat")
+                named = {str(number): stands} if captures else {}
                 grown.append((text + choice, {**groups, **named}))
             if optional:
                 grown.append((text, {**groups, **({str(number): ""} if captures else {})}))
-        # `(.*)` at the start of an expression without `^` adds nothing.
+        # `.*` at the start of an expression without `^` adds nothing.
         found = grown or found
+        before_it = token
         if len(found) > MAX_ALTERNATIVES:
             raise Unknown(f"more than {MAX_ALTERNATIVES} patterns would be needed")
     return found
@@ -120,7 +137,7 @@ def _read(rest: str, before: str, number: int) -> list[tuple[str, dict[str, str]
 
 def _token(rest: str) -> tuple[str, str]:
     """The first piece of an expression, and what follows."""
-    for known in sorted((*ANYTHING, *PART), key=len, reverse=True):
+    for known in sorted((*ANYTHING, *PART, *BELOW), key=len, reverse=True):
         if rest.startswith(known):
             return known, rest[len(known) :]
     words = WORDS.match(rest)
@@ -136,6 +153,8 @@ def _token(rest: str) -> tuple[str, str]:
 def _choices(token: str, number: int) -> list[str]:
     if token in ANYTHING:
         return ["*"]
+    if token in BELOW:
+        return ["/*"]
     if token in PART:
         return [f":p{number}" if token.startswith("(") else ":part"]
     words = WORDS.fullmatch(token)
@@ -172,6 +191,8 @@ def check(pattern: Pattern) -> Pattern:
     for part in pattern.text.split("/"):
         if ":p" in part and not re.fullmatch(r":p(?:\d+|art)", part):
             raise Unknown("a group that is only a piece between slashes")
+    if "//" in pattern.text:
+        raise Unknown("no path has an empty part between slashes")
     if pattern.text.count(":part") > 1:
         raise Unknown("two groups that have no number")
     return pattern
