@@ -27,6 +27,12 @@ can't catch it.
 from zeroserve.script.fetching import Fetched, fetch
 from zeroserve.script.hooks import on_request, on_response
 from zeroserve.script.limiter import rate_limit
+from zeroserve.script.oidc import (
+    oidc_begin_login,
+    oidc_handle_callback,
+    oidc_logout,
+    oidc_session,
+)
 from zeroserve.script.request import Request
 from zeroserve.script.response import Response, abort, proxy, redirect
 from zeroserve.script.surroundings import env, log
@@ -41,6 +47,10 @@ __all__ = [
     "env",
     "fetch",
     "log",
+    "oidc_begin_login",
+    "oidc_handle_callback",
+    "oidc_logout",
+    "oidc_session",
     "on_request",
     "on_response",
     "proxy",
