@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zeroserve_host::{
-    Body, Documents, Exchange, FileMetadata, Incoming, Outcome, Patterns, RateLimiter, Tables, World, rows,
-    table,
+    Body, Documents, Exchange, FileMetadata, Incoming, Outcome, Patterns, RateLimiter, Tables,
+    World, rows, table,
 };
 use zeroserve_vm::{Engine, Instance, Program};
 
