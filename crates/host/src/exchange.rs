@@ -269,8 +269,10 @@ impl Exchange {
         self.log_lines = 0;
         self.raised.kind = 0;
         self.python.clear();
-        self.fetches.clear();
-        self.login = Login::default();
+        if self.fetches.is_used() {
+            self.fetches.clear();
+            self.login = Login::default();
+        }
         self.response.headers.clear();
         self.in_hook = false;
         self.scripts.truncate(1);
@@ -293,8 +295,10 @@ impl Exchange {
     pub fn start(&mut self, script: &str) {
         self.handles.restart();
         self.python.restart();
-        self.fetches.restart();
-        self.login = Login::default();
+        if self.fetches.is_used() {
+            self.fetches.restart();
+            self.login = Login::default();
+        }
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
             None => self.scripts.push(script.to_owned()),
