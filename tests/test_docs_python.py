@@ -95,6 +95,15 @@ def test_tests_pass_as_shown(tmp_path: Path) -> None:
     assert "4 passed" in done.stdout
 
 
+@pytest.mark.parametrize("page", ["docs/fetch.md", "docs/oidc.md"])
+def test_scripts_of_other_pages_compile(page: str, tmp_path: Path) -> None:
+    found = scripts(page)
+    assert found
+    for text in found:
+        (tmp_path / "app.py").write_text(text, encoding="utf-8")
+        compile_file(str(tmp_path / "app.py"))
+
+
 def test_the_cookbook_has_all_scripts() -> None:
     page = (ROOT / "docs" / "cookbook.md").read_text(encoding="utf-8")
     linked = set(re.findall(r"scripts/python/(\w+)\.py", page))

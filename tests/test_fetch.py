@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import textwrap
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from support.http2 import Http2
 from support.server import Server, running, wait_until
+from support.tls import OPENSSL, Authority, Pair
 from support.wire import Connection, fetch, request
 from zeroserve import Error
 from zeroserve.config import file
@@ -78,7 +80,7 @@ class Echo(BaseHTTPRequestHandler):
         seen = {
             "method": self.command,
             "path": self.path,
-            "body": data.decode(),
+            "body": data.decode() if len(data) < 100_000 else len(data),
             "fields": {k.lower(): v for k, v in self.headers.items() if k.lower() != "via"},
         }
         body = json.dumps(seen).encode()
@@ -107,14 +109,19 @@ class Echo(BaseHTTPRequestHandler):
 
 class Quiet(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 512
 
     def handle_error(self, request: object, client_address: object) -> None:
         pass  # clients leave
 
 
 @contextmanager
-def upstream() -> Iterator[int]:
+def upstream(pair: Pair | None = None) -> Iterator[int]:
     with Quiet(("127.0.0.1", 0), Echo) as server:
+        if pair is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pair.chain, pair.key)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_port
         server.shutdown()
@@ -418,3 +425,98 @@ def test_by_hand() -> None:
                 fetching.fetch("http://a/", headers={name: "x"})
         with pytest.raises(Stop):
             fetching.fetch("http://a/", body=b"x" * 262_145)
+
+
+BODY = """\
+from zeroserve.script import Request, Response, fetch, on_request, proxy
+
+
+@on_request
+def ask_first(req: Request) -> Response | None:
+    fetch("http://127.0.0.1:PORT/wait")
+    if req.path == "/proxy":
+        return proxy("http://127.0.0.1:PORT")
+    return Response(200, req.body())
+"""
+
+
+def test_a_body_that_comes_meanwhile_is_not_lost(tmp_path: Path, port: int) -> None:
+    body = b"0123456789" * 1000
+    with serving(tmp_path, BODY, port) as server, Http2(server.address) as client:
+        # The upstream does not know chunks.
+        fields = [("content-length", str(len(body)))]
+        paths = ("/", "/proxy")
+        streams = [client.ask(path, "POST", fields, body=body) for path in paths]
+        with Connection(server.address) as one, Connection(server.address) as two:
+            one.send(request("/", method="POST", body=body))
+            two.send(request("/proxy", method="POST", body=body))
+            GATE.set()
+            assert one.response().body == body
+            assert json.loads(two.response().body)["body"] == body.decode()
+        first, second = map(client.response, streams)
+        assert (first.status, first.body) == (200, body)
+        assert json.loads(second.body)["body"] == body.decode()
+
+
+def test_a_worker_has_a_bound(tmp_path: Path, port: int) -> None:
+    with (
+        serving(tmp_path, SHOW, port) as server,
+        Http2(server.address) as one,
+        Http2(server.address) as two,
+        Http2(server.address) as three,
+    ):
+        clients = (one, two, three)
+        streams = [(client, client.ask("/?path=/wait")) for client in clients for _ in range(90)]
+        refused = "too many requests of scripts are under way"
+        wait_until(lambda: any(refused in line for line in server.lines), 20)
+        GATE.set()
+        statuses = [client.response(stream).status for client, stream in streams]
+        assert (statuses.count(200), statuses.count(502)) == (256, 14)
+        assert one.get("/?path=/").status == 200, "all of them are free again"
+
+
+@pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
+@pytest.mark.parametrize("name", ["localhost", "other.test"])
+def test_https(tmp_path: Path, name: str) -> None:
+    authority = Authority(tmp_path / "ca")
+    config = configured(tmp_path, '[fetch]\nallow = ["localhost:PORT"]\nprivate = true\n')
+    with upstream(authority.issue(name)) as port:
+        config.write_text(config.read_text().replace("PORT", str(port)))
+        site = site_of(tmp_path, SHOW)
+        env = {"SSL_CERT_FILE": str(authority.certificate)}
+        with running(site, "--threads", "1", "--config", config, env=env) as server:
+            answer = fetch(server.address, f"/?url=https://localhost:{port}/x&method=POST")
+            assert answer.status == (200 if name == "localhost" else 502)
+
+
+LARGE = """\
+from zeroserve.script import Request, Response, fetch, on_request, proxy
+
+
+@on_request
+def ask_first(req: Request) -> Response | None:
+    fetch("http://127.0.0.1:PORT/wait")
+    return proxy("http://127.0.0.1:PORT") if req.path == "/proxy" else None
+"""
+
+
+@pytest.mark.parametrize("path", ["/proxy", "/"])
+def test_a_large_body_waits_for_the_script(tmp_path: Path, port: int, path: str) -> None:
+    """More than is ever kept: the client has to be told to wait."""
+    total = (3 << 20) if path == "/proxy" else (700 << 10)
+    fields = [("content-length", str(total))]
+    with serving(tmp_path, LARGE, port) as server, Http2(server.address) as client:
+        stream = client.open(client.block(path, "POST", fields), end=False)
+        opener = threading.Timer(0.3, GATE.set)
+        opener.start()
+        while client.sent.get(stream, 0) < total:
+            client.push(stream, total)
+            if client.sent[stream] < total:
+                client.step()
+        client.send_frame(0, 1, stream)
+        answer = client.response(stream)
+        opener.join()
+        if path == "/proxy":
+            assert json.loads(answer.body)["body"] == total
+        else:
+            assert answer.status == 405

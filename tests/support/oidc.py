@@ -58,6 +58,44 @@ ZS_ENTRY zs_u64 login(void)
 }
 """
 
+PYTHON = """\
+import json
+
+from zeroserve.script import (
+    Request,
+    Response,
+    oidc_begin_login,
+    oidc_handle_callback,
+    oidc_logout,
+    oidc_session,
+    on_request,
+)
+
+def config() -> str:
+    return json.dumps(VALUES)
+
+
+@on_request
+def login(req: Request) -> Response | None:
+    try:
+        if req.path == "/login":
+            return oidc_begin_login(config(), req.query_param("to") or "")
+        if req.path == "/cb":
+            return oidc_handle_callback(config())
+        if req.path == "/logout":
+            return oidc_logout(config(), req.query_param("to") or "")
+        claims = oidc_session(config())
+    except ConnectionError:
+        return Response(502, "no login")
+    except PermissionError:
+        return Response(403, "not logged in")
+    except ValueError:
+        return Response(401, "nobody can log in")
+    if claims is None:
+        return Response(401, "nobody")
+    return Response(200, json.dumps(claims), content_type="application/json")
+"""
+
 SECRET = "a secret: with %+ signs"
 
 
@@ -120,6 +158,7 @@ class Provider:
     """What it does; tests change it."""
 
     port: int = 0
+    language: str = "c"
     keys: Keys = field(default_factory=Keys)
     alg: str = "RS256"
     kid: str | None = None
@@ -234,7 +273,9 @@ def provider() -> Iterator[Provider]:
         server.shutdown()
 
 
-def site(tmp_path: Path, issuer: str, redirect_uri: str, **more: object) -> Path:
+def site(
+    tmp_path: Path, issuer: str, redirect_uri: str, language: str = "c", **more: object
+) -> Path:
     """A site that logs in there, and the file of its process."""
     config = {
         "issuer": issuer,
@@ -248,8 +289,11 @@ def site(tmp_path: Path, issuer: str, redirect_uri: str, **more: object) -> Path
     folder = tmp_path / "site"
     scripts = folder / ".zeroserve" / "scripts"
     scripts.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(json.dumps(config))
-    (scripts / "login.c").write_text(SITE.replace("CONFIG", text))
+    if language == "c":
+        text = json.dumps(json.dumps(config))
+        (scripts / "login.c").write_text(SITE.replace("CONFIG", text))
+    else:
+        (scripts / "login.py").write_text(PYTHON.replace("VALUES", repr(config)))
     place = urlsplit(issuer).netloc
     (tmp_path / "process.toml").write_text(f'[fetch]\nallow = ["{place}"]\n')
     return folder

@@ -311,8 +311,10 @@ impl Exchange {
         self.log_lines = 0;
         self.raised.kind = 0;
         self.python.clear();
-        self.fetches.clear();
-        self.login = Login::default();
+        if self.fetches.is_used() {
+            self.fetches.clear();
+            self.login = Login::default();
+        }
         self.response.headers.clear();
         self.response.file = None;
         self.response.upstream_error = None;
@@ -363,8 +365,10 @@ impl Exchange {
     pub fn start(&mut self, script: &str) {
         self.handles.restart();
         self.python.restart();
-        self.fetches.restart();
-        self.login = Login::default();
+        if self.fetches.is_used() {
+            self.fetches.restart();
+            self.login = Login::default();
+        }
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
             None => self.scripts.push(script.to_owned()),

@@ -47,6 +47,7 @@ pub enum FetchError {
 /// The requests that the scripts of one request make.
 #[derive(Debug, Default)]
 pub(crate) struct Fetches {
+    is_used: bool,
     /// How many there were.
     count: usize,
     /// What became of the one that the driver was asked to make.
@@ -71,17 +72,20 @@ enum What {
 }
 
 impl Fetches {
+    /// Whether a script has asked for anything: seldom, and the others are not to pay for it.
+    #[inline]
+    pub(crate) fn is_used(&self) -> bool {
+        self.is_used
+    }
+
     /// A request begins.
     pub(crate) fn clear(&mut self) {
-        self.count = 0;
-        self.restart();
+        *self = Self::default();
     }
 
     /// Another script begins, which knows no handle of the last one.
     pub(crate) fn restart(&mut self) {
-        if !self.held.is_empty() {
-            self.held = Vec::new();
-        }
+        self.held = Vec::new();
         self.result = None;
     }
 
@@ -92,11 +96,13 @@ impl Fetches {
 
     /// Count another request, if there may be one.
     pub(crate) fn begin(&mut self) -> bool {
+        self.is_used = true;
         self.count += 1;
         self.count <= MAX_FETCHES
     }
 
     fn hold(&mut self, depth: usize, what: What) -> u64 {
+        self.is_used = true;
         self.held.push(Held { depth, what });
         self.held.len() as u64
     }
@@ -131,6 +137,7 @@ impl Fetches {
 
     /// Say what became of the request.
     pub(crate) fn set(&mut self, result: Result<Fetched, FetchError>) {
+        self.is_used = true;
         self.result = Some(result);
     }
 

@@ -57,6 +57,7 @@ impl Site {
         path, *, index = "index.html".to_owned(), try_html = false, scripts = None,
         interpreted = false, configure = None, config = None,
     ))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         path: PathBuf,

@@ -277,6 +277,10 @@ zeroserve.script.verify_password(password: str, hash: str) -> bool !ValueError =
 zeroserve.script.abort() -> Response = zs_py_abort
 zeroserve.script.rate_limit(key: str, *, per_second: int = 0, per_minute: int = 0, per_hour: int = 0) -> bool !ValueError = zs_py_rate_limit
 zeroserve.script.fetch(url: str, *, method: str = 'GET', headers: any = None, body: bytes = b'', timeout_ms: int = 5000) -> Fetched !ValueError,PermissionError,TimeoutError,ConnectionError
+zeroserve.script.oidc_begin_login(config: str, return_to: str = '/') -> Response !ValueError,ConnectionError = zs_py_oidc_begin_login
+zeroserve.script.oidc_handle_callback(config: str) -> Response !ValueError,PermissionError = zs_py_oidc_handle_callback
+zeroserve.script.oidc_session(config: str) -> Json !ValueError = zs_py_oidc_session
+zeroserve.script.oidc_logout(config: str, end_session_url: str = '/') -> Response !ValueError = zs_py_oidc_logout
 zeroserve.script.log(message: str) -> None = zs_py_log
 zeroserve.script.env(name: str) -> str? = zs_py_env
 zeroserve.script.Table(key_type: any, value_type: any, *, max_entries: const int) -> Table

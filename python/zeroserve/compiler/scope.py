@@ -63,6 +63,7 @@ SCRIPT = "zeroserve.script"
 MAX_TABLE_ENTRIES = 1 << 20
 _SCRIPT_NAMES = ("Request", "Response", "on_request", "on_response", "redirect", "proxy", "abort")
 _SCRIPT_MORE = ("rate_limit", "log", "env", "Table", "Meta", "fetch", "Fetched")
+_SCRIPT_OIDC = ("oidc_begin_login", "oidc_handle_callback", "oidc_session", "oidc_logout")
 _TYPING = ("typing", "typing_extensions", "collections.abc", "__future__", "dataclasses", "types")
 _NAMES = {
     *("json.JSONDecodeError", "binascii.Error", "datetime.timezone", "datetime.timezone.utc"),
@@ -611,7 +612,7 @@ def _is_known(name: str) -> bool:
         except ImportError:
             return False
     if name.startswith(SCRIPT + "."):
-        return name.removeprefix(SCRIPT + ".") in (*_SCRIPT_NAMES, *_SCRIPT_MORE)
+        return name.removeprefix(SCRIPT + ".") in (*(*_SCRIPT_NAMES, *_SCRIPT_MORE, *_SCRIPT_OIDC),)
     return any(known.startswith(name + ".") for known in functions())
 
 

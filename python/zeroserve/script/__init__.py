@@ -28,6 +28,12 @@ from zeroserve.script.fetching import Fetched, fetch
 from zeroserve.script.files import file_exists
 from zeroserve.script.hooks import on_request, on_response
 from zeroserve.script.limiter import rate_limit
+from zeroserve.script.oidc import (
+    oidc_begin_login,
+    oidc_handle_callback,
+    oidc_logout,
+    oidc_session,
+)
 from zeroserve.script.passwords import verify_password
 from zeroserve.script.request import Request
 from zeroserve.script.response import Response, abort, proxy, redirect, send_file, send_listing
@@ -44,6 +50,10 @@ __all__ = [
     "fetch",
     "file_exists",
     "log",
+    "oidc_begin_login",
+    "oidc_handle_callback",
+    "oidc_logout",
+    "oidc_session",
     "on_request",
     "on_response",
     "proxy",

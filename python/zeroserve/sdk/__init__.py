@@ -39,6 +39,7 @@ TITLES = {
     "limit": "rate limits",
     "aws": "AWS signatures",
     "fetch": "asking other servers",
+    "oidc": "logins",
 }
 """Headings of the groups; a group that is not here is its own."""
 

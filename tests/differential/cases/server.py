@@ -13,6 +13,10 @@ from zeroserve.script import (
     env,
     fetch,
     log,
+    oidc_begin_login,
+    oidc_handle_callback,
+    oidc_logout,
+    oidc_session,
     on_response,
     proxy,
     rate_limit,
@@ -217,6 +221,20 @@ def fetch_arguments(ascii: str, text: str, small: int) -> str:
     except OSError:
         return "forbidden"
     return "asked"
+
+
+def oidc_configuration(text: str, small: int) -> str:
+    """None that is good: with one, there are answers in the server alone."""
+    try:
+        if small % 4 == 0:
+            return _kind(oidc_begin_login(text, "/a"))
+        if small % 4 == 1:
+            return _kind(oidc_handle_callback(text))
+        if small % 4 == 2:
+            return _kind(oidc_logout('{"issuer": "x"}', text))
+        return str(oidc_session(text))
+    except ValueError:
+        return "not valid"
 
 
 def response_abort(flag: bool) -> str:

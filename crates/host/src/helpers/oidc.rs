@@ -9,7 +9,7 @@ use crate::limits::{HASH_FUEL, MAX_LOG_LINES};
 use crate::oidc::{Config, Halt, Redirect, begin, finish, logout, session};
 
 /// Fuel of a step in which something is sealed, opened or verified.
-const STEP_FUEL: u64 = 20_000;
+pub(crate) const STEP_FUEL: u64 = 20_000;
 
 /// Say why something is not done.
 pub(crate) fn say(call: &mut Call<'_>, why: &str) {

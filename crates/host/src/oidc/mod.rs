@@ -18,7 +18,7 @@ pub(crate) use login::{Halt, Login, Redirect, begin, finish, logout, session};
 use seal::{open, seal};
 
 /// Documents of identity providers that a site keeps.
-const MAX_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(32).unwrap();
+const MAX_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// Time after which a provider's configuration and keys are read again.
 const KEEP_TIME_MS: u64 = 3_600_000;

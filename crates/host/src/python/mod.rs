@@ -22,6 +22,7 @@ mod json_text;
 mod kinds;
 mod letters;
 mod modules_table;
+mod oidc;
 mod pad;
 mod password;
 mod patterns;

@@ -28,7 +28,7 @@ fn valid_status(call: &mut Call<'_>, number: u64) -> Result<u16, Instead> {
 }
 
 /// A handle of a response.
-fn make(call: &mut Call<'_>, answer: Answer) -> Reply {
+pub(crate) fn make(call: &mut Call<'_>, answer: Answer) -> Reply {
     call.exchange.python.make(answer).map_err(limit)
 }
 

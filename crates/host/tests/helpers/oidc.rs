@@ -72,6 +72,35 @@ crate::cases! {
         assert!(cookies[0].starts_with("__Host-zs_oidc_session=; Path=/; Max-Age=0;"));
     }
 
+    fn the_same_for_compiled_python() {
+        let mut rig = Rig::new();
+        let word = |rig: &mut Rig, text: &str| rig.put(text.as_bytes()) | (text.len() as u64) << 32;
+        let (config, path) = (word(&mut rig, CONFIG), word(&mut rig, "/app"));
+        let (bad, out) = (word(&mut rig, "{}"), rig.room(8));
+        for (name, args) in [
+            ("zs_py_oidc_begin_login", [path, out]),
+            ("zs_py_oidc_handle_callback", [out, 0]),
+            ("zs_py_oidc_session", [out, 0]),
+            ("zs_py_oidc_logout", [path, out]),
+        ] {
+            for wrong in [bad, path] {
+                let outcome = rig.raw(name, [wrong, args[0], args[1], 0, 0]);
+                assert_eq!(outcome, Outcome::Value(1), "{name}: a ValueError");
+            }
+        }
+        let login = [config, path, out, 0, 0];
+        assert!(matches!(rig.raw("zs_py_oidc_begin_login", login), Outcome::Fetch(_)));
+        rig.exchange.set_fetched(Ok(told(DISCOVERY)));
+        assert_eq!(rig.raw("zs_py_oidc_begin_login", login), Outcome::Value(0));
+        let handle = u64::from_le_bytes(rig.read(out, 8).try_into().unwrap());
+        assert_eq!(rig.raw("zs_py_answer", [handle, 0, 0, 0, 0]), Outcome::Value(0));
+        assert!(redirect(&rig).0.starts_with("https://op.example/auth?"));
+        let back = rig.raw("zs_py_oidc_handle_callback", [config, out, 0, 0, 0]);
+        assert_eq!(back, Outcome::Value(19), "a PermissionError");
+        assert_eq!(rig.raw("zs_py_oidc_session", [config, out, 0, 0, 0]), Outcome::Value(0));
+        assert_eq!(rig.raw("zs_py_oidc_logout", [config, path, out, 0, 0]), Outcome::Value(0));
+    }
+
     fn what_is_not_begun() {
         let mut rig = Rig::new();
         let empty = rig.json("{}");

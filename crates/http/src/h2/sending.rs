@@ -54,6 +54,17 @@ impl Engine {
         }
     }
 
+    /// What [`Engine::hold`] began is over: the client may send as before.
+    pub fn release(&mut self, stream: u32, out: &mut Vec<u8>) {
+        let target = i64::from(self.bounds.stream_window);
+        let Some(open) = self.streams.get_mut(stream).filter(|open| open.held) else { return };
+        open.held = false;
+        if !open.received && open.recv_window < target {
+            write_window(out, stream, (target - open.recv_window) as u32);
+            open.recv_window = target;
+        }
+    }
+
     /// All that came of a body is used up: the client may send as much again.
     pub fn refill(&mut self, stream: u32, out: &mut Vec<u8>) {
         let target = i64::from(self.bounds.stream_window);

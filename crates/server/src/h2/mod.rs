@@ -501,6 +501,8 @@ impl<S: Stream> Connection<S> {
                 }
                 Progress::Fetch => {
                     upload.is_kept |= framed && !upload.is_past;
+                    // Nobody knows yet who takes its body, or how much of it.
+                    self.engine.hold(stream);
                     return Some(match inquiry.fetch(&worker) {
                         Some(fetching) => State::Fetching(fetching),
                         None => State::Runnable,
@@ -533,6 +535,7 @@ impl<S: Stream> Connection<S> {
                     }
                     upload.is_kept = true;
                     upload.wanted = Some((keep, waiting));
+                    self.engine.release(stream, self.io.out());
                     return Some(receiving());
                 }
             }
@@ -551,6 +554,7 @@ impl<S: Stream> Connection<S> {
             self.kept_bytes -= upload.kept_bytes();
             upload.take(0);
             upload.is_past = false;
+            self.engine.release(stream, self.io.out());
             return Some(receiving());
         }
         let mut text = worker.head_text.take();
