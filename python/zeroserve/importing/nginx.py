@@ -8,6 +8,7 @@ somewhere else may name any file. Of several servers one becomes the site.
 import glob
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ from zeroserve.importing import nginx_site
 from zeroserve.importing.nginx_site import Scope, Statement
 from zeroserve.importing.result import Imported, Place
 from zeroserve.words import quoted
+
+MAX_DEPTH = 64
+"""Blocks inside of each other: nginx itself has a use for five or so."""
 
 MAX_FILES = 64
 """That one configuration includes."""
@@ -80,10 +84,28 @@ def _file(path: str, shown: str, reading: _Reading) -> list[Statement]:
     import crossplane  # late: only this format pays for it
 
     reading.read.append(path)
+    _check_depth(path, shown)
     payload = crossplane.parse(path, single=True, check_ctx=False, check_args=False)
     for error in payload["errors"]:
         raise _refusal(shown, error)
     return list(_statements(payload["config"][0]["parsed"], shown, reading))
+
+
+def _check_depth(path: str, shown: str) -> None:
+    """Refuse blocks in blocks in blocks, which parsers go down into by recursion.
+
+    Braces inside of quotes count, too: they come in pairs, or are few.
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            data = file.read()
+    except OSError:
+        return  # the parser says why
+    depth = 0
+    for brace in re.finditer(rb"[{}]", data):
+        depth += 1 if brace[0] == b"{" else -1
+        if depth > MAX_DEPTH:
+            raise Error(f"{quoted(shown)} is nested too deeply")
 
 
 def _refusal(shown: str, error: dict[str, Any]) -> Error:
