@@ -24,6 +24,7 @@ from zeroserve.cli.commands import TEMPLATES
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "source", "wbr"}
 
+ANYTHING = {"Accept": "*/*"}
 NAVIGATION = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
@@ -201,8 +202,20 @@ def test_spa(demo: Path) -> None:
             assert answer.status == 200
             assert "immutable" in (answer.header("cache-control") or "")
             assert hashlib.sha256(answer.body).hexdigest()[:8] == path.split(".")[-2]
-        for headers in ({}, NAVIGATION):
+        for headers in ({}, ANYTHING, NAVIGATION):
             assert fetch(server.address, "/assets/x.js", headers).status == 404
+        # A client that says nothing of what it takes is no browser, and perhaps a reader of data.
+        for path, status in {
+            "/deep/link": 200,
+            "/data/c/0/0": 404,
+            "/a.zarr/c": 404,
+            "/a.zarr/c/0": 404,
+        }.items():
+            for headers in ({}, ANYTHING):
+                assert fetch(server.address, path, headers).status == status, path
+            by_script = {**ANYTHING, "Sec-Fetch-Mode": "cors"}
+            assert fetch(server.address, path, by_script).status == 404
+            assert fetch(server.address, path, {"Accept": "application/json"}).status == 404
 
 
 def test_blog(demo: Path) -> None:

@@ -36,9 +36,13 @@ def test_clean_urls(tmp_path: Path) -> None:
 
 def test_spa(tmp_path: Path) -> None:
     ask = both(tmp_path, "spa = true\n")
-    for path in ("/deep/link", "/deep/", "/a%20b"):
+    for path in ("/deep/link", "/deep/", "/a%20b", "/a/0/1", "/_a"):
         assert (ask(path, headers=HTML).status, ask(path, headers=HTML).body) == (200, b"home")
-        assert ask(path).status == 404
+        for headers in ({}, {"accept": "*/*"}):
+            taken = path in ("/deep/link", "/a%20b")
+            assert ask(path, headers=headers).status == (200 if taken else 404), path
+        assert ask(path, headers={"accept": "*/*", "sec-fetch-mode": "cors"}).status == 404
+        assert ask(path, headers={"accept": "image/png"}).status == 404
     assert ask("/deep/link", "HEAD", HTML).status == 200
     assert ask("/deep/link", "POST", HTML).status != 200
     for path in ("/assets/x.js", "/data/0.1", "/favicon.ico", "/.env"):

@@ -90,16 +90,34 @@ def listed(req: Request) -> Response:
 '''
 
 
+IS_NAVIGATION = '''
+def is_navigation(req: Request, path: str) -> bool:
+    """Whether a browser goes there, or somebody who takes anything."""
+    name = path.rpartition("/")[2]
+    if "." in name:
+        return False
+    accept = req.header("accept") or "*/*"
+    if "text/html" in accept:
+        return True
+    if accept != "*/*" or req.header("sec-fetch-mode") is not None:
+        return False
+    # Readers of data ask so, too: for parts with numbers as names, below a name with a dot, and for
+    # directories. And _headers is no page.
+    return "." not in path and name != "" and not name.isdigit() and name[0] != "_"
+'''
+
+
 def spa(page: str | None, draft: Draft) -> None:
     """Give the draft the page of a single-page application."""
     if page is None:
         return
     draft.use("Request", "Response", "file_exists", "send_file")
+    draft.helper("is_navigation", IS_NAVIGATION)
     body = [
         f"{INDENT}path = req.path",
-        f'{INDENT}if req.method not in ("GET", "HEAD") or "." in path.rpartition("/")[2]:',
+        f'{INDENT}if req.method not in ("GET", "HEAD") or not is_navigation(req, path):',
         f"{INDENT * 2}return None",
-        f'{INDENT}if "text/html" not in (req.header("accept") or "") or file_exists(path):',
+        f"{INDENT}if file_exists(path):",
         f"{INDENT * 2}return None",
         *text.call(INDENT, "return send_file(", [text.string(page)]),
     ]
