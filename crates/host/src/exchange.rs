@@ -130,7 +130,7 @@ pub struct Exchange {
     /// What scripts ask other servers.
     pub(crate) fetches: Fetches,
     /// A login while its script waits.
-    pub(crate) login: Login,
+    pub(crate) login: Box<Login>,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
@@ -215,7 +215,7 @@ impl Default for Exchange {
             raised: Raised::default(),
             python: State::default(),
             fetches: Fetches::default(),
-            login: Login::default(),
+            login: Box::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -271,7 +271,7 @@ impl Exchange {
         self.python.clear();
         if self.fetches.is_used() {
             self.fetches.clear();
-            self.login = Login::default();
+            self.login = Box::default();
         }
         self.response.headers.clear();
         self.in_hook = false;
@@ -297,7 +297,7 @@ impl Exchange {
         self.python.restart();
         if self.fetches.is_used() {
             self.fetches.restart();
-            self.login = Login::default();
+            self.login = Box::default();
         }
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
