@@ -271,7 +271,7 @@ impl Exchange {
         self.python.clear();
         if self.fetches.is_used() {
             self.fetches.clear();
-            self.login = Box::default();
+            *self.login = Login::default();
         }
         self.response.headers.clear();
         self.in_hook = false;
@@ -297,7 +297,7 @@ impl Exchange {
         self.python.restart();
         if self.fetches.is_used() {
             self.fetches.restart();
-            self.login = Box::default();
+            *self.login = Login::default();
         }
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),
