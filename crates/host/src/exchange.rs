@@ -166,7 +166,7 @@ pub struct Exchange {
     /// What scripts ask other servers.
     pub(crate) fetches: Fetches,
     /// A login while its script waits.
-    pub(crate) login: Login,
+    pub(crate) login: Box<Login>,
     response: Response,
     in_hook: bool,
     /// Names of the scripts that are being called, the running one last.
@@ -254,7 +254,7 @@ impl Default for Exchange {
             raised: Raised::default(),
             python: State::default(),
             fetches: Fetches::default(),
-            login: Login::default(),
+            login: Box::default(),
             response: Response::default(),
             in_hook: false,
             scripts: Vec::new(),
@@ -313,7 +313,7 @@ impl Exchange {
         self.python.clear();
         if self.fetches.is_used() {
             self.fetches.clear();
-            self.login = Login::default();
+            *self.login = Login::default();
         }
         self.response.headers.clear();
         self.response.file = None;
@@ -367,7 +367,7 @@ impl Exchange {
         self.python.restart();
         if self.fetches.is_used() {
             self.fetches.restart();
-            self.login = Login::default();
+            *self.login = Login::default();
         }
         match self.scripts.first_mut() {
             Some(name) => copy(name, script),

@@ -51,7 +51,7 @@ pub(crate) struct Fetches {
     /// How many there were.
     count: usize,
     /// What became of the one that the driver was asked to make.
-    result: Option<Result<Fetched, FetchError>>,
+    result: Option<Box<Result<Fetched, FetchError>>>,
     /// Handle n is the one at n-1.
     held: Vec<Held>,
 }
@@ -138,17 +138,17 @@ impl Fetches {
     /// Say what became of the request.
     pub(crate) fn set(&mut self, result: Result<Fetched, FetchError>) {
         self.is_used = true;
-        self.result = Some(result);
+        self.result = Some(Box::new(result));
     }
 
     /// The same, once.
     pub(crate) fn take_result(&mut self) -> Option<Result<Fetched, FetchError>> {
-        self.result.take()
+        self.result.take().map(|result| *result)
     }
 
     /// The same as a handle of the answer.
     pub(crate) fn finish(&mut self, depth: usize) -> Option<Result<u64, FetchError>> {
-        let result = self.result.take()?;
+        let result = *self.result.take()?;
         Some(result.map(|fetched| self.hold(depth, What::Told(fetched))))
     }
 
