@@ -294,11 +294,54 @@ def test_nginx_leaves_out(tmp_path: Path, inside: str) -> None:
         "location /a/ { fastcgi_pass unix:/run/php; }",
         "location /a/ { alias /srv/elsewhere/; }",
         "location /a/ { satisfy any; allow 10.0.0.1; deny all; }",
+        "location /a/ { return 404; }",
+        "location /a/ { return 403 no; }",
+        "location /a/ { if ($cookie_key != x) { return 403; } }",
     ],
 )
 def test_nginx_guards_stay_closed(tmp_path: Path, inside: str) -> None:
     found = imported(tmp_path, "nginx.conf", server(inside))
     assert found.paths["/a/*"]["deny"] == ["0.0.0.0/0", "::/0"]
+
+
+def test_nginx_guards_outside_of_servers(tmp_path: Path) -> None:
+    inside = "location /a/ { expires 1h; }"
+    found = imported(tmp_path, "nginx.conf", f"http {{ deny all; {server(inside)} }}")
+    assert found.paths["/*"]["deny"] == ["0.0.0.0/0", "::/0"]
+    text = f"http {{ allow 10.0.0.0/8; deny all; {server(inside)} }}"
+    assert imported(tmp_path, "nginx.conf", text).paths["/*"]["allow"] == ["10.0.0.0/8"]
+    own = server("deny 192.0.2.1;")
+    found = imported(tmp_path, "nginx.conf", f"http {{ deny all; {own} }}")
+    assert found.paths["/*"]["deny"] == ["192.0.2.1/32"]
+
+
+def test_nginx_conditions_on_what_anybody_can_send(tmp_path: Path) -> None:
+    found = imported(tmp_path, "nginx.conf", server("if ($http_user_agent ~ bot) { return 403; }"))
+    assert found.left and not found.paths
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RedirectMatch 403 ^/a/.*$",
+        "Redirect 403 /a",
+        "Redirect gone /a",
+        "RewriteEngine On\nRewriteCond %{REMOTE_USER} !ada\nRewriteRule ^a/ - [F]",
+    ],
+)
+def test_htaccess_refusals_stay(tmp_path: Path, text: str) -> None:
+    found = imported(tmp_path, ".htaccess", f"{text}\n")
+    assert found.left
+    assert any(path.startswith("/a") and "deny" in keys for path, keys in found.paths.items())
+
+
+@pytest.mark.parametrize(
+    "more", ["status = 401", "status = 403", 'status = 200\nconditions = { Role = ["admin"] }']
+)
+def test_netlify_guards_stay_closed(tmp_path: Path, more: str) -> None:
+    text = f'[[redirects]]\nfrom = "/a/*"\nto = "/a/:splat"\n{more}\n'
+    found = imported(tmp_path, "netlify.toml", text)
+    assert found.left and found.paths["/a/*"]["deny"] == ["0.0.0.0/0", "::/0"]
 
 
 def test_nginx_paths(tmp_path: Path) -> None:

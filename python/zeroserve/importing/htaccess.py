@@ -18,6 +18,8 @@ WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
 TRANSPARENT = frozenset({"ifmodule", "ifversion", "ifdefine"})
 """Blocks whose inside counts: what they ask for is taken to be there."""
 
+NOT_WHO = ("HTTP_USER_AGENT", "HTTP_REFERER", "REQUEST_METHOD", "QUERY_STRING", "THE_REQUEST")
+
 STATUSES = {"permanent": 301, "temp": 302, "seeother": 303, "gone": 410}
 
 UNITS = {
@@ -190,6 +192,8 @@ def _redirect(line: Line, reading: Reading) -> None:
     elif args and (args[0].lower() in STATUSES or args[0].isdigit()):
         word = args.pop(0).lower()
         status = STATUSES.get(word) or int(word[:4])
+    if status >= 400 and len(args) == 1:
+        return _refuse(line, f"^{re.escape(args[0])}(/.*)?$", reading)
     if not reading.everywhere or len(args) != 2 or status not in (301, 302, 303, 307, 308):
         return reading.found.leave(line.place, line.text, "not a redirect of a path to a place")
     source, to = args
@@ -216,6 +220,8 @@ def _redirect_match(line: Line, reading: Reading) -> None:
     if args and (args[0].lower() in STATUSES or args[0].isdigit()):
         word = args.pop(0).lower()
         status = STATUSES.get(word) or int(word[:4])
+    if status >= 400 and len(args) == 1:
+        return _refuse(line, args[0], reading)
     if not reading.everywhere or len(args) != 2 or status not in (301, 302, 303, 307, 308):
         return reading.found.leave(line.place, line.text, "not a redirect of a path to a place")
     try:
@@ -253,6 +259,9 @@ def _rewrite(line: Line, reading: Reading) -> None:
         return reading.found.note(line.place, line.text, "serve with --redirect-https")
     if conditions:
         why = "rules have no conditions: write a script"
+        refuses = {"f", "g"} & set(flags)
+        if refuses and not all(one.args[:1] and _is_not_who(one.args[0]) for one in conditions):
+            return _refuse(line, expression, reading, rooted=False)
         for one in (*conditions, line):
             reading.found.leave(one.place, one.text, why)
         return None
@@ -323,6 +332,22 @@ def _fallback_resource(line: Line, reading: Reading) -> None:
     to = line.args[0] if len(line.args) == 1 else ""
     if to != "disabled":
         _fallback(line, to, reading)
+
+
+def _is_not_who(text: str) -> bool:
+    """Whether a condition looks at what anybody can send: it keeps nobody in particular away."""
+    return text.strip("%{}").upper() in NOT_WHO
+
+
+def _refuse(line: Line, expression: str, reading: Reading, *, rooted: bool = True) -> None:
+    """What is refused in a way that has no counterpart stays refused."""
+    why = "an answer of its own, or under conditions: write a script"
+    try:
+        found = [patterns.check(one) for one in patterns.of_regex(expression, rooted=rooted)]
+    except Unknown:
+        found = [Pattern("/*")]
+    for pattern in found:
+        reading.found.close(pattern.text, line.place, line.text, why)
 
 
 def _forbid(line: Line, expression: str, reading: Reading) -> None:

@@ -84,13 +84,18 @@ def _redirect(one: Mapping[str, Any], place: Place, found: Imported) -> None:
     shown = f"from = {source!r}"
     if not isinstance(source, str) or not isinstance(target, str) or not isinstance(force, bool):
         return found.leave(place, shown, "`from` and `to` have to be texts, `force` true or false")
+    conditions = one.get("conditions")
+    by_role = isinstance(conditions, Mapping) and "Role" in conditions
+    if (by_role or status in (401, 403)) and source.startswith("/") and _word(source):
+        why = "rules do not know who asks: write a script"
+        return found.close(source, place, f"{shown}, status = {status!r}", why)
     if isinstance(status, bool) or status not in STATUSES:
         return found.leave(place, f"status = {status!r}", "not a status of a rule")
     for name in one:
         if name not in ("from", "to", "status", "force", "query", "conditions"):
             why = "headers for the other server" if name == "headers" else "nothing is known of it"
             return found.leave(place, f"{shown}, {name}", why)
-    if one.get("conditions"):
+    if conditions:
         return found.leave(
             place, f"{shown}, conditions", "rules have no conditions: write a script"
         )

@@ -6,7 +6,7 @@ up, so the blocks of narrower locations take away what those of wider ones set.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from zeroserve.importing import nginx_proxy, patterns
@@ -134,6 +134,16 @@ HANDLED = frozenset(
 )  # fmt: skip
 
 
+NOT_WHO = (
+    "$request_method",
+    "$http_user_agent",
+    "$http_referer",
+    "$invalid_referer",
+    "$args",
+    "$query_string",
+)
+"""What conditions look at that say nothing of who may come: anybody can send them."""
+
 TRIED = frozenset({"$uri", "$uri/"})
 """What is tried anyway."""
 
@@ -164,7 +174,8 @@ def translate(
     """Everything that a server says."""
     from zeroserve.importing.nginx import PROCESS
 
-    root = Location("", "/", server, (Pattern("/*"),), server.place or Place(base, 0))
+    whole = _with_guards_from_outside(server)
+    root = Location("", "/", whole, (Pattern("/*"),), server.place or Place(base, 0))
     locations = [root]
     for one in server.own:
         if one.name == "location":
@@ -187,6 +198,15 @@ def translate(
         guard(location, location is root, base, found)
         _settings(location, location is root, found)
     nginx_proxy.translate(locations, upstreams, found)
+
+
+def _with_guards_from_outside(server: Scope) -> Scope:
+    """The server with the guards that it inherits, as if they stood in it."""
+    mine = {one.name for one in server.own}
+    if mine & {"allow", "deny"}:
+        mine |= {"allow", "deny"}
+    outside = [one for one in server.statements if one.name in GUARDS and one.name not in mine]
+    return replace(server, own=(*outside, *server.own))
 
 
 def _order(location: Location) -> tuple[int, int]:
@@ -255,7 +275,7 @@ def _checked(locations: list[Location], found: Imported) -> list[Location]:
 def _redirects(ordered: list[Location], root: Location, found: Imported) -> None:
     for location in [root, *(one for one in ordered if one is not root)]:
         for one in location.scope.mine("if"):
-            _condition(one, found)
+            _condition(one, location, found)
         for one in location.scope.mine("rewrite"):
             _rewrite(one, location, root, found)
     first = root.scope.mine("return")
@@ -289,14 +309,20 @@ def _without_root(locations: list[Location], root: Location) -> list[Location]:
     return locations
 
 
-def _condition(one: Statement, found: Imported) -> None:
+def _condition(one: Statement, location: Location, found: Imported) -> None:
     inner = one.block or []
     condition = "".join(one.args).replace('"', "").replace("!=https", "=http")
     to_https = len(inner) == 1 and inner[0].name in ("return", "rewrite")
     if condition in ("$scheme=http", "$https=") and to_https and "https://" in inner[0].text:
         found.note(one.place, f"if {' '.join(one.args)}", "serve with --redirect-https")
         return
-    found.leave(one.place, f"if {' '.join(one.args)}", "rules have no conditions: write a script")
+    shown, why = f"if {' '.join(one.args)}", "rules have no conditions: write a script"
+    refuses = any(each.name == "return" and _answer(each)[0] >= 400 for each in inner)
+    if refuses and not condition.startswith(NOT_WHO):
+        for pattern in location.patterns:
+            found.close(pattern.text, one.place, shown, why)
+    else:
+        found.leave(one.place, shown, why)
 
 
 def _rewrite(one: Statement, location: Location, root: Location, found: Imported) -> None:
@@ -355,7 +381,10 @@ def _return(one: Statement, location: Location, all_of: list[Location], found: I
                 found.note(one.place, one.text, "the query goes along, unless the target has one")
         except Unknown as error:
             found.leave(one.place, one.text, str(error.args[0]))
-    elif status in (401, 403, 444) and not target:
+    elif status >= 400 and (target or status not in (401, 403, 444)):
+        for pattern in location.patterns:
+            found.close(pattern.text, one.place, one.text, "an answer of its own: write a script")
+    elif status in (401, 403, 444):
         for pattern in location.patterns:
             found.path(pattern.text, one.place, {"deny": ["0.0.0.0/0", "::/0"]})
     else:

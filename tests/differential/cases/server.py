@@ -12,6 +12,7 @@ from zeroserve.script import (
     abort,
     env,
     fetch,
+    file_exists,
     log,
     oidc_begin_login,
     oidc_handle_callback,
@@ -21,6 +22,9 @@ from zeroserve.script import (
     proxy,
     rate_limit,
     redirect,
+    send_file,
+    send_listing,
+    verify_password,
 )
 
 _HITS = Table(str, int, max_entries=1000)
@@ -237,6 +241,33 @@ def oidc_configuration(text: str, small: int) -> str:
         return "not valid"
 
 
+def request_limit_body(req: Request, number: int) -> bool:
+    req.limit_body(number if number < 0 else 10**6 + number % 10**9)
+    return True
+
+
+def files_there(ascii: str, text: str) -> tuple[bool, bool, bool]:
+    return file_exists(ascii), file_exists("/" + text), file_exists("/none/" + ascii)
+
+
+def response_file(text: str, small: int) -> str:
+    return _kind(send_file("/" + text, small + 400))
+
+
+def response_file_named(ascii: str) -> str:
+    return _kind(send_file(ascii))
+
+
+def response_listing(text: str, flag: bool) -> str:
+    return _kind(send_listing("/" + text, as_json=flag))
+
+
+def password(text: str, flag: bool) -> bool:
+    if flag:
+        return verify_password(text, "$2a$04$UuTkLRZZ6QofpDOlMz32MuuxEHA43WOemOYHPz6.SjsVsyO1tDU96")
+    return verify_password("password", text)
+
+
 def response_abort(flag: bool) -> str:
     return _kind(abort() if flag else None)
 
@@ -247,5 +278,7 @@ def _mark(req: Request, res: Response) -> None:
     res.append_header("Vary", "X-Two")
     res.append_header("Vary", req.method)
     res.delete_header("X-None")
+    if req.path.endswith("/no-such-directory/"):
+        res.send_file("/none")
     found = res.header("vary")
     res.set_header("X-Two", base64.b64encode((found or "").encode()).decode())
