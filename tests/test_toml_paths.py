@@ -43,6 +43,8 @@ def test_spa(tmp_path: Path) -> None:
             assert ask(path, headers=headers).status == (200 if taken else 404), path
         assert ask(path, headers={"accept": "*/*", "sec-fetch-mode": "cors"}).status == 404
         assert ask(path, headers={"accept": "image/png"}).status == 404
+    # What a cache keeps of it is not for programs.
+    assert "Accept, Sec-Fetch-Mode" in ask("/deep/link", headers=HTML).headers["vary"]
     assert ask("/deep/link", "HEAD", HTML).status == 200
     assert ask("/deep/link", "POST", HTML).status != 200
     for path in ("/assets/x.js", "/data/0.1", "/favicon.ico", "/.env"):

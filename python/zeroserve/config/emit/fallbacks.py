@@ -119,7 +119,9 @@ def spa(page: str | None, draft: Draft) -> None:
         f"{INDENT * 2}return None",
         f"{INDENT}if file_exists(path):",
         f"{INDENT * 2}return None",
-        *text.call(INDENT, "return send_file(", [text.string(page)]),
+        *text.call(INDENT, "answer = send_file(", [text.string(page)]),
+        f'{INDENT}answer.append_header("Vary", "Accept, Sec-Fetch-Mode")',
+        f"{INDENT}return answer",
     ]
     doc = "Navigations to what is no file get the page of the application."
     draft.request(Phase.FALLBACKS, "application", doc, body)
